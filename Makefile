@@ -1,0 +1,71 @@
+# On a fresh machine two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+#
+#   PYTHON  the interpreter that makes the environment        make test PYTHON=python3.12
+#   VENV    the environment's folder; an existing one is used  make test VENV=/path/to/env
+#   ARGS    passed on to pytest or to the benchmark            make test ARGS="-k glcm -x"
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+PY := $(VENV)/bin/python
+VOXOMICS := $(VENV)/bin/voxomics
+CORE := $(VENV)/.voxomics-core
+DEV := $(VENV)/.voxomics-dev
+PACKAGING := pyproject.toml setup.py python/voxomics/_version.py
+RECENT := import sys; sys.exit(sys.version_info < (3, 10))
+DEMO := demo-out
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench env dev clean
+
+help:  ## this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(CORE)  ## make a phantom, extract its features, say where the table is
+	$(VOXOMICS) phantom $(DEMO)
+	$(VOXOMICS) extract $(DEMO)/image.nii.gz $(DEMO)/mask.nii.gz -o $(DEMO)/features.csv
+	@echo "The table of features: $(CURDIR)/$(DEMO)/features.csv"
+
+test: $(DEV)  ## run every test
+	$(PY) -m pytest $(ARGS)
+
+check: $(DEV)  ## ruff and mypy
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: $(CORE)  ## time the engine
+	$(PY) bench/run.py $(ARGS)
+
+env: $(CORE)  ## the environment alone, with voxomics in it
+dev: $(DEV)  ## the environment with the tools for working on voxomics
+
+clean:  ## remove what was built; the environment stays
+	rm -rf build dist $(DEMO) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage *.egg-info python/*.egg-info
+	find engine kernels python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is newer than the files that decide what is installed, or the environment is brought up to date.
+define install
+@$(PY) -c '$(RECENT)' || { \
+  echo "voxomics needs Python 3.10 or later; the environment $(VENV) has $$($(PY) --version 2>&1)." >&2; \
+  echo "Remove it, or name another: make VENV=.venv-new PYTHON=python3.12" >&2; exit 1; }
+@echo "Installing $(1) into $(VENV) (the first time this takes a few minutes)"
+@$(PY) -m pip install --quiet --disable-pip-version-check -e "$(1)"
+endef
+
+$(CORE): $(PACKAGING) | $(PY)
+	$(call install,.)
+	@touch $@
+
+$(DEV): $(PACKAGING) | $(PY)
+	$(call install,.[dev])
+	@touch $(CORE) $@
+
+$(PY):
+	@$(PYTHON) -c '$(RECENT)' 2>/dev/null || { \
+	  echo "voxomics needs Python 3.10 or later; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)." >&2; \
+	  echo "Name one that is: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "'$(PYTHON) -m venv' failed: on Debian and Ubuntu it needs the package python3-venv." >&2; \
+	  rm -f $(PY); exit 1; }

@@ -1,0 +1,112 @@
+"""VoiBatch: the geometry of many VOIs once, and one channel per image type and discretisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+
+MORPHOLOGICAL = 1
+"""Bit of `Geometry.region`: the voxel lies in the mask as it was drawn."""
+INTENSITY = 2
+"""Bit of `Geometry.region`: the voxel is also left after re-segmentation."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the voxels of n VOIs lie. Every discretisation and backend shares it.
+
+    Attributes
+    ----------
+    region : ndarray uint8 [total]
+        The padded boxes of all VOIs, one after the other, each in C order (z, y, x). Bits MORPHOLOGICAL and INTENSITY.
+    start : ndarray int64 [n + 1]
+        Where each box begins in `region`; start[n] = total.
+    shape : ndarray int32 [n, 3]
+        Padded box sizes (z, y, x).
+    corner : ndarray int32 [n, 3]
+        Index (z, y, x) in the image of each padded box's voxel [0, 0, 0] (negative where the padding leaves the image).
+    label : ndarray int64 [n]
+        Label number of each VOI.
+    pad : int
+        Empty voxels on every side: the largest neighbour distance of the run, so that no neighbour needs a bounds test.
+    image_of : ndarray int32 [n]
+        Which image each VOI lies on.
+    spacing_mm : ndarray float64 [images, 3]
+        Voxel size (z, y, x) of each image in mm.
+    n_morphological, n_intensity : ndarray int64 [n]
+        Voxels of the two masks.
+    """
+
+    region: U8
+    start: I64
+    shape: I32
+    corner: I32
+    label: I64
+    pad: int
+    image_of: I32
+    spacing_mm: F64
+    n_morphological: I64
+    n_intensity: I64
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Grey levels of one image type under one discretisation.
+
+    Attributes
+    ----------
+    level : ndarray uint8 or uint16 [total]
+        Laid out like Geometry.region. 0 outside the intensity mask, else the rank 1..n_present of the voxel's grey level. Empty
+        for the intensity-volume histogram, which has no use for places.
+    level_of : ndarray int64 [sum of n_present]
+        Ragged: the grey level of each rank, ascending; VOI i owns level_of[level_start[i]:level_start[i + 1]].
+    level_start : ndarray int64 [n + 1]
+    count : ndarray int64 [sum of n_present]
+        Voxels of each rank, laid out like level_of: the grey level histogram.
+    n_nominal : ndarray int64 [n]
+        Number of grey levels N_g of the discretisation, present or not (the highest level possible).
+    """
+
+    level: npt.NDArray[np.unsignedinteger]
+    level_of: I64
+    level_start: I64
+    count: I64
+    n_nominal: I64
+
+    @property
+    def n_present(self) -> I64:
+        """Grey levels present in each VOI, int64 [n]."""
+        return np.diff(self.level_start)
+
+
+@dataclass(frozen=True)
+class VoiBatch:
+    """Geometry, intensities and channels of n VOIs.
+
+    Attributes
+    ----------
+    geometry : Geometry
+    value : ndarray float64 [voxels]
+        Intensities of the intensity masks, each VOI's in box order.
+    value_start : ndarray int64 [n + 1]
+    images : tuple of ndarray [z, y, x]
+        The prepared images (local intensity looks outside the mask).
+    channels : dict str -> Channel
+        Keyed by the discretisation's name as it stands in column names, for example "fbn32".
+    """
+
+    geometry: Geometry
+    value: F64
+    value_start: I64
+    images: tuple[npt.NDArray[np.generic], ...]
+    channels: dict[str, Channel] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.geometry.label)

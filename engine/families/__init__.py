@@ -1,0 +1,32 @@
+"""The catalogue: every family, in the order of the columns."""
+
+from __future__ import annotations
+
+from voxomics.engine.families import (
+    glcm,
+    gldzm,
+    glrlm,
+    glszm,
+    intensity_histogram,
+    intensity_statistics,
+    intensity_volume_histogram,
+    local_intensity,
+    morphology,
+    ngldm,
+    ngtdm,
+)
+from voxomics.engine.feature import Family
+
+FAMILIES: tuple[Family, ...] = (
+    morphology.FAMILY,
+    local_intensity.FAMILY,
+    intensity_statistics.FAMILY,
+    intensity_histogram.FAMILY,
+    intensity_volume_histogram.FAMILY,
+    glcm.FAMILY,
+    glrlm.FAMILY,
+    glszm.FAMILY,
+    gldzm.FAMILY,
+    ngtdm.FAMILY,
+    ngldm.FAMILY,
+)

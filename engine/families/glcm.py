@@ -1,0 +1,175 @@
+"""Grey level co-occurrence matrix, IBSI LFYI: 25 features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.feature import DIRECTIONAL, Family, Feature, direction_weights, directions
+from voxomics.engine.settings import Settings
+
+PAIR = "no two voxels are neighbours"
+VARIED = "no two neighbouring voxels, or a single grey level"
+
+FEATURES = (
+    # P: symmetric matrix of one aggregation, p_ij = P_ij / ΣP; i, j: nominal grey levels 1..N_g; μ = Σ i p_ij; p_x: marginal;
+    # p_{x-y}(k) = Σ_{|i-j|=k} p_ij, p_{x+y}(k) = Σ_{i+j=k} p_ij; HX, HXY: entropies of p_x and of p
+    Feature("joint_maximum", "GYBY", "1", "max p_ij", 0, 1, PAIR),
+    Feature("joint_average", "60VM", "level", "μ = Σ i p_ij", 1, undefined=PAIR),
+    Feature("joint_variance", "UR99", "level2", "Σ (i-μ)² p_ij", 0, undefined=PAIR),
+    Feature("joint_entropy", "TU9B", "bit", "-Σ p_ij log2 p_ij", 0, undefined=PAIR),
+    Feature("difference_average", "TF7R", "level", "Σ k p_{x-y}(k)", 0, undefined=PAIR),
+    Feature("difference_variance", "D3YU", "level2", "Σ (k - difference average)² p_{x-y}(k)", 0, undefined=PAIR),
+    Feature("difference_entropy", "NTRS", "bit", "-Σ p_{x-y}(k) log2 p_{x-y}(k)", 0, undefined=PAIR),
+    Feature("sum_average", "ZGXS", "level", "Σ k p_{x+y}(k)", 2, undefined=PAIR),
+    Feature("sum_variance", "OEEB", "level2", "Σ (k - sum average)² p_{x+y}(k)", 0, undefined=PAIR),
+    Feature("sum_entropy", "P6QZ", "bit", "-Σ p_{x+y}(k) log2 p_{x+y}(k)", 0, undefined=PAIR),
+    Feature("angular_second_moment", "8ZQL", "1", "Σ p_ij²", 0, 1, PAIR),
+    Feature("contrast", "ACUI", "level2", "Σ (i-j)² p_ij", 0, undefined=PAIR),
+    Feature("dissimilarity", "8S9J", "level", "Σ |i-j| p_ij", 0, undefined=PAIR),
+    Feature("inverse_difference", "IB1Z", "1", "Σ p_ij / (1 + |i-j|)", 0, 1, PAIR),
+    Feature("normalised_inverse_difference", "NDRX", "1", "Σ p_ij / (1 + |i-j| / N_g)", 0, 1, PAIR),
+    Feature("inverse_difference_moment", "WF0Z", "1", "Σ p_ij / (1 + (i-j)²)", 0, 1, PAIR),
+    Feature("normalised_inverse_difference_moment", "1QCO", "1", "Σ p_ij / (1 + (i-j)² / N_g²)", 0, 1, PAIR),
+    Feature("inverse_variance", "E8JP", "1", "2 Σ_{i<j} p_ij / (i-j)²", 0, 1, PAIR),
+    Feature("correlation", "NI2N", "1", "Σ (i-μ)(j-μ) p_ij / Σ (i-μ)² p_ij", -1, 1, VARIED),
+    Feature("autocorrelation", "QWB0", "level2", "Σ i j p_ij", 1, undefined=PAIR),
+    Feature("cluster_tendency", "DG8W", "level2", "Σ (i+j-2μ)² p_ij", 0, undefined=PAIR),
+    Feature("cluster_shade", "7NFM", "level3", "Σ (i+j-2μ)³ p_ij", undefined=PAIR),
+    Feature("cluster_prominence", "AE86", "level4", "Σ (i+j-2μ)⁴ p_ij", 0, undefined=PAIR),
+    Feature("information_correlation_1", "R8DG", "1", "(HXY + Σ p_ij log2(p_x(i) p_x(j))) / HX", -1, 0, VARIED),
+    Feature("information_correlation_2", "JN9H", "1", "√(1 - exp(-2 (HXY2 - HXY))), HXY2 = 2 HX; 0 if HXY > HXY2", 0, 1, PAIR),
+)
+
+_FLAGS = {  # planar, by slice, by direction
+    "2d_averaged": (1, 1, 1),
+    "2d_slice_merged": (1, 1, 0),
+    "2_5d_direction_merged": (1, 0, 1),
+    "2_5d_merged": (1, 0, 0),
+    "3d_averaged": (0, 0, 1),
+    "3d_merged": (0, 0, 0),
+}
+
+
+def flags(aggregations: tuple[str, ...]) -> I64:
+    """Aggregations as the kernels know them, int64 [A, 3]: only in plane, by slice, by direction."""
+    return np.array([_FLAGS[a] for a in aggregations], dtype=np.int64).reshape(-1, 3)
+
+
+def _plan(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, int, bool]:
+    """Directions to count, how many of them lie in plane, and whether those are kept slice by slice."""
+    kinds = flags(aggregations)
+    dirs = directions(distance, planar=bool(kinds[:, 0].all()))
+    return dirs, int((dirs[:, 0] == 0).sum()), bool(kinds[:, 1].any())
+
+
+def _groups(batch: VoiBatch, vois: I64, dirs: I64, n_planar: int, per_slice: bool) -> I64:
+    """Matrices to count for each VOI, int64 [k]."""
+    slices = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+    return slices * n_planar + len(dirs) - n_planar
+
+
+def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes that `compute` takes for each VOI, int64 [n]."""
+    from voxomics.kernels.glcm import DENSE_LEVELS
+
+    assert channel is not None
+    vois = np.arange(len(batch), dtype=np.int64)
+    n_present = channel.n_present
+    span = _span(channel)
+    dense = 4 * _groups(batch, vois, *_plan(settings.glcm.distance, aggregations)) * (n_present + 1) ** 2
+    sparse = 40 * batch.geometry.n_intensity * len(directions(settings.glcm.distance))
+    return np.where(n_present > DENSE_LEVELS, sparse, dense + 8 * (n_present + 1) ** 2) + 24 * span
+
+
+def _span(channel: Channel) -> I64:
+    """Difference of the highest and the lowest level present + 1, int64 [n]; 0 without voxels."""
+    last, first = channel.level_start[1:], channel.level_start[:-1]
+    filled = last > first
+    result = np.zeros(len(first), np.int64)
+    result[filled] = channel.level_of[last[filled] - 1] - channel.level_of[first[filled]] + 1
+    return result
+
+
+def counts(batch: VoiBatch, channel: Channel, vois: I64, distance: int, aggregations: tuple[str, ...]) -> tuple[np.ndarray, I64]:
+    """One-way counts of every group of every VOI.
+
+    Returns
+    -------
+    counts : ndarray int32 [total]
+        Ragged [k][group, L + 1, L + 1]; row and column 0 hold pairs that leave the mask.
+    counts_start : ndarray int64 [k + 1]
+    """
+    from voxomics.kernels import glcm as kernel
+
+    dirs, n_planar, per_slice = _plan(distance, aggregations)
+    size = _groups(batch, vois, dirs, n_planar, per_slice) * (channel.n_present[vois] + 1) ** 2
+    counts_start = np.concatenate(([0], np.cumsum(size)))
+    found = np.zeros(counts_start[-1], np.int32)
+    g = batch.geometry
+    kernel.count(
+        channel.level, g.start, g.shape, channel.level_start, vois, g.pad, dirs, n_planar, per_slice, found, counts_start
+    )
+    return found, counts_start
+
+
+def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
+    """GLCM features, float64 [k, aggregations, 25]; see `Family.compute`."""
+    from voxomics.kernels import glcm as kernel
+
+    assert channel is not None
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    dense = channel.n_present[vois] <= kernel.DENSE_LEVELS
+    some = vois[dense]
+    found, counts_start = counts(batch, channel, some, settings.glcm.distance, aggregations)
+    dirs, n_planar, per_slice = _plan(settings.glcm.distance, aggregations)
+    part = np.empty((len(some), len(aggregations), len(FEATURES)))
+    kernel.measure(
+        found, counts_start, channel.level_of, channel.level_start, channel.n_nominal, batch.geometry.shape, some,
+        n_planar, direction_weights(dirs, batch, some, settings.glcm.weighting), per_slice, flags(aggregations), part,
+    )  # fmt: skip
+    out[dense] = part
+    for k in np.flatnonzero(~dense):
+        out[k] = _many_levels(batch, channel, vois[k], settings, aggregations)
+    return out
+
+
+def _many_levels(batch: VoiBatch, channel: Channel, i: int, settings: Settings, aggregations: tuple[str, ...]) -> F64:
+    """GLCM features of one VOI with too many levels for dense matrices, float64 [aggregations, 25]."""
+    from voxomics.kernels import glcm as kernel
+
+    g = batch.geometry
+    levels = channel.level_of[channel.level_start[i] : channel.level_start[i + 1]]
+    _, ny, nx = (int(s) for s in g.shape[i])
+    slices = range(g.pad, int(g.shape[i, 0]) - g.pad)
+    buffer = np.empty(int(g.n_intensity[i]), np.int64)
+
+    def codes(offset: I64, first: int, last: int) -> I64:
+        step = (offset[0] * ny + offset[1]) * nx + offset[2]
+        return buffer[: kernel.pairs(channel.level, g.start[i], g.shape[i], g.pad, step, first, last, buffer)].copy()
+
+    out = np.empty((len(aggregations), len(FEATURES)))
+    for j, (planar, by_slice, by_direction) in enumerate(flags(aggregations)):
+        dirs = directions(settings.glcm.distance, planar=bool(planar))
+        weights = direction_weights(dirs, batch, np.array([i]), settings.glcm.weighting)[0]
+        spans = [(z, z + 1) for z in slices] if by_slice else [(slices.start, slices.stop)]
+        bundles = [[d] for d in range(len(dirs))] if by_direction else [list(range(len(dirs)))]
+        rows = []
+        for first, last in spans:
+            for bundle in bundles:
+                found = [codes(dirs[d], first, last) for d in bundle]
+                together = np.concatenate(found)
+                if len(together):
+                    row = np.empty(len(FEATURES))
+                    order = np.argsort(together, kind="stable")
+                    weight = np.repeat(weights[bundle], [len(part) for part in found])
+                    kernel.measure_sparse(together[order], weight[order], levels, channel.n_nominal[i], row)
+                    rows.append(row)
+        stack = np.array(rows).reshape(-1, len(FEATURES))
+        defined = ~np.isnan(stack)
+        with np.errstate(invalid="ignore"):
+            out[j] = np.where(defined, stack, 0.0).sum(0) / defined.sum(0)
+    return out
+
+
+FAMILY = Family("glcm", "LFYI", FEATURES, DIRECTIONAL, "level", compute, need)

@@ -1,0 +1,145 @@
+"""Grey level run length matrix, IBSI TP0I: 16 features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.families.glcm import _groups, _plan, flags
+from voxomics.engine.feature import DIRECTIONAL, Family, Feature, directions
+from voxomics.engine.settings import Settings
+
+EMPTY = "no voxel has a grey level"
+
+FEATURES = (
+    # r_ij: runs of nominal grey level i and length j in one aggregation's matrix, r_i., r_.j: its marginal sums, N_s: all of its
+    # runs, N_v: voxels, summed over the matrices merged; p_ij = r_ij / N_s
+    Feature("short_runs_emphasis", "22OV", "1", "Σ r_.j / j² / N_s", 0, 1, EMPTY),
+    Feature("long_runs_emphasis", "W4KF", "1", "Σ j² r_.j / N_s", 1, undefined=EMPTY),
+    Feature("low_grey_level_run_emphasis", "V3SW", "1", "Σ r_i. / i² / N_s", 0, 1, EMPTY),
+    Feature("high_grey_level_run_emphasis", "G3QZ", "level2", "Σ i² r_i. / N_s", 1, undefined=EMPTY),
+    Feature("short_run_low_grey_level_emphasis", "HTZT", "1", "Σ r_ij / (i² j²) / N_s", 0, 1, EMPTY),
+    Feature("short_run_high_grey_level_emphasis", "GD3A", "level2", "Σ i² r_ij / j² / N_s", 0, undefined=EMPTY),
+    Feature("long_run_low_grey_level_emphasis", "IVPO", "1", "Σ j² r_ij / i² / N_s", 0, undefined=EMPTY),
+    Feature("long_run_high_grey_level_emphasis", "3KUM", "level2", "Σ i² j² r_ij / N_s", 1, undefined=EMPTY),
+    Feature("grey_level_non_uniformity", "R5YN", "1", "Σ r_i.² / N_s", 0, undefined=EMPTY),
+    Feature("normalised_grey_level_non_uniformity", "OVBL", "1", "Σ r_i.² / N_s²", 0, 1, EMPTY),
+    Feature("run_length_non_uniformity", "W92Y", "1", "Σ r_.j² / N_s", 0, undefined=EMPTY),
+    Feature("normalised_run_length_non_uniformity", "IC23", "1", "Σ r_.j² / N_s²", 0, 1, EMPTY),
+    Feature("run_percentage", "9ZK5", "1", "N_s / N_v", 0, 1, EMPTY),
+    Feature("grey_level_variance", "8CE5", "level2", "Σ (i - Σ i p_ij)² p_ij", 0, undefined=EMPTY),
+    Feature("run_length_variance", "SXLW", "1", "Σ (j - Σ j p_ij)² p_ij", 0, undefined=EMPTY),
+    Feature("run_entropy", "HJ9O", "bit", "-Σ p_ij log2 p_ij", 0, undefined=EMPTY),
+)
+
+DENSE_CELLS = 1 << 18
+"""Cells of a VOI's matrices that may always be dense; beyond, as many as four for each voxel and direction."""
+
+
+def _cells(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> I64:
+    """Cells of all dense matrices of each VOI, int64 [k]: (ranks + 1) × (longest side + 1) × groups."""
+    groups: I64 = _groups(batch, vois, *_plan(1, aggregations))
+    return groups * (channel.n_present[vois] + 1) * _columns(batch, vois)
+
+
+def _columns(batch: VoiBatch, vois: I64) -> I64:
+    """Longest run possible + 1, int64 [k]: the longest side of each box without its padding, + 1."""
+    columns: I64 = batch.geometry.shape[vois].astype(np.int64).max(1) - 2 * batch.geometry.pad + 1
+    return columns
+
+
+def _is_dense(batch: VoiBatch, vois: I64, cells: I64) -> np.ndarray:
+    """Whether dense matrices take no more memory than the runs may, bool [k]. Both ways give the same bits."""
+    return np.asarray(cells <= DENSE_CELLS + 4 * 13 * batch.geometry.n_intensity[vois])
+
+
+def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes that `compute` takes for each VOI, int64 [n]."""
+    assert channel is not None
+    vois = np.arange(len(batch), dtype=np.int64)
+    shape = batch.geometry.shape.astype(np.int64)
+    cells = _cells(batch, channel, vois, aggregations)
+    one = cells // _groups(batch, vois, *_plan(1, aggregations))
+    dense = 4 * cells + 4 * 8 * one
+    sparse = (1 + 2 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction, all of them twice, their cells
+    planes = 8 * shape[:, 1] * shape[:, 2] + 16 * shape[:, 0] * shape[:, 1]
+    marginals: I64 = 16 * (channel.n_present + shape.max(1))
+    return np.where(_is_dense(batch, vois, cells), dense + planes, sparse) + marginals
+
+
+def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> tuple[np.ndarray, I64]:
+    """Runs of every group of every VOI.
+
+    Returns
+    -------
+    counts : ndarray int32 [total]
+        Ragged [k][group, L + 1, R + 1]: by rank and run length; row and column 0 are no runs. R: longest side of the VOI's box.
+    counts_start : ndarray int64 [k + 1]
+    """
+    from voxomics.kernels import glrlm as kernel
+
+    dirs, n_planar, per_slice = _plan(1, aggregations)
+    counts_start = np.concatenate(([0], np.cumsum(_cells(batch, channel, vois, aggregations))))
+    found = np.zeros(counts_start[-1], np.int32)
+    g = batch.geometry
+    kernel.count(
+        channel.level, g.start, g.shape, channel.level_start, vois, g.pad, dirs, n_planar, per_slice, found, counts_start
+    )
+    return found, counts_start
+
+
+def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
+    """GLRLM features, float64 [k, aggregations, 16]; see `Family.compute`."""
+    from voxomics.kernels import emphasis
+
+    assert channel is not None
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    dense = _is_dense(batch, vois, _cells(batch, channel, vois, aggregations))
+    some = vois[dense]
+    found, counts_start = counts(batch, channel, some, aggregations)
+    dirs, n_planar, per_slice = _plan(1, aggregations)
+    part = np.empty((len(some), len(aggregations), len(FEATURES)))
+    emphasis.measure_dense(
+        found, counts_start, _columns(batch, some), channel.level_of, channel.level_start, batch.geometry.shape, some,
+        n_planar, len(dirs), per_slice, True, flags(aggregations), part,
+    )  # fmt: skip
+    out[dense] = part
+    for k in np.flatnonzero(~dense):
+        out[k] = _sparse(batch, channel, vois[k], aggregations)
+    return out
+
+
+def _sparse(batch: VoiBatch, channel: Channel, i: int, aggregations: tuple[str, ...]) -> F64:
+    """GLRLM features of one VOI from its sorted runs, float64 [aggregations, 16]; memory follows the number of runs."""
+    from voxomics.kernels import glrlm as kernel
+
+    g = batch.geometry
+    levels = channel.level_of[channel.level_start[i] : channel.level_start[i + 1]]
+    _, ny, nx = (int(s) for s in g.shape[i])
+    slices = range(g.pad, int(g.shape[i, 0]) - g.pad)
+    buffer = np.empty(int(g.n_intensity[i]), np.int64)
+
+    def codes(offset: I64, first: int, last: int) -> I64:
+        step = (offset[0] * ny + offset[1]) * nx + offset[2]
+        return buffer[: kernel.runs(channel.level, g.start[i], g.shape[i], g.pad, step, first, last, buffer)].copy()
+
+    out = np.empty((len(aggregations), len(FEATURES)))
+    for j, (planar, by_slice, by_direction) in enumerate(flags(aggregations)):
+        dirs = directions(1, planar=bool(planar))
+        spans = [(z, z + 1) for z in slices] if by_slice else [(slices.start, slices.stop)]
+        bundles = [[d] for d in dirs] if by_direction else [list(dirs)]
+        total, number = np.zeros(len(FEATURES)), 0
+        for first, last in spans:
+            for bundle in bundles:
+                found = np.concatenate([codes(offset, first, last) for offset in bundle])
+                if len(found):
+                    found.sort()
+                    row = np.empty(len(FEATURES))
+                    kernel.measure_sparse(found, levels, row)
+                    total += row
+                    number += 1
+        out[j] = total / number if number else np.nan
+    return out
+
+
+FAMILY = Family("glrlm", "TP0I", FEATURES, DIRECTIONAL, "level", compute, need)

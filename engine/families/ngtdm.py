@@ -1,0 +1,112 @@
+"""Neighbourhood grey tone difference matrix, IBSI IPET: 5 features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.feature import ZONAL, Family, Feature
+from voxomics.engine.settings import Settings
+
+ALONE = "no voxel has a neighbour"
+EQUAL = "no voxel has a neighbour, or i p_i is the same for all of several levels"
+
+FEATURES = (
+    # n_i: voxels of nominal grey level i with a neighbour in the mask within the distance; N_vc = Σ n_i; p_i = n_i / N_vc;
+    # s_i: sum over them of |i - mean level of the neighbours|; N_gp: levels with n_i > 0; sums over i, j run over those
+    Feature("coarseness", "QCDE", "1", "1 / Σ p_i s_i, at most 10⁶, also where the sum is 0", 0, 1e6, ALONE),
+    Feature(
+        "contrast", "65HE", "level3", "Σ_ij p_i p_j (i-j)² / (N_gp (N_gp-1)) · Σ s_i / N_vc; 0 if N_gp = 1", 0,
+        undefined=ALONE,
+    ),
+    Feature("busyness", "NQ30", "1", "Σ p_i s_i / Σ_ij |i p_i - j p_j|; 0 if N_gp = 1", 0, undefined=EQUAL),
+    Feature(
+        "complexity", "HDEZ", "level2", "Σ_ij |i-j| (p_i s_i + p_j s_j) / (p_i + p_j) / N_vc", 0, undefined=ALONE
+    ),
+    Feature("strength", "1X9X", "level", "Σ_ij (p_i + p_j) (i-j)² / Σ s_i; 0 if Σ s_i = 0", 0, undefined=ALONE),
+)  # fmt: skip
+
+_TOO_MUCH = np.int64(1) << 61
+
+
+def _columns(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:
+    """Numbers of neighbours possible, 0 included, int64 [k]: by the window and by the voxels there are."""
+    return np.minimum((2 * distance + 1) ** (2 if planar else 3), np.maximum(batch.geometry.n_intensity[vois], 1))
+
+
+def _size(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> I64:
+    """Items of all groups of each VOI, int64 [k]."""
+    groups = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+    return groups * (channel.n_present[vois] + 1) * _columns(batch, vois, distance, planar)
+
+
+def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes that `compute` takes for each VOI, int64 [n].
+
+    A VOI whose levels lie so far apart that sums of differences leave 64 bits (a span of 10¹¹ with two million voxels and
+    distance 1) needs more than any machine has, so that it is refused and not measured wrong.
+    """
+    assert channel is not None
+    vois = np.arange(len(batch), dtype=np.int64)
+    distance = settings.ngtdm.distance
+    plane = batch.geometry.shape[:, 1].astype(np.int64) * batch.geometry.shape[:, 2]
+    bytes_ = np.zeros(len(vois), np.int64)
+    if "3d" in aggregations:
+        bytes_ += 8 * _size(batch, channel, vois, distance, False, False)
+    if set(aggregations) - {"3d"}:
+        bytes_ += 8 * _size(batch, channel, vois, distance, True, "2d" in aggregations)
+    filled = channel.n_present > 0
+    span = np.zeros(len(vois))
+    last, first = channel.level_start[1:][filled] - 1, channel.level_start[:-1][filled]
+    span[filled] = (channel.level_of[last] - channel.level_of[first]).astype(float)
+    window = float((2 * distance + 1) ** 3)
+    too_wide = span * window * np.maximum(2 * window, batch.geometry.n_intensity) >= 2.0**62
+    return np.where(too_wide, _TOO_MUCH, bytes_ + 8 * plane * (2 * distance + 4) + 40 * channel.n_present)
+
+
+def counts(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> tuple[I64, I64, I64]:
+    """Counts and integer sums of every group of every VOI.
+
+    Returns
+    -------
+    sums : ndarray int64 [total]
+        Ragged [k][group, L + 1, columns]: by rank; column 0: voxels with a neighbour; column n: Σ |n i - Σ neighbours| over those
+        with n neighbours. A group is a padded slice if per_slice, else the whole volume.
+    sums_start : ndarray int64 [k + 1]
+    columns : ndarray int64 [k]
+    """
+    from voxomics.kernels import ngtdm as kernel
+
+    columns = _columns(batch, vois, distance, planar)
+    sums_start = np.concatenate(([0], np.cumsum(_size(batch, channel, vois, distance, planar, per_slice))))
+    sums = np.zeros(sums_start[-1], np.int64)
+    g = batch.geometry
+    kernel.count(
+        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar, per_slice,
+        columns, sums, sums_start,
+    )  # fmt: skip
+    return sums, sums_start, columns
+
+
+def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
+    """NGTDM features, float64 [k, aggregations, 5]; see `Family.compute`."""
+    from voxomics.kernels import ngtdm as kernel
+
+    assert channel is not None
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    per_slice = "2d" in aggregations
+    for planar in (False, True):
+        wanted = [(j, name) for j, name in enumerate(aggregations) if (name != "3d") == planar]
+        if wanted:
+            sums, sums_start, columns = counts(batch, channel, vois, settings.ngtdm.distance, planar, planar and per_slice)
+        for j, name in wanted:
+            part = np.empty((len(vois), len(FEATURES)))
+            kernel.measure(
+                sums, sums_start, columns, channel.level_of, channel.level_start, batch.geometry.shape, vois,
+                planar and per_slice, name != "2d", part,
+            )  # fmt: skip
+            out[:, j] = part
+    return out
+
+
+FAMILY = Family("ngtdm", "IPET", FEATURES, ZONAL, "level", compute, need)

@@ -1,0 +1,65 @@
+"""Threads of our own over kernels that release the GIL: the largest piece first, no global state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work and how large it is against the others (any unit)."""
+
+    cost: float
+    call: Callable[[], None]
+
+
+def available_threads() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(tasks: Iterable[Task], threads: int, advance: Callable[[], None] | None = None) -> None:
+    """Run every task, the largest first.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        Independent of each other; each writes its own part of the output, so the order never shows in a result.
+    threads : int
+        ≥ 1. With one thread everything runs in the caller's.
+    advance : callable, optional
+        Called after each finished task, for a progress bar.
+
+    Raises
+    ------
+    Exception
+        The first one that a task raised; tasks already running are waited for, the others are dropped.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> run([Task(1, lambda: seen.append("small")), Task(9, lambda: seen.append("large"))], threads=1)
+    >>> seen
+    ['large', 'small']
+    """
+    ordered = sorted(tasks, key=lambda task: -task.cost)
+    if threads == 1 or len(ordered) < 2:
+        for task in ordered:
+            task.call()
+            if advance:
+                advance()
+        return
+    with ThreadPoolExecutor(min(threads, len(ordered)), thread_name_prefix="voxomics") as executor:
+        futures = [executor.submit(task.call) for task in ordered]
+        try:
+            for future in futures:
+                future.result()
+                if advance:
+                    advance()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            raise

@@ -1,0 +1,198 @@
+"""The table: rows with a status and a reason, columns that follow from the settings, files that read back equal."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from voxomics.engine.batch import F64
+from voxomics.engine.errors import InputError, MissingExtraError
+from voxomics.engine.measure import Measured
+from voxomics.engine.plan import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = 1
+"""Version of the table's layout."""
+IDENTITY = ("image", "mask", "label", "name", "n_voxels", "status", "reason")
+"""Columns before the features."""
+FORMATS = (".csv", ".parquet", ".json")
+_NAMED = 3  # features a reason names before it only counts them
+
+
+def explain(measured: Measured, wanted: Sequence[Column]) -> tuple[list[str], list[str]]:
+    """Status and reason of every row.
+
+    Parameters
+    ----------
+    measured : Measured
+    wanted : sequence of Column
+
+    Returns
+    -------
+    status : list of str
+        "ok", "partial" (some features undefined) or "failed" (no feature).
+    reason : list of str
+        "" or what is missing and why, cause by cause.
+    """
+    missing = np.isnan(measured.values)
+    status, reason = [], []
+    for i in range(len(missing)):
+        if i in measured.failed:
+            status.append("failed")
+            reason.append(measured.failed[i])
+        elif missing[i].any():
+            status.append("failed" if missing[i].all() else "partial")
+            reason.append(_reason(i, np.flatnonzero(missing[i]), measured, wanted))
+        else:
+            status.append("ok")
+            reason.append("")
+    return status, reason
+
+
+def _reason(i: int, missing: np.ndarray, measured: Measured, wanted: Sequence[Column]) -> str:
+    groups: dict[str, list[str]] = {}
+    for k in missing:
+        column = wanted[k]
+        cause = measured.causes.get((i, column.family.name, column.discretisation))
+        whole = cause is not None
+        cause = cause or column.feature.undefined or "not a number"
+        item = column.family.name if whole else f"{column.family.name}.{column.feature.name}"
+        if item not in groups.setdefault(cause, []):
+            groups[cause].append(item)
+    texts = []
+    for cause, names in groups.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        texts.append(f"{cause}: {', '.join(names[:_NAMED])}{more}")
+    return "; ".join(texts)
+
+
+def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dict[str, Any]) -> pd.DataFrame:
+    """The table of one run.
+
+    Parameters
+    ----------
+    identity : dict
+        A sequence per name in IDENTITY; label and n_voxels are int64 arrays.
+    values : ndarray float64 [n, columns]
+    names : sequence of str
+    meta : dict
+        Goes to ``attrs["voxomics"]``.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    import pandas as pd
+
+    left = pd.DataFrame({key: identity[key] for key in IDENTITY})
+    table = pd.concat([left, pd.DataFrame(values, columns=list(names))], axis=1)
+    table.attrs["voxomics"] = meta
+    return table
+
+
+def long(table: pd.DataFrame, described: dict[str, tuple[str, str]]) -> pd.DataFrame:
+    """One row per VOI and feature.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `frame`.
+    described : dict str -> (str, str)
+        IBSI id and unit of each feature column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns: IDENTITY, feature, ibsi_id, unit, value.
+    """
+    result = table.melt(id_vars=list(IDENTITY), var_name="feature", value_name="value", ignore_index=False)
+    result = result.sort_index(kind="stable").reset_index(drop=True)
+    result.insert(len(IDENTITY) + 1, "ibsi_id", [described[name][0] for name in result["feature"]])
+    result.insert(len(IDENTITY) + 2, "unit", [described[name][1] for name in result["feature"]])
+    result.attrs = dict(table.attrs)
+    return result
+
+
+def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table as .csv, .parquet or .json, and its settings, versions and input hashes to PATH.meta.json beside it.
+
+    Floats read back to the last bit. Files appear whole or not at all.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `frame` or `long`.
+    path : path
+        Its ending chooses the format.
+
+    Raises
+    ------
+    InputError
+        Another ending, or a folder that does not exist.
+    """
+    target = Path(path)
+    check_target(target)
+    meta = table.attrs.get("voxomics", {})
+    if target.suffix == ".csv":
+        _replace(target, table.to_csv(index=False).encode())
+    elif target.suffix == ".json":
+        content = {"voxomics": meta, "rows": _records(table)}
+        _replace(target, json.dumps(content, ensure_ascii=False, allow_nan=False).encode())
+    else:
+        _replace(target, _parquet(table, meta))
+    _replace(target.with_name(target.name + ".meta.json"), json.dumps(meta, indent=1, ensure_ascii=False).encode())
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise InputError unless a table can be written to `path`: known ending, existing folder."""
+    target = Path(path)
+    if target.suffix not in FORMATS:
+        raise InputError(f"output {target.name!r}: the ending chooses the format; accepted: {', '.join(FORMATS)}")
+    if not target.parent.is_dir():
+        raise InputError(f"output {target.name!r}: its folder {target.parent.name!r} does not exist; create it first")
+    if target.suffix == ".parquet":
+        _pyarrow()
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(key): None if value != value else value for key, value in row.items()} for row in table.to_dict(orient="records")
+    ]
+
+
+def _parquet(table: pd.DataFrame, meta: dict[str, Any]) -> bytes:
+    pyarrow, parquet = _pyarrow()
+    plain = table.copy(deep=False)
+    plain.attrs = {}
+    content = pyarrow.Table.from_pandas(plain, preserve_index=False)
+    content = content.replace_schema_metadata({**(content.schema.metadata or {}), b"voxomics": json.dumps(meta).encode()})
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(content, sink)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise MissingExtraError("writing Parquet", "parquet") from None
+    return pyarrow, parquet
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Write beside the target, then rename: a reader never sees half a file."""
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,196 @@
+"""Smallest box around the convex hull of a VOI."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.kernels import jit
+from voxomics.kernels.hull import BESIDE, CORNER, NORMAL
+
+MOST_FACETS = 1024
+LEVEL = 1e-12
+"""Two unit normals with a smaller scalar product are at right angles."""
+
+
+@jit.body
+def divisor_of(a, b):
+    """Greatest common divisor."""
+    while b != 0:
+        a, b = b, a % b
+    return a
+
+
+@jit.body
+def unit_normals(facets, spacing, steepness):
+    """Outward unit normals in mm [F, 3], equal to the last bit for facets in one plane; steepness [F]: squared length of the
+    smallest integer normal."""
+    unit = np.empty((facets.shape[0], 3))
+    for f in range(facets.shape[0]):
+        divisor = steepness[f] = np.int64(0)
+        for axis in range(spacing.size):
+            divisor = divisor_of(divisor, abs(facets[f, NORMAL + axis]))
+        length = 0.0
+        for axis in range(spacing.size):
+            n = facets[f, NORMAL + axis] // divisor
+            steepness[f] += n * n
+            unit[f, axis] = n / spacing[axis]
+            length += unit[f, axis] ** 2
+        for axis in range(spacing.size):
+            unit[f, axis] /= np.sqrt(length)
+    return unit
+
+
+@jit.body
+def gentle(steepness):
+    """Largest steepness of which no more than MOST_FACETS are at or below."""
+    low, high = np.int64(0), np.int64(1) << 62
+    while high - low > 1:
+        middle = (low + high) // 2
+        n = 0
+        for f in range(steepness.size):
+            n += steepness[f] <= middle
+        if n <= MOST_FACETS:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@jit.body
+def faces_up(unit, f, g):
+    """True when facet g looks to the side that facet f looks to."""
+    return unit[f, 0] * unit[g, 0] + unit[f, 1] * unit[g, 1] + unit[f, 2] * unit[g, 2] > LEVEL
+
+
+@jit.body
+def next_facet(g, stride, n):
+    return g + stride if g + stride < n else g + stride - n
+
+
+@jit.body
+def outline(f, facets, unit, place, stride, rim):
+    """Rows of the corners on the rim of the hull as seen along the normal of facet f, counter-clockwise, into `rim`; their number.
+
+    The rim parts the facets that face up from the others. Neighbours have near numbers, so it is searched for in strides (coprime
+    to the number of facets); then it is followed around its corners from edge to edge.
+    """
+    g, j, m = f, np.int64(0), 0
+    while faces_up(unit, f, facets[g, BESIDE + j]):
+        j += 1
+        if j == 3:
+            j = np.int64(0)
+            g = next_facet(g, stride, facets.shape[0])
+            while not faces_up(unit, f, g):
+                g = next_facet(g, stride, facets.shape[0])
+    first_facet, first_edge = g, j
+    while True:
+        rim[m] = place[facets[g, CORNER + j]]
+        m += 1
+        j = j + 1 if j < 2 else np.int64(0)
+        while faces_up(unit, f, facets[g, BESIDE + j]):
+            h, at = facets[g, BESIDE + j], facets[g, CORNER + j]
+            j = np.int64(0)
+            while facets[h, CORNER + j] != at:
+                j += 1
+            g = h
+        if (g == first_facet and j == first_edge) or m == rim.size:
+            return m
+
+
+@jit.body
+def flatten(position, rim, m, normal, flat):
+    """Positions of the rim in a plane at right angles to `normal` into flat [m, 2], those that coincide once; their number."""
+    axis = 0
+    for a in range(1, normal.size):
+        if abs(normal[a]) < abs(normal[axis]):
+            axis = a
+    u, v = np.empty(3), np.empty(3)
+    length = np.sqrt(1.0 - normal[axis] ** 2)
+    for a in range(normal.size):
+        u[a] = ((1.0 if a == axis else 0.0) - normal[axis] * normal[a]) / length
+    for a in range(normal.size):
+        b, c = (a + 1) % 3, (a + 2) % 3
+        v[a] = normal[b] * u[c] - normal[c] * u[b]
+    n = 0
+    for k in range(m):
+        flat[n, 0], flat[n, 1] = 0.0, 0.0
+        for a in range(normal.size):
+            flat[n, 0] += position[rim[k], a] * u[a]
+            flat[n, 1] += position[rim[k], a] * v[a]
+        if n == 0 or abs(flat[n, 0] - flat[n - 1, 0]) + abs(flat[n, 1] - flat[n - 1, 1]) > 1e-9:
+            n += 1
+    return n - 1 if abs(flat[0, 0] - flat[n - 1, 0]) + abs(flat[0, 1] - flat[n - 1, 1]) <= 1e-9 else n
+
+
+@jit.body
+def rectangles(flat, m, depth, best):
+    """Boxes of the given depth over a convex polygon, one side along each of its edges (rotating callipers); the smaller into `best`."""
+    at, reach = np.zeros(3, np.int64), np.empty(3)  # the outermost corner ahead along the edge, across it, and behind
+    for i in range(m):
+        j = i + 1 if i + 1 < m else 0
+        dx, dy = flat[j, 0] - flat[i, 0], flat[j, 1] - flat[i, 1]
+        square = dx * dx + dy * dy
+        for side in range(3):
+            p = at[side]
+            reach[side] = flat[p, 0] * dx + flat[p, 1] * dy
+            for k in range(m):
+                q = p + 1 if p + 1 < m else 0
+                further = flat[q, 0] * dx + flat[q, 1] * dy
+                if i > 0 and further <= reach[side]:
+                    break
+                p = q
+                if further > reach[side]:
+                    at[side], reach[side] = q, further
+            dx, dy = -dy, dx
+        # dx, dy was turned three times by a right angle: it now points to the outside of edge i
+        wide, high = reach[0] + reach[2], reach[1] + flat[i, 0] * dx + flat[i, 1] * dy
+        if wide * high * depth < best[0] * (1.0 + 1e-12) * square:
+            length = np.sqrt(square)
+            keep_smaller(wide / length, high / length, depth, best)
+
+
+@jit.body
+def keep_smaller(a, b, c, best):
+    """best = (volume, area) of the box a × b × c when its volume is smaller, or equal but for rounding and its area smaller."""
+    volume, area = a * b * c, 2.0 * (a * b + a * c + b * c)
+    if volume < best[0] * (1.0 - 1e-12) or (volume <= best[0] * (1.0 + 1e-12) and area < best[1]):
+        best[0], best[1] = volume, area
+
+
+@jit.cpu
+def smallest_box(position, facets, place, spacing):
+    """Volume and area of the smallest box among the axis-aligned one and all that have a side on a facet and another along an edge.
+
+    The true minimum may touch facets with no side at all (O'Rourke 1985): this is an upper bound of it. Of more than MOST_FACETS
+    triangles, those with the smallest integer normals are tried: they are the large ones of a lattice polytope.
+    """
+    best = np.array([np.inf, np.inf])
+    steepness = np.empty(facets.shape[0], np.int64)
+    unit = unit_normals(facets, spacing, steepness)
+    steepest = gentle(steepness)
+    size = np.empty(3)
+    for axis in range(3):
+        low, high = position[0, axis], position[0, axis]
+        for i in range(position.shape[0]):
+            low, high = min(low, position[i, axis]), max(high, position[i, axis])
+        size[axis] = high - low
+    keep_smaller(size[0], size[1], size[2], best)
+    stride = facets.shape[0] * 5 // 8
+    while divisor_of(stride, facets.shape[0]) > 1:
+        stride += 1
+    rim, flat = np.empty(facets.shape[0], np.int64), np.empty((facets.shape[0] + 1, 2))
+    for f in range(facets.shape[0]):
+        repeated = steepness[f] > steepest
+        for j in range(3):
+            g = facets[f, BESIDE + j]
+            same = unit[f, 0] == unit[g, 0] and unit[f, 1] == unit[g, 1] and unit[f, 2] == unit[g, 2]
+            repeated |= same and g < f
+        if repeated:
+            continue
+        top, bottom = -np.inf, np.inf
+        for i in range(position.shape[0]):
+            along = unit[f, 0] * position[i, 0] + unit[f, 1] * position[i, 1] + unit[f, 2] * position[i, 2]
+            top, bottom = max(top, along), min(bottom, along)
+        m = outline(f, facets, unit, place, stride, rim)
+        rectangles(flat, flatten(position, rim, m, unit[f], flat), top - bottom, best)
+    return best[0], best[1]

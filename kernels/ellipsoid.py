@@ -1,0 +1,208 @@
+"""The area of an ellipsoid, and the smallest ellipsoid around the corners of a convex hull."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.kernels import jit
+
+TERMS = 20
+"""Last degree of the series for an ellipsoid's area."""
+MVEE_TOLERANCE = 1e-9
+"""How far outside the smallest ellipsoid a point may lie, squared distances relative to the surface's."""
+MVEE_STEPS = 1000
+
+
+def semi_axes(matrix):
+    """√λ of symmetric matrices [k, 3, 3], descending [k, 3]. A λ below 1e-13 of the largest is rounding, and 0."""
+    values = np.linalg.eigvalsh(matrix)[:, ::-1]
+    return np.sqrt(np.where(values > 1e-13 * values[:, :1], values, 0.0))
+
+
+def area(axes):
+    """Surface of ellipsoids with semi-axes a ≥ b ≥ c, [k, 3], by the standard's Legendre series up to degree 20; NaN where a = 0.
+
+    Terms are scaled, t_ν = (αβ)^ν P_ν(x), so that nothing is divided by an eccentricity of 0: with e = (α² + β²) / 2 the recurrence
+    of the polynomials becomes (ν+1) t_{ν+1} = (2ν+1) e t_ν - ν (αβ)² t_{ν-1}.
+    """
+    a, b, c = axes.T
+    with np.errstate(invalid="ignore"):
+        alpha2, beta2 = 1.0 - b * b / (a * a), 1.0 - c * c / (a * a)
+    e, product2 = (alpha2 + beta2) / 2.0, alpha2 * beta2
+    before, now, total = 0.0, 1.0, 0.0
+    for v in range(TERMS + 1):
+        total = total + now / (1.0 - 4.0 * v * v)
+        before, now = now, ((2 * v + 1) * e * now - v * product2 * before) / (v + 1)
+    return 4.0 * np.pi * a * b * total
+
+
+@jit.body
+def solve(a, x):
+    """Solve a x = b by elimination without pivoting (a [n, n] is positive definite); x [n, m] comes as b, a is used up."""
+    n = a.shape[0]
+    for r in range(n):
+        for s in range(n):
+            if s != r and a[s, r] != 0.0:
+                factor = a[s, r] / a[r, r]
+                for c in range(r + 1, n):
+                    a[s, c] -= factor * a[r, c]
+                for c in range(x.shape[1]):
+                    x[s, c] -= factor * x[r, c]
+    for r in range(n):
+        for c in range(x.shape[1]):
+            x[r, c] /= a[r, r]
+
+
+@jit.body
+def inverse_of(q, held, weight, n_held, sums, inverse):
+    """Inverse [4, 4] of Σ weight q qᵀ over the points held."""
+    n = sums.shape[0]
+    for r in range(n):
+        for c in range(n):
+            sums[r, c] = 0.0
+            inverse[r, c] = 1.0 if r == c else 0.0
+            for k in range(n_held):
+                sums[r, c] += weight[k] * q[held[k], r] * q[held[k], c]
+    solve(sums, inverse)
+
+
+@jit.body
+def product(q, i, j, inverse):
+    """q_iᵀ inverse q_j."""
+    total = 0.0
+    for r in range(inverse.shape[0]):
+        along = 0.0
+        for c in range(inverse.shape[0]):
+            along += inverse[r, c] * q[j, c]
+        total += along * q[i, r]
+    return total
+
+
+@jit.body
+def better_weights(q, held, weight, n_held, inverse):
+    """One damped Newton step of log det Σ weight q qᵀ over weights that add up to 1, stopped where one becomes 0.
+
+    Gradient: distances d_i = q_iᵀ inverse q_i; Hessian: -(q_iᵀ inverse q_j)². Returns how many weights are left, and the step's size.
+    """
+    hessian, x = np.empty((n_held, n_held)), np.empty((n_held, 2))
+    for i in range(n_held):
+        for j in range(i + 1):
+            d = product(q, held[i], held[j], inverse)
+            hessian[i, j] = hessian[j, i] = d * d
+        x[i, 0], x[i, 1] = d, 1.0
+        hessian[i, i] += 1e-11 * d * d  # more than ten points are dependent
+    solve(hessian, x)
+    shift, total = 0.0, 0.0
+    for i in range(n_held):
+        shift += x[i, 0]
+        total += x[i, 1]
+    shift /= total
+    decrement = 0.0
+    step, last = 1.0, -1
+    for i in range(n_held):
+        d = product(q, held[i], held[i], inverse)
+        x[i, 0] -= shift * x[i, 1]
+        decrement += x[i, 0] * d
+    decrement = np.sqrt(max(decrement, 0.0))
+    if decrement > 0.25:
+        step = 1.0 / (1.0 + decrement)
+    for i in range(n_held):
+        if weight[i] + step * x[i, 0] <= 0.0:
+            step, last = -weight[i] / x[i, 0], i
+    for i in range(n_held):
+        weight[i] += step * x[i, 0]
+    if last >= 0:
+        held[last], weight[last] = held[n_held - 1], weight[n_held - 1]
+        return n_held - 1, 1.0
+    return n_held, decrement
+
+
+@jit.body
+def lifted(position, q, held, weight):
+    """q = (position scaled to -1..1 along each axis, 1); equal weights for the outermost points along each axis. Their number."""
+    n_held = 0
+    for axis in range(position.shape[1]):
+        low, high = 0, 0
+        for i in range(position.shape[0]):
+            low = i if position[i, axis] < position[low, axis] else low
+            high = i if position[i, axis] > position[high, axis] else high
+        middle, half = position[low, axis] + position[high, axis], position[high, axis] - position[low, axis]
+        for i in range(position.shape[0]):
+            q[i, axis] = (2.0 * position[i, axis] - middle) / half
+        held[n_held], held[n_held + 1] = low, high
+        n_held += 2
+    n = 0
+    for k in range(n_held):
+        again = False
+        for m in range(n):
+            again |= held[m] == held[k]
+        if not again:
+            held[n] = held[k]
+            n += 1
+    weight[:n] = 1.0 / n
+    return n
+
+
+@jit.cpu
+def enclosing_ellipsoid(position, matrix):
+    """The smallest ellipsoid around positions [h, 3] that span space: {x : (x - centre)ᵀ matrix⁻¹ (x - centre) ≤ 1}, matrix [3, 3].
+
+    The dual problem: weights on the points that maximise log det Σ weight q qᵀ, q = (position, 1). Weights of a few points held are
+    found by Newton's method; the point farthest outside joins them, until none lies outside by more than MVEE_TOLERANCE.
+    """
+    h, n = position.shape[0], position.shape[1] + 1
+    q, held, weight = np.ones((h, n)), np.empty(h + 6, np.int64), np.empty(h + 6)
+    sums, inverse = np.empty((n, n)), np.empty((n, n))
+    n_held = lifted(position, q, held, weight)
+    if n_held < n:
+        n_held = h
+        for i in range(h):
+            held[i], weight[i] = i, 1.0 / h
+    for _ in range(MVEE_STEPS):
+        inverse_of(q, held, weight, n_held, sums, inverse)
+        n_left, size = better_weights(q, held, weight, n_held, inverse)
+        settled = n_left == n_held and size < 1e-9
+        n_held = n_left
+        if size > 1e-2 and not settled:
+            continue
+        inverse_of(q, held, weight, n_held, sums, inverse)
+        far, farthest = 0, 0.0
+        for i in range(h):
+            d = product(q, i, i, inverse)
+            if d > farthest:
+                far, farthest = i, d
+        if farthest > n * (1.0 + MVEE_TOLERANCE):
+            beta = (farthest - n) / (n * (farthest - 1.0))
+            n_held = give(far, beta, held, weight, n_held)
+        elif settled:
+            break
+    shape_of(position, held, weight, n_held, matrix)
+
+
+@jit.body
+def give(i, beta, held, weight, n_held):
+    """Move the share beta of all weight to point i; how many points hold weight then."""
+    at = n_held
+    for k in range(n_held):
+        weight[k] *= 1.0 - beta
+        at = k if held[k] == i else at
+    if at == n_held:
+        held[at], weight[at] = i, 0.0
+        n_held += 1
+    weight[at] += beta
+    return n_held
+
+
+@jit.body
+def shape_of(position, held, weight, n_held, matrix):
+    """Three times the covariance of the weighted points."""
+    n = position.shape[1]
+    centre = np.zeros(n)
+    for k in range(n_held):
+        for a in range(n):
+            centre[a] += weight[k] * position[held[k], a]
+    matrix[:] = 0.0
+    for k in range(n_held):
+        for a in range(n):
+            for b in range(n):
+                matrix[a, b] += n * weight[k] * (position[held[k], a] - centre[a]) * (position[held[k], b] - centre[b])

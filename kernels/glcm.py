@@ -1,0 +1,255 @@
+"""Grey level co-occurrence matrix (GLCM, IBSI LFYI): pairs of grey levels of neighbouring voxels.
+
+Counting visits each voxel once and looks along all directions; row and column 0 of a matrix collect the pairs that leave the
+mask, which spares the inner loop a branch. A direction is counted one way: the symmetric matrix of the standard is C + Cᵀ.
+Matrices are counted per *group*: a direction that leaves the slice is one group, a direction within the slice is one group, or
+one per slice where an aggregation by slice is wanted. Every aggregation is a sum of groups, each times its direction's weight
+(1 without distance weighting, so that sums of counts stay exact integers in float64).
+
+Above DENSE_LEVELS levels present, matrices are sparse: the pairs of a group are sorted and counted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.kernels import jit
+
+DENSE_LEVELS = 1024
+
+FEATURES = (
+    "joint_maximum",
+    "joint_average",
+    "joint_variance",
+    "joint_entropy",
+    "difference_average",
+    "difference_variance",
+    "difference_entropy",
+    "sum_average",
+    "sum_variance",
+    "sum_entropy",
+    "angular_second_moment",
+    "contrast",
+    "dissimilarity",
+    "inverse_difference",
+    "normalised_inverse_difference",
+    "inverse_difference_moment",
+    "normalised_inverse_difference_moment",
+    "inverse_variance",
+    "correlation",
+    "autocorrelation",
+    "cluster_tendency",
+    "cluster_shade",
+    "cluster_prominence",
+    "information_correlation_1",
+    "information_correlation_2",
+)
+N_FEATURES = len(FEATURES)
+
+
+@jit.body
+def group_of(direction, z, n_planar, n_slices, per_slice):
+    """Group of the pairs along `direction` that start in padded slice z; the first n_planar directions lie in plane."""
+    if not per_slice:
+        return direction
+    if direction < n_planar:
+        return z * n_planar + direction
+    return n_slices * n_planar + direction - n_planar
+
+
+@jit.cpu
+def count(level, start, shape, level_start, vois, pad, dirs, n_planar, per_slice, counts, counts_start):
+    """Count pairs: counts[counts_start[k] + (group · (L+1) + a) · (L+1) + b] of VOI vois[k]; ranks a, b in 0..L, 0 = outside."""
+    n_dirs = dirs.shape[0]
+    step = np.empty(n_dirs, np.int64)
+    cell = np.empty(n_dirs, np.int64)
+    for k in range(vois.size):
+        i = vois[k]
+        nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
+        width = level_start[i + 1] - level_start[i] + 1
+        for d in range(n_dirs):
+            step[d] = (dirs[d, 0] * ny + dirs[d, 1]) * nx + dirs[d, 2]
+        for z in range(pad, nz - pad):
+            for d in range(n_dirs):
+                cell[d] = counts_start[k] + group_of(d, z, n_planar, nz, per_slice) * width * width
+            for y in range(pad, ny - pad):
+                row = start[i] + (z * ny + y) * nx
+                for p in range(row + pad, row + nx - pad):
+                    a = np.int64(level[p])
+                    if a > 0:
+                        for d in range(n_dirs):
+                            counts[cell[d] + a * width + level[p + step[d]]] += 1
+
+
+@jit.cpu
+def pairs(level, base, shape, pad, step, z_first, z_last, codes):
+    """Write the codes a · 2³² + b (ranks a ≤ b) of the pairs at offset `step` whose first voxel lies in slices z_first..z_last-1
+    to `codes`, and return how many there are."""
+    n = 0
+    ny, nx = shape[1], shape[2]
+    for z in range(z_first, z_last):
+        for y in range(pad, ny - pad):
+            row = base + (z * ny + y) * nx
+            for p in range(row + pad, row + nx - pad):
+                a, b = np.int64(level[p]), np.int64(level[p + step])
+                if a > 0 and b > 0:
+                    codes[n] = (min(a, b) << 32) + max(a, b)
+                    n += 1
+    return n
+
+
+@jit.body
+def tally(a, b, x, level_of, total, marginal, difference, sums, out):
+    """Add the cell (a, b), a ≤ b, of the symmetric matrix, where x = P_ab · total, to the marginals and to the features that need
+    every cell. Levels are shifted by the lowest one present in `sums`."""
+    weight = 1 if a == b else 2
+    p = x / total
+    marginal[a] += x
+    if a != b:
+        marginal[b] += x
+    difference[level_of[b] - level_of[a]] += weight * x
+    sums[level_of[a] + level_of[b] - 2 * level_of[0]] += weight * x
+    out[0] = max(out[0], p)
+    out[3] -= weight * p * np.log2(p)
+    out[10] += weight * p * p
+
+
+@jit.body
+def finish(level_of, n_nominal, total, marginal, difference, sums, out):
+    """The features that follow from the three marginal distributions; see engine/families/glcm.py for each definition."""
+    mean = 0.0
+    for a in range(level_of.size):
+        mean += level_of[a] * (marginal[a] / total)
+    variance = 0.0
+    entropy = 0.0
+    for a in range(level_of.size):
+        if marginal[a] > 0:
+            p = marginal[a] / total
+            variance += (level_of[a] - mean) ** 2 * p
+            entropy -= p * np.log2(p)
+    out[1] = mean
+    out[2] = variance
+    for k in range(difference.size):
+        if difference[k] > 0:
+            p = difference[k] / total
+            out[4] += k * p
+            out[6] -= p * np.log2(p)
+            out[11] += float(k) * k * p
+            out[13] += p / (1.0 + k)
+            out[14] += p / (1.0 + k / n_nominal)
+            out[15] += p / (1.0 + float(k) * k)
+            out[16] += p / (1.0 + (k / n_nominal) ** 2)
+            if k > 0:
+                out[17] += p / (float(k) * k)
+    out[12] = out[4]
+    for k in range(difference.size):
+        if difference[k] > 0:
+            out[5] += (k - out[4]) ** 2 * (difference[k] / total)
+    out[7] = 2.0 * mean
+    for k in range(sums.size):
+        if sums[k] > 0:
+            p = sums[k] / total
+            centred = k + 2.0 * level_of[0] - 2.0 * mean
+            out[9] -= p * np.log2(p)
+            out[20] += centred**2 * p
+            out[21] += centred**3 * p
+            out[22] += centred**4 * p
+    out[8] = out[20]
+    # Σ(i-μ)(j-μ)p and Σ ij p from (i+j)² - (i-j)² = 4ij
+    covariance = (out[20] - out[11]) / 4.0
+    out[19] = covariance + mean * mean
+    out[18] = covariance / variance if variance > 0.0 else np.nan
+    # P is symmetric, so HXY1 = HXY2 = 2 HX
+    out[23] = (out[3] - 2.0 * entropy) / entropy if entropy > 0.0 else np.nan
+    gap = 2.0 * entropy - out[3]
+    out[24] = np.sqrt(1.0 - np.exp(-2.0 * gap)) if gap > 0.0 else 0.0
+
+
+@jit.body
+def measure_dense(matrix, width, level_of, n_nominal, marginal, difference, sums, out):
+    """Features of one matrix of one-way counts, float64 [width · width], row and column 0 unused. False if it holds no pair."""
+    total = 0.0
+    for a in range(1, width):
+        for b in range(1, width):
+            total += 2.0 * matrix[a * width + b]
+    if total == 0.0:
+        return False
+    marginal[:] = 0.0
+    difference[:] = 0.0
+    sums[:] = 0.0
+    out[:] = 0.0
+    for a in range(1, width):
+        for b in range(a, width):
+            x = matrix[a * width + b] + matrix[b * width + a]
+            if x > 0.0:
+                tally(a - 1, b - 1, x, level_of, total, marginal, difference, sums, out)
+    finish(level_of, n_nominal, total, marginal, difference, sums, out)
+    return True
+
+
+@jit.cpu
+def measure_sparse(codes, weight, level_of, n_nominal, out):
+    """Features of one matrix given as the sorted codes of its pairs (see `pairs`), int64 [pairs > 0], and the weight of each."""
+    span = level_of[-1] - level_of[0]
+    marginal = np.zeros(level_of.size)
+    difference = np.zeros(span + 1)
+    sums = np.zeros(2 * span + 1)
+    out[:] = 0.0
+    total = 2.0 * weight.sum()
+    x = 0.0
+    for k in range(codes.size):
+        x += weight[k]
+        if k + 1 == codes.size or codes[k + 1] != codes[k]:
+            a, b = (codes[k] >> 32) - 1, (codes[k] & 0xFFFFFFFF) - 1
+            tally(a, b, 2.0 * x if a == b else x, level_of, total, marginal, difference, sums, out)
+            x = 0.0
+    finish(level_of, n_nominal, total, marginal, difference, sums, out)
+
+
+@jit.cpu
+def measure(
+    counts, counts_start, level_of, level_start, n_nominal, shape, vois, n_planar, weight, per_slice, aggregations, out
+):
+    """Features of every VOI for every aggregation.
+
+    weight : float64 [k, D] of each direction. aggregations : int64 [A, 3], flags planar (directions in plane alone), by slice,
+    by direction. out : float64 [k, A, features], the mean over an aggregation's matrices, each feature over those where it is
+    defined; NaN where there is none.
+    """
+    n_dirs = weight.shape[1]
+    feature = np.empty(N_FEATURES)
+    number = np.empty(N_FEATURES, np.int64)
+    for k in range(vois.size):
+        i = vois[k]
+        levels = level_of[level_start[i] : level_start[i + 1]]
+        width = levels.size + 1
+        if width == 1:
+            out[k] = np.nan
+            continue
+        span = levels[-1] - levels[0]
+        marginal = np.empty(levels.size)
+        difference = np.empty(span + 1)
+        sums = np.empty(2 * span + 1)
+        matrix = np.empty(width * width)
+        for j in range(aggregations.shape[0]):
+            last = n_planar if aggregations[j, 0] else n_dirs
+            n_slices = np.int64(shape[i, 0]) if per_slice else np.int64(1)
+            outer_slices = n_slices if aggregations[j, 1] else 1
+            outer_dirs = last if aggregations[j, 2] else 1
+            number[:] = 0
+            out[k, j] = 0.0
+            for z in range(outer_slices):
+                for d in range(outer_dirs):
+                    matrix[:] = 0.0
+                    for dd in range(d, d + 1 if aggregations[j, 2] else last):
+                        for zz in range(z, z + 1 if aggregations[j, 1] else (n_slices if dd < n_planar else 1)):
+                            first = counts_start[k] + group_of(dd, zz, n_planar, n_slices, per_slice) * width * width
+                            for c in range(width * width):
+                                matrix[c] += weight[k, dd] * counts[first + c]
+                    if measure_dense(matrix, width, levels, n_nominal[i], marginal, difference, sums, feature):
+                        for f in range(N_FEATURES):
+                            if feature[f] == feature[f]:
+                                out[k, j, f] += feature[f]
+                                number[f] += 1
+            for f in range(N_FEATURES):
+                out[k, j, f] = out[k, j, f] / number[f] if number[f] else np.nan

@@ -1,0 +1,248 @@
+"""From volumes to packed VOIs: boxes, masks, intensities and grey levels of a whole batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.kernels import jit
+
+FBN, FBS, BOUNDS, NONE = 0, 1, 2, 3
+"""Discretisation methods as `discretise` knows them."""
+BELOW_ONE, NOT_INTEGER, TOO_MANY, TOO_WIDE = 1, 2, 3, 4
+"""Why `discretise` refused a VOI."""
+MAX_PRESENT = 65535
+"""Grey levels present that a channel can hold."""
+_WIDEST = 2.0**53  # levels must be exact in float64
+_HALF = 1e-9  # a partial volume this close to the threshold has reached it: weights of one half are not exact
+_TABLE = 1 << 22  # widest range of levels ranked by a table; beyond it levels are sorted
+
+
+@jit.cpu
+def survey(labels, slot, number, low, high):
+    """Voxels and bounding box (inclusive) of each slot of labels [z, y, x]; slot[v] is value v's place, -1 = ignore."""
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                v = labels[z, y, x]
+                if v != 0:
+                    s = slot[v]
+                    if s >= 0:
+                        number[s] += 1
+                        low[s, 0] = min(low[s, 0], z)
+                        low[s, 1] = min(low[s, 1], y)
+                        low[s, 2] = min(low[s, 2], x)
+                        high[s, 0] = max(high[s, 0], z)
+                        high[s, 1] = max(high[s, 1], y)
+                        high[s, 2] = max(high[s, 2], x)
+
+
+@jit.cpu
+def mark(labels, value, corner, pad, start, shape, vois, region):
+    """Set bit 0 of every VOI's box where labels == value[i]; corner [n, 3]: the padded box's voxel [0, 0, 0] within `labels`."""
+    for k in range(vois.size):
+        i = vois[k]
+        for z in range(pad, shape[i, 0] - pad):
+            for y in range(pad, shape[i, 1] - pad):
+                row = start[i] + (np.int64(z) * shape[i, 1] + y) * shape[i, 2]
+                for x in range(pad, shape[i, 2] - pad):
+                    if labels[corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + x] == value[i]:
+                        region[row + x] = 1
+
+
+@jit.cpu
+def mark_resampled(labels, value, offset, step, threshold, nearest, corner, pad, start, shape, vois, region, number):
+    """`mark` for a new grid: old index = new index · step + offset [3]; counts the voxels set in number[i].
+
+    corner [n, 3] is the padded box's voxel [0, 0, 0] on the new grid. Trilinear interpolation of the VOI's 0/1 mask, set from
+    `threshold` on; or the nearest voxel.
+    """
+    low = np.empty(3, np.int64)
+    far = np.empty(3)
+    for k in range(vois.size):
+        i = vois[k]
+        for z in range(pad, shape[i, 0] - pad):
+            for y in range(pad, shape[i, 1] - pad):
+                row = start[i] + (np.int64(z) * shape[i, 1] + y) * shape[i, 2]
+                for x in range(pad, shape[i, 2] - pad):
+                    for axis in range(3):
+                        here = z if axis == 0 else (y if axis == 1 else x)
+                        at = (corner[i, axis] + here) * step[axis] + offset[axis]
+                        if nearest:
+                            at = np.floor(at + 0.5)
+                        low[axis] = np.int64(np.floor(at))
+                        far[axis] = at - low[axis]
+                    part = 0.0
+                    for corner_bits in range(8):
+                        dz, dy, dx = corner_bits >> 2, (corner_bits >> 1) & 1, corner_bits & 1
+                        weight = (far[0] if dz else 1.0 - far[0]) * (far[1] if dy else 1.0 - far[1])
+                        weight *= far[2] if dx else 1.0 - far[2]
+                        if weight > 0.0:
+                            a = min(max(low[0] + dz, 0), labels.shape[0] - 1)
+                            b = min(max(low[1] + dy, 0), labels.shape[1] - 1)
+                            c = min(max(low[2] + dx, 0), labels.shape[2] - 1)
+                            if labels[a, b, c] == value[i]:
+                                part += weight
+                    if part >= threshold - _HALF:
+                        region[row + x] = 1
+                        number[i] += 1
+
+
+@jit.cpu
+def collect(image, corner, pad, start, shape, vois, low, high, sigma, region, value, value_start, kept, nonfinite, first):
+    """Re-segment and gather: set bit 1 where the intensity is finite, in [low, high], then within mean ± sigma · sd (sigma > 0).
+
+    Intensities go to value[value_start[i] : value_start[i] + kept[i]] in box order. nonfinite[i] counts NaN and infinity, and
+    first[i] is the image index (z, y, x) of the first one.
+    """
+    for k in range(vois.size):
+        i = vois[k]
+        out = value_start[i]
+        total = 0.0
+        for z in range(pad, shape[i, 0] - pad):
+            for y in range(pad, shape[i, 1] - pad):
+                row = start[i] + (np.int64(z) * shape[i, 1] + y) * shape[i, 2]
+                for x in range(pad, shape[i, 2] - pad):
+                    if region[row + x] & 1:
+                        v = np.float64(image[corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + x])
+                        if not np.isfinite(v):
+                            if nonfinite[i] == 0:
+                                first[i, 0] = corner[i, 0] + z
+                                first[i, 1] = corner[i, 1] + y
+                                first[i, 2] = corner[i, 2] + x
+                            nonfinite[i] += 1
+                        elif low <= v and v <= high:
+                            region[row + x] = 3
+                            value[out] = v
+                            total += v
+                            out += 1
+        kept[i] = out - value_start[i]
+        if sigma > 0.0 and kept[i] > 0:
+            mean = total / kept[i]
+            squares = 0.0
+            for j in range(value_start[i], out):
+                squares += (value[j] - mean) ** 2
+            limit = sigma * np.sqrt(squares / kept[i])
+            read = value_start[i]
+            write = value_start[i]
+            for p in range(start[i], start[i + 1]):
+                if region[p] & 2:
+                    v = value[read]
+                    read += 1
+                    if np.abs(v - mean) <= limit:
+                        value[write] = v
+                        write += 1
+                    else:
+                        region[p] = 1
+            kept[i] = write - value_start[i]
+
+
+@jit.body
+def level_of_value(v, method, bins, width, low, high):
+    """Grey level of an intensity (IBSI K15C and Q3RU); `low`, `high`: extremes of the VOI (FBN), origin (FBS) or bounds."""
+    if method == FBN:
+        if v >= high:
+            return np.int64(bins) if high > low else np.int64(1)
+        return np.int64(np.floor(bins * (v - low) / (high - low))) + 1
+    if method == FBS:
+        return np.int64(np.floor((v - low) / width)) + 1
+    if method == BOUNDS:
+        v = min(max(v, low), high)
+        return min(np.int64(np.floor((v - low) / ((high - low) / bins))) + 1, np.int64(bins))
+    return np.int64(v)
+
+
+@jit.cpu
+def discretise(
+    value, value_start, vois, method, bins, width, origin, low, high, level_min, rank, levels, number, n_present, n_nominal,
+    below, refused, spread,
+):
+    """Grey levels of every VOI, ranked: rank[j] in 1..n_present[i], the level of rank r in levels[value_start[i] + r - 1] and its
+    voxels in `number` beside it.
+
+    origin is NaN for "the VOI's minimum"; level_min is the lowest level accepted: with a fixed bin size, intensities under it are
+    counted in below[i] and take it; without discretisation they are refused. refused[i] tells why a VOI has no levels. Levels
+    too far apart for a table are left unranked in `levels`, one a voxel, and spread[i] is set.
+    """
+    table = np.zeros(0, np.int64)
+    for k in range(vois.size):
+        i = vois[k]
+        first, last = value_start[i], value_start[i + 1]
+        if first == last:
+            continue
+        if method == FBN or (method == FBS and origin != origin):
+            low = high = value[first]
+            for j in range(first, last):
+                low = min(low, value[j])
+                high = max(high, value[j])
+        elif method == FBS:
+            low = origin
+        lowest = np.int64(1 << 62)
+        highest = -lowest
+        for j in range(first, last):
+            if method == NONE and np.floor(value[j]) != value[j]:
+                refused[i] = NOT_INTEGER
+            if (method == FBS and np.abs(value[j] - low) > _WIDEST * width) or (method == NONE and np.abs(value[j]) > _WIDEST):
+                refused[i] = TOO_WIDE
+            g = level_of_value(value[j], method, bins, width, low, high)
+            if method == FBS and g < level_min:
+                g = np.int64(level_min)
+                below[i] += 1
+            levels[j] = g
+            lowest = min(lowest, g)
+            highest = max(highest, g)
+        if lowest < level_min and refused[i] == 0:
+            refused[i] = BELOW_ONE
+        if refused[i] != 0:
+            continue
+        n_nominal[i] = bins if method == FBN or method == BOUNDS else highest
+        if highest - lowest >= _TABLE:
+            spread[i] = True
+            continue
+        if table.size < highest - lowest + 1:
+            table = np.zeros(highest - lowest + 1, np.int64)
+        n_present[i] = rank_by_table(levels, first, last, lowest, highest, table, rank, number)
+        if n_present[i] > MAX_PRESENT:
+            refused[i] = TOO_MANY
+            n_present[i] = 0
+
+
+@jit.body
+def rank_by_table(levels, first, last, lowest, highest, table, rank, number):
+    """Replace the levels of voxels first..last-1 by those present, ascending; returns how many. `table` is 0 before and after."""
+    for j in range(first, last):
+        table[levels[j] - lowest] += 1
+    n = np.int64(0)
+    for t in range(highest - lowest + 1):
+        if table[t] > 0:
+            number[first + n] = table[t]
+            n += 1
+            table[t] = n
+    for j in range(first, last):
+        rank[j] = table[levels[j] - lowest]
+    for t in range(highest - lowest + 1):
+        if table[t] > 0:
+            levels[first + table[t] - 1] = t + lowest
+            table[t] = 0
+    return n
+
+
+@jit.cpu
+def scatter(region, start, vois, rank, value_start, n_present, level):
+    """level[p] = rank of the voxel's grey level, for every voxel of the intensity masks."""
+    for k in range(vois.size):
+        i = vois[k]
+        if n_present[i] == 0:
+            continue
+        j = value_start[i]
+        for p in range(start[i], start[i + 1]):
+            if region[p] & 2:
+                level[p] = rank[j]
+                j += 1
+
+
+@jit.cpu
+def compact(source, source_start, number, target, target_start):
+    """Copy the first number[i] items of every segment, closing the gaps between them."""
+    for i in range(number.size):
+        for j in range(number[i]):
+            target[target_start[i] + j] = source[source_start[i] + j]

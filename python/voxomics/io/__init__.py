@@ -1,0 +1,8 @@
+"""Files in: images and masks on one grid, or an InputError that says what is wrong with them."""
+
+from __future__ import annotations
+
+from voxomics.io.images import read_image
+from voxomics.io.masks import read_mask
+
+__all__ = ["read_image", "read_mask"]

@@ -1,0 +1,222 @@
+"""The seam to ITK: open, measure, read, and put its errors in plain words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxomics.engine.errors import InputError, ResourceError
+from voxomics.io.grid import Grid, check_grid
+
+ACCEPTED = (
+    "Accepted: NIfTI-1 (.nii, .nii.gz), NRRD (.nrrd, .nhdr, .seg.nrrd), MetaImage (.mha, .mhd), MINC, ITK's HDF5, "
+    "a folder that holds one DICOM series, a SimpleITK image, a NumPy array [z, y, x]."
+)
+# These formats carry no slice distance; ITK would make up 1 mm.
+NO_SPACING = {"BMPImageIO", "JPEGImageIO", "JPEG2000ImageIO", "PNGImageIO", "TIFFImageIO"}
+# Left to ITK, whose readers of these say so when a file is cut off. Those of VTK, GIPL and MRC fill it up with zeros.
+TRUSTED = {"NrrdImageIO", "MINCImageIO", "HDF5ImageIO"}
+
+
+# SimpleITK generates its classes: they have no types. A Reader is an ImageFileReader (or, for its grid, an Image).
+Reader = Any
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Voxels as read: array [z, y, x], or [z, y, x, layer] for a layered segmentation; grid None for a bare array."""
+
+    array: npt.NDArray[Any]
+    grid: Grid | None
+    name: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+def _warning_switch() -> Any:
+    import SimpleITK as sitk
+
+    return sitk.ProcessObject
+
+
+_quiet_lock = threading.Lock()
+_quiet_depth = 0
+_quiet_before = True
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep ITK's warnings off the terminal inside the block.
+
+    ITK has one switch for the whole process, so blocks of several threads are counted: the first one in
+    switches off and the last one out puts back what it found.
+    """
+    switch = _warning_switch()
+    global _quiet_depth, _quiet_before
+    with _quiet_lock:
+        if _quiet_depth == 0:
+            _quiet_before = switch.GetGlobalWarningDisplay()
+            switch.SetGlobalWarningDisplay(False)
+        _quiet_depth += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_depth -= 1
+            if _quiet_depth == 0:
+                switch.SetGlobalWarningDisplay(_quiet_before)
+
+
+def format_of(path: Path) -> str:
+    """ITK's name for the format of a file, found by its content; "" if ITK does not know it."""
+    import SimpleITK as sitk
+
+    with quiet():
+        return str(sitk.ImageFileReader.GetImageIOFromFileName(str(path)))
+
+
+def reader_of(path: Path, image_io: str) -> Reader:
+    """Reader of a file in a known format; nothing is read yet."""
+    import SimpleITK as sitk
+
+    reader: Reader = sitk.ImageFileReader()
+    reader.SetImageIO(image_io)
+    reader.SetFileName(str(path))
+    return reader
+
+
+def open_header(path: Path, image_io: str) -> Reader:
+    """Reader of a file whose header has been read, and nothing but its header."""
+    reader = reader_of(path, image_io)
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(
+            f"{path.name}: the header cannot be read as {image_io.removesuffix('ImageIO')} "
+            f"({reason(error, path.parent)}). The file is damaged, truncated or of another format: write or download it again. "
+            + ACCEPTED
+        ) from error
+    return reader
+
+
+def read_voxels(reader: Reader, name: str, folder: Path | None = None) -> Any:
+    """Image of a file: its voxels, and its header if that has not been read yet."""
+    try:
+        with quiet():
+            return reader.Execute()
+    except (RuntimeError, MemoryError) as error:
+        said = reason(error, folder or Path(reader.GetFileName()).parent)
+        raise InputError(
+            f"{name}: the voxels cannot be read ({said}). The file is truncated or damaged: write or download it again."
+        ) from error
+
+
+def read_stack(paths: list[Path], dtype: np.dtype[Any], name: str) -> npt.NDArray[Any]:
+    """Voxels [z, y, x] of DICOM slices in the order given, each converted to `dtype` from its own type."""
+    import SimpleITK as sitk
+
+    reader: Reader = sitk.ImageSeriesReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileNames([str(p) for p in paths])
+    # ITK would convert every slice to the type of the first.
+    reader.SetOutputPixelType(sitk.GetImageFromArray(np.zeros((1, 1, 1), dtype)).GetPixelID())
+    return shared_array(read_voxels(reader, name, paths[0].parent))
+
+
+def reader_grid(reader: Reader, name: str) -> Grid:
+    """Checked grid of an opened file or of an ITK image; InputError unless it is 3D."""
+    size = reader.GetSize()
+    if len(size) != 3:
+        raise InputError(
+            f"{name}: {len(size)}D image of size (x, y, …) {tuple(size)}; a 3D image is needed. "
+            + ("Take one time point or one channel out of it." if len(size) > 3 else "Stack the slices to a volume.")
+        )
+    x, y, z = (int(n) for n in size)
+    grid = Grid((z, y, x), _triple(reader.GetSpacing()[::-1]), _triple(reader.GetOrigin()), tuple(reader.GetDirection()))
+    check_grid(grid, name)
+    return grid
+
+
+def check_scalar(components: int, name: str) -> None:
+    """Raise InputError for colour, vector and complex images."""
+    if components != 1:
+        raise InputError(
+            f"{name}: {components} values a voxel (colour, vector or several channels); a scalar 3D image is needed. "
+            "Take one channel out of it."
+        )
+
+
+def check_bytes(wanted: int, max_bytes: int | None, name: str) -> None:
+    """Raise ResourceError if the voxels that a header announces take more memory than `max_bytes`."""
+    if max_bytes is not None and wanted > max_bytes:
+        raise ResourceError(
+            f"{name}: its header announces {wanted:,} bytes of voxels, the limit max_bytes is {max_bytes:,}. "
+            "Nothing was read. Raise max_bytes if the file can be trusted, or crop the image."
+        )
+
+
+def reader_bytes(reader: Reader) -> int:
+    """Bytes that the voxels of an opened file will take in memory."""
+    voxels = 1
+    for n in reader.GetSize():
+        voxels *= int(n)
+    return voxels * int(reader.GetNumberOfComponents()) * pixel_dtype(reader.GetPixelID()).itemsize
+
+
+def pixel_dtype(pixel_id: int) -> np.dtype[Any]:
+    """NumPy type of one component of an ITK pixel type."""
+    import SimpleITK as sitk
+
+    text: str = sitk.GetPixelIDValueAsString(pixel_id)
+    found = re.search(r"(\d+)-bit (unsigned|signed|float)", text)
+    if found is None:
+        raise InputError(f"voxels of type '{text}'; integers or floating-point numbers are needed.")
+    kind = {"unsigned": "u", "signed": "i", "float": "c" if text.startswith("complex") else "f"}[found[2]]
+    bits = int(found[1]) * (2 if kind == "c" else 1)
+    return np.dtype(f"{kind}{bits // 8}")
+
+
+class _Shared:
+    """Buffer of an ITK image for NumPy, without a copy.
+
+    Holds a second handle of the image: ITK copies on write, so whoever changes the first handle afterwards
+    gets a buffer of their own, and this one neither changes nor goes away while the array lives.
+    """
+
+    def __init__(self, image: Any) -> None:
+        import SimpleITK as sitk
+
+        self.image = sitk.Image(image)
+        view = sitk.GetArrayViewFromImage(self.image)
+        # Compiled kernels are typed by writability; a writable array spares them a second compilation.
+        self.__array_interface__ = {**view.__array_interface__, "data": (view.__array_interface__["data"][0], False)}
+
+
+def shared_array(image: Any) -> npt.NDArray[Any]:
+    """Voxels of an ITK image as an array [z, y, x] or [z, y, x, component] that shares its memory."""
+    return np.asarray(_Shared(image))
+
+
+def reason(error: BaseException, folder: Path) -> str:
+    """The last line of ITK's text, without source paths, addresses and the file's folder (it may name a patient)."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1] if lines else type(error).__name__
+    text = text.replace(os.path.join(folder, ""), "")
+    text = re.sub(r"^(ITK|sitk::)?\s*ERROR:\s*", "", text)
+    text = re.sub(r"\(0x[0-9a-f]+\)", "", text)
+    text = re.sub(r"(?:[A-Za-z]:)?(?:[\\/][^\\/\s\"']+)+[\\/]", "", text)
+    return text.rstrip(". ")
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    a, b, c = (float(v) for v in values)
+    return a, b, c

@@ -1,0 +1,29 @@
+"""Profiles: which settings a run starts from, and what its columns are called."""
+
+from __future__ import annotations
+
+from voxomics.engine.errors import SettingsError, nearest
+from voxomics.profiles import ibsi, lifex
+from voxomics.profiles.profile import Output, Profile
+
+PROFILES: dict[str, Profile] = {"ibsi": ibsi.PROFILE, "lifex": lifex.PROFILE}
+
+__all__ = ["PROFILES", "Output", "Profile", "profile_named"]
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of that name.
+
+    Raises
+    ------
+    SettingsError
+        Unknown name; offers the nearest.
+
+    Examples
+    --------
+    >>> profile_named("lifex").name
+    'lifex'
+    """
+    if name not in PROFILES:
+        raise SettingsError(f"profile {name!r} is unknown; {nearest(name, PROFILES)}")
+    return PROFILES[name]

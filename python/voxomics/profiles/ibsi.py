@@ -1,0 +1,15 @@
+"""The standard under its own names: every column of the engine as it is."""
+
+from __future__ import annotations
+
+from voxomics.engine import plan
+from voxomics.engine.settings import Settings
+from voxomics.profiles.profile import Output, Profile
+
+
+def outputs(settings: Settings) -> list[Output]:
+    """One column per IBSI feature, aggregation and discretisation."""
+    return [Output(c.name, c.feature.ibsi, c.feature.unit, c.feature.definition, (c.name,)) for c in plan.columns(settings)]
+
+
+PROFILE = Profile("ibsi", "all IBSI-1 features under the standard's names", {}, outputs)

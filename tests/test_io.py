@@ -1,0 +1,124 @@
+"""Files in: every format gives the same voxels and the same geometry, and nothing wrong passes in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from voxomics.engine.errors import InputError
+from voxomics.io import read_image
+
+SPACING_XYZ, ORIGIN = (0.8, 0.9, 2.5), (10.0, -20.0, 30.0)
+ANGLE = 0.3
+TURNED = (np.cos(ANGLE), -np.sin(ANGLE), 0.0, np.sin(ANGLE), np.cos(ANGLE), 0.0, 0.0, 0.0, 1.0)
+FORMATS = ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd", "a.h5", "a.mnc"]
+
+
+def voxels(dtype: str = "i2", shape: tuple[int, int, int] = (4, 5, 6)) -> np.ndarray:
+    """Values that tell every voxel from every other."""
+    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+
+
+def itk_image(array: np.ndarray, direction: tuple[float, ...] = TURNED) -> sitk.Image:
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing(SPACING_XYZ)
+    image.SetOrigin(ORIGIN)
+    image.SetDirection(direction)
+    return image
+
+
+def written(path: Path, array: np.ndarray, compress: bool = False, direction: tuple[float, ...] = TURNED) -> Path:
+    sitk.WriteImage(itk_image(array, direction), str(path), compress)
+    return path
+
+
+def saved_nifti(path: Path, zyx: np.ndarray, affine: np.ndarray | None = None, **header: float) -> Path:
+    """Through nibabel, which keeps NaN and any header field."""
+    image = nib.Nifti1Image(zyx.T, np.diag([0.8, 0.9, 2.5, 1.0]) if affine is None else affine)
+    image.header.set_slope_inter(header.pop("slope", 1), header.pop("inter", 0))
+    for key, value in header.items():
+        image.header[key] = value
+    nib.save(image, path)
+    return path
+
+
+# ---------------------------------------------------------------- images, each format
+
+
+@pytest.mark.parametrize("dtype", ["i2", "u1", "f4", "f8"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_the_same_image(tmp_path, name, dtype):
+    image = read_image(written(tmp_path / name, voxels(dtype)))
+    assert image.array.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(image.array, voxels(dtype))
+    assert image.array.flags.c_contiguous and image.array.flags.writeable
+    np.testing.assert_allclose(image.spacing_mm, SPACING_XYZ[::-1], rtol=1e-6)
+    np.testing.assert_allclose(image.origin_mm, ORIGIN, rtol=1e-6)
+    np.testing.assert_allclose(image.direction, TURNED, atol=1e-6)
+    assert image.name == name
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha", "a.mhd", "a.nii.gz"])
+@pytest.mark.parametrize("dtype", ["i2", "f4"])
+def test_compressed_files_are_read_exactly(tmp_path, name, dtype):
+    array = np.random.default_rng(0).integers(-1000, 1000, (20, 30, 40)).astype(dtype)
+    np.testing.assert_array_equal(read_image(str(written(tmp_path / name, array, compress=True))).array, array)
+
+
+def test_an_array_lives_on_when_the_itk_image_is_changed_or_gone():
+    source = itk_image(voxels())
+    image = read_image(source)
+    source[0, 0, 0] = 99
+    del source
+    np.testing.assert_array_equal(image.array, voxels())
+    assert image.name == "" and image.spacing_mm == SPACING_XYZ[::-1]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("bool", "u1"), ("f2", "f4"), (">i2", "i2"), (">f8", "f8"), ("f4", "f4"), ("i8", "i8")]
+)
+def test_arrays_keep_a_type_that_kernels_take(given, kept):
+    array = (voxels() % 2).astype(given)
+    image = read_image(array, (2.5, 1, 1))
+    assert image.array.dtype == np.dtype(kept) and image.array.dtype.isnative
+    np.testing.assert_array_equal(image.array, array.astype(kept))
+
+
+def test_an_array_is_shared_not_copied_and_made_contiguous_when_needed():
+    array = voxels("f4")
+    assert np.shares_memory(read_image(array, (1, 1, 1)).array, array)
+    assert read_image(array.transpose(2, 1, 0), (1, 1, 1)).array.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("source", "spacing", "says"),
+    [
+        (voxels(), None, "pass spacing_mm"),
+        (voxels(), (1, 1), "three numbers"),
+        (voxels(), "abc", "three numbers"),
+        (voxels(), (1, 0, 1), "above 0"),
+        (voxels(), (1, -1, 1), "above 0"),
+        (voxels(), (1, np.nan, 1), "above 0"),
+        (voxels(), (1, np.inf, 1), "above 0"),
+        (voxels()[0], (1, 1, 1), "three axes"),
+        (voxels()[None], (1, 1, 1), "three axes"),
+        (voxels()[:0], (1, 1, 1), "no voxels"),
+        (voxels("c8"), (1, 1, 1), "complex64"),
+        (voxels().astype(object), (1, 1, 1), "object"),
+        (np.ma.masked_equal(voxels(), 3), (1, 1, 1), "masked array"),
+        (3.5, None, "float is not accepted"),
+        ("", None, "path is empty"),
+    ],
+)
+def test_wrong_sources_are_refused(source, spacing, says):
+    with pytest.raises(InputError, match=says):
+        read_image(source, spacing)
+
+
+def test_spacing_beside_a_file_is_refused_not_ignored(tmp_path):
+    with pytest.raises(InputError, match="its own spacing"):
+        read_image(written(tmp_path / "a.nii", voxels()), (1, 1, 1))
