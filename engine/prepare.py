@@ -131,7 +131,7 @@ def build(image: Image, mask: MaskStack, vois: Sequence[Voi], settings: Settings
 
     new = resampling.grid(image.array.shape, image.spacing_mm, settings.resampling)
     prepared_image = _processed(image, new, settings)
-    geometry = _marked(mask, vois, new, prepared_image, settings, threads)
+    geometry = _marked(mask, vois, image.array.shape, new, prepared_image, settings, threads)
     n = len(vois)
     capacity = _offsets(geometry.n_morphological)
     values = np.empty(capacity[-1])
@@ -173,7 +173,13 @@ def _processed(image: Image, new: resampling.Grid | None, settings: Settings) ->
 
 
 def _marked(
-    mask: MaskStack, vois: Sequence[Voi], new: resampling.Grid | None, image: Image, settings: Settings, threads: int
+    mask: MaskStack,
+    vois: Sequence[Voi],
+    old_shape: tuple[int, ...],
+    new: resampling.Grid | None,
+    image: Image,
+    settings: Settings,
+    threads: int,
 ) -> Geometry:
     """Boxes on the prepared grid with the morphological mask in them; the intensity mask is still empty."""
     from voxomics.kernels import pack
@@ -182,10 +188,11 @@ def _marked(
     origin = np.array(mask.corner)
     low = np.array([voi.low for voi in vois], dtype=np.int64).reshape(n, 3) + origin
     high = np.array([voi.high for voi in vois], dtype=np.int64).reshape(n, 3) + origin
-    if new:  # every new voxel within one old voxel of the box may take part of it
-        step, offset = np.array(new.step), np.array(new.offset)
-        low = np.maximum(np.ceil((low - 1 - offset) / step), 0).astype(np.int64)
-        high = np.minimum(np.floor((high + 1 - offset) / step), np.array(new.shape) - 1).astype(np.int64)
+    if new:  # every new voxel within one old voxel of the box may take part of it, and at the image's edge every one beyond
+        step, offset, size = np.array(new.step), np.array(new.offset), np.array(old_shape)
+        low = np.where(low == 0, 0, np.maximum(np.ceil((low - 1 - offset) / step), 0)).astype(np.int64)
+        last = np.array(new.shape) - 1
+        high = np.where(high == size - 1, last, np.minimum(np.floor((high + 1 - offset) / step), last)).astype(np.int64)
     shape = (high - low + 1 + 2 * pad).astype(np.int32)
     corner = (low - pad).astype(np.int32)
     start = _offsets(shape.astype(np.int64).prod(1))
@@ -199,7 +206,7 @@ def _marked(
             some = part[layer[part] == index]
             if new:
                 pack.mark_resampled(
-                    labels, value, offset - origin, step, chosen.mask_threshold, chosen.mask == "nearest", corner, pad, start,
+                    labels, origin, size, value, offset, step, chosen.mask_threshold, chosen.mask == "nearest", corner, pad, start,
                     shape, some, region, number,
                 )  # fmt: skip
             else:

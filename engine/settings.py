@@ -323,12 +323,12 @@ class Settings(_Part):
         def matches(names: tuple[str, ...]) -> set[str]:
             return {name for name in every if name in names or name.split(".")[0] in names}
 
-        chosen = set(every) if self.features == "all" else matches(self.features)
-        return frozenset(chosen - matches(self.exclude))
+        chosen = (set(every) if self.features == "all" else matches(self.features)) - matches(self.exclude)
+        return frozenset(chosen | {name.split(".")[0] for name in chosen})
 
     def wants(self, name: str) -> bool:
         """True when the feature "family.feature", or any feature of "family", is to be measured."""
-        return name in self._selected or any(known.startswith(name + ".") for known in self._selected)
+        return name in self._selected
 
     @classmethod
     def of(cls, settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None) -> Settings:

@@ -69,7 +69,7 @@ def next_facet(g, stride, n):
 
 @jit.body
 def outline(f, facets, unit, place, stride, rim):
-    """Rows of the corners on the rim of the hull as seen along the normal of facet f, counter-clockwise, into `rim`; their number.
+    """Rows of the corners on the rim of the hull seen along the normal of facet f, counter-clockwise, into `rim`; their number.
 
     The rim parts the facets that face up from the others. Neighbours have near numbers, so it is searched for in strides (coprime
     to the number of facets); then it is followed around its corners from edge to edge.
@@ -124,7 +124,7 @@ def flatten(position, rim, m, normal, flat):
 
 @jit.body
 def rectangles(flat, m, depth, best):
-    """Boxes of the given depth over a convex polygon, one side along each of its edges (rotating callipers); the smaller into `best`."""
+    """Boxes of this depth over a convex polygon, one for each edge along a side (rotating callipers); the smallest to `best`."""
     at, reach = np.zeros(3, np.int64), np.empty(3)  # the outermost corner ahead along the edge, across it, and behind
     for i in range(m):
         j = i + 1 if i + 1 < m else 0
@@ -133,7 +133,7 @@ def rectangles(flat, m, depth, best):
         for side in range(3):
             p = at[side]
             reach[side] = flat[p, 0] * dx + flat[p, 1] * dy
-            for k in range(m):
+            for _ in range(m):
                 q = p + 1 if p + 1 < m else 0
                 further = flat[q, 0] * dx + flat[q, 1] * dy
                 if i > 0 and further <= reach[side]:
@@ -159,7 +159,7 @@ def keep_smaller(a, b, c, best):
 
 @jit.cpu
 def smallest_box(position, facets, place, spacing):
-    """Volume and area of the smallest box among the axis-aligned one and all that have a side on a facet and another along an edge.
+    """Volume and area of the smallest of the axis-aligned box and all with a side on a facet and another along an edge's shadow.
 
     The true minimum may touch facets with no side at all (O'Rourke 1985): this is an upper bound of it. Of more than MOST_FACETS
     triangles, those with the smallest integer normals are tried: they are the large ones of a lattice polytope.

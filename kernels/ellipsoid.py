@@ -20,10 +20,10 @@ def semi_axes(matrix):
 
 
 def area(axes):
-    """Surface of ellipsoids with semi-axes a ≥ b ≥ c, [k, 3], by the standard's Legendre series up to degree 20; NaN where a = 0.
+    """Surface of ellipsoids with semi-axes a ≥ b ≥ c, [k, 3], by the standard's Legendre series to degree 20; NaN where a = 0.
 
-    Terms are scaled, t_ν = (αβ)^ν P_ν(x), so that nothing is divided by an eccentricity of 0: with e = (α² + β²) / 2 the recurrence
-    of the polynomials becomes (ν+1) t_{ν+1} = (2ν+1) e t_ν - ν (αβ)² t_{ν-1}.
+    Terms are scaled, t_ν = (αβ)^ν P_ν(x), so that nothing is divided by an eccentricity of 0: with e = (α² + β²) / 2 the
+    recurrence of the polynomials becomes (ν+1) t_{ν+1} = (2ν+1) e t_ν - ν (αβ)² t_{ν-1}.
     """
     a, b, c = axes.T
     with np.errstate(invalid="ignore"):
@@ -82,7 +82,7 @@ def product(q, i, j, inverse):
 def better_weights(q, held, weight, n_held, inverse):
     """One damped Newton step of log det Σ weight q qᵀ over weights that add up to 1, stopped where one becomes 0.
 
-    Gradient: distances d_i = q_iᵀ inverse q_i; Hessian: -(q_iᵀ inverse q_j)². Returns how many weights are left, and the step's size.
+    Gradient: d_i = q_iᵀ inverse q_i; Hessian: -(q_iᵀ inverse q_j)². Returns how many weights are left and the step's size.
     """
     hessian, x = np.empty((n_held, n_held)), np.empty((n_held, 2))
     for i in range(n_held):
@@ -145,10 +145,11 @@ def lifted(position, q, held, weight):
 
 @jit.cpu
 def enclosing_ellipsoid(position, matrix):
-    """The smallest ellipsoid around positions [h, 3] that span space: {x : (x - centre)ᵀ matrix⁻¹ (x - centre) ≤ 1}, matrix [3, 3].
+    """Matrix [3, 3] of the smallest ellipsoid {x : (x - centre)ᵀ matrix⁻¹ (x - centre) ≤ 1} around positions [h, 3].
 
-    The dual problem: weights on the points that maximise log det Σ weight q qᵀ, q = (position, 1). Weights of a few points held are
-    found by Newton's method; the point farthest outside joins them, until none lies outside by more than MVEE_TOLERANCE.
+    Solves the dual problem: weights on the points that maximise log det Σ weight q qᵀ, q = (position, 1). Newton's method finds
+    the weights of a few points held; the point farthest outside joins them, until none lies outside by more than
+    MVEE_TOLERANCE. The positions must span space.
     """
     h, n = position.shape[0], position.shape[1] + 1
     q, held, weight = np.ones((h, n)), np.empty(h + 6, np.int64), np.empty(h + 6)

@@ -38,14 +38,15 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
 
     Parameters
     ----------
-    rank, size, count : int64 [≥ n_cells]
-        The non-empty cells in any fixed order, each (rank, size) once: rank 1..L of the grey level, size ≥ 1, count ≥ 1.
+    rank, size : int64 [≥ n_cells], count : float64 [≥ n_cells]
+        The non-empty cells in any fixed order, each (rank, size) once: rank 1..L of the grey level, size ≥ 1, count > 0: a whole
+        number, or weighted by distance.
     n_cells : int64
     level_of : int64 [L]
         Grey level of each rank: of this VOI alone.
-    n_voxels : int64
+    n_voxels : float
         Divides the number of runs or zones in the percentage.
-    rows : int64 [≥ L], columns : int64 [≥ largest size]
+    rows : float64 [≥ L], columns : float64 [≥ largest size]
         Working memory; what it held is overwritten.
     out : float64 [≥ 16]
 
@@ -54,17 +55,17 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
     bool
         False, and `out` untouched, if there is no cell.
     """
-    total = np.int64(0)
+    total = 0.0
     largest = np.int64(0)
     for c in range(n_cells):
         total += count[c]
         largest = max(largest, size[c])
-    if total == 0:
+    if total == 0.0:
         return False
     for a in range(level_of.size):
-        rows[a] = 0
+        rows[a] = 0.0
     for s in range(largest):
-        columns[s] = 0
+        columns[s] = 0.0
     for f in range(N_FEATURES):
         out[f] = 0.0
     mean_level = 0.0
@@ -89,9 +90,9 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
         out[7] += p * ii * jj
         out[15] -= p * np.log2(p)
     for a in range(level_of.size):
-        out[8] += float(rows[a]) * rows[a] / total
+        out[8] += rows[a] * rows[a] / total
     for s in range(largest):
-        out[10] += float(columns[s]) * columns[s] / total
+        out[10] += columns[s] * columns[s] / total
     out[9] = out[8] / total
     out[11] = out[10] / total
     out[12] = total / n_voxels
@@ -105,26 +106,29 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
 
 
 @jit.body
-def cells_of(codes, n, rank, size, count):
-    """Fold the sorted codes rank · 2³² + size, int64 [≥ n], into cells; returns how many. `rank` may be `codes` itself."""
+def cells_of(codes, weight, n, rank, size, count):
+    """Fold the sorted codes rank · 2³² + size, int64 [≥ n], into cells; returns how many. `rank` may be `codes` itself.
+
+    weight : float64, of each code, or [0] for a weight of 1.
+    """
     n_cells = np.int64(0)
-    run = np.int64(0)
+    run = 0.0
     for k in range(n):
         code = codes[k]
-        run += 1
+        run += weight[k] if weight.size > 0 else 1.0
         if k + 1 == n or codes[k + 1] != code:
             rank[n_cells] = code >> 32
             size[n_cells] = code & 0xFFFFFFFF
             count[n_cells] = run
             n_cells += 1
-            run = 0
+            run = 0.0
     return n_cells
 
 
 @jit.body
 def voxels_of(size, count, n_cells, by_size):
     """Entries of a matrix, each `size` times if by_size: the voxels they stand for, summed over the matrices merged."""
-    n = np.int64(0)
+    n = 0.0
     for c in range(n_cells):
         n += count[c] * (size[c] if by_size else 1)
     return n
@@ -137,22 +141,22 @@ def energy(count, n_cells):
     squares = 0.0
     for c in range(n_cells):
         total += count[c]
-        squares += float(count[c]) * count[c]
+        squares += count[c] * count[c]
     return squares / total / total
 
 
 @jit.body
-def gather(counts, first, merged, n_rows, n_columns, is_last, rank, size, count):
-    """Add a group of counts to `merged`; with the last one, list the cells of the sum, clear it and return their number."""
+def gather(counts, first, weight, merged, n_rows, n_columns, is_last, rank, size, count):
+    """Add a group of counts, times a weight, to `merged`; with the last one, list the cells of the sum, clear it and return their number."""
     n_cells = np.int64(0)
     for a in range(1, n_rows):
         for r in range(1, n_columns):
             c = a * n_columns + r
-            x = merged[c] + counts[first + c]
+            x = merged[c] + weight * counts[first + c]
             merged[c] = x
             if is_last:
-                merged[c] = 0
-                if x > 0:
+                merged[c] = 0.0
+                if x > 0.0:
                     rank[n_cells] = a
                     size[n_cells] = r
                     count[n_cells] = x
@@ -162,7 +166,7 @@ def gather(counts, first, merged, n_rows, n_columns, is_last, rank, size, count)
 
 @jit.cpu
 def measure_dense(
-    counts, counts_start, n_columns, level_of, level_start, shape, vois, n_planar, n_dirs, per_slice, by_size, aggregations, out
+    counts, counts_start, n_columns, level_of, level_start, shape, vois, n_planar, weight, per_slice, by_size, aggregations, out
 ):
     """Features of every VOI for every aggregation, from dense matrices per group (see kernels/glcm.py, group_of).
 
@@ -173,8 +177,8 @@ def measure_dense(
     counts_start : int64 [k + 1]
     n_columns : int64 [k]
         Largest size possible + 1.
-    level_of, level_start, shape, vois, n_planar, n_dirs, per_slice
-        As for GLCM.
+    level_of, level_start, shape, vois, n_planar, weight, per_slice
+        As for GLCM; weight : float64 [k, D].
     by_size : bool
         N_v = Σ size · count: an entry stands for so many voxels. Else N_v = Σ count: an entry is a voxel.
     aggregations : int64 [A, 3]
@@ -187,12 +191,12 @@ def measure_dense(
         i = vois[k]
         levels = level_of[level_start[i] : level_start[i + 1]]
         n_rows = levels.size + 1
-        merged = np.zeros(n_rows * n_columns[k], np.int64)
-        rank, size, count = np.empty(merged.size, np.int64), np.empty(merged.size, np.int64), np.empty(merged.size, np.int64)
-        rows, columns = np.empty(n_rows, np.int64), np.empty(n_columns[k], np.int64)
+        merged = np.zeros(n_rows * n_columns[k])
+        rank, size, count = np.empty(merged.size, np.int64), np.empty(merged.size, np.int64), np.empty(merged.size)
+        rows, columns = np.empty(n_rows), np.empty(n_columns[k])
         for j in range(aggregations.shape[0]):
             by_slice, by_direction = aggregations[j, 1], aggregations[j, 2]
-            last = n_planar if aggregations[j, 0] else n_dirs
+            last = n_planar if aggregations[j, 0] else weight.shape[1]
             n_slices = np.int64(shape[i, 0]) if per_slice else 1
             number = 0
             for f in range(out.shape[2]):
@@ -206,7 +210,7 @@ def measure_dense(
                         for zz in range(z, z_end):
                             first = counts_start[k] + group_of(dd, zz, n_planar, n_slices, per_slice) * merged.size
                             is_last = dd == d_end - 1 and zz == z_end - 1
-                            n_cells = gather(counts, first, merged, n_rows, n_columns[k], is_last, rank, size, count)
+                            n_cells = gather(counts, first, weight[k, dd], merged, n_rows, n_columns[k], is_last, rank, size, count)
                     n_voxels = voxels_of(size, count, n_cells, by_size)
                     if measure(rank, size, count, n_cells, levels, n_voxels, rows, columns, feature):
                         feature[N_FEATURES] = energy(count, n_cells)

@@ -111,13 +111,13 @@ def runs(level, base, shape, pad, step, z_first, z_last, codes):
 
 
 @jit.cpu
-def measure_sparse(codes, level_of, out):
-    """Features of one matrix given as the sorted codes of its runs (see `runs`), int64 [runs > 0].
+def measure_sparse(codes, weight, level_of, out):
+    """Features of one matrix given as the sorted codes of its runs (see `runs`), int64 [runs > 0], and the weight of each.
 
     N_v is the sum of the runs' lengths: each voxel lies in one run per direction, and merging matrices sums N_v.
     """
-    rank, size, count = np.empty_like(codes), np.empty_like(codes), np.empty_like(codes)
-    n_cells = emphasis.cells_of(codes, codes.size, rank, size, count)
-    rows, columns = np.empty(level_of.size, np.int64), np.empty(size[:n_cells].max(), np.int64)
+    rank, size, count = np.empty_like(codes), np.empty_like(codes), np.empty_like(weight)
+    n_cells = emphasis.cells_of(codes, weight, codes.size, rank, size, count)
+    rows, columns = np.empty(level_of.size), np.empty(size[:n_cells].max())
     n_voxels = emphasis.voxels_of(size, count, n_cells, True)
     emphasis.measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out)

@@ -80,7 +80,7 @@ def simplex(points, facets):
 
 @jit.body
 def hand_over(points, q, following, lists, of, n, facets):
-    """Give the list of points that begins with q to the facets lists[of, :n]: each to the first that sees it; others are inside."""
+    """Give the list of points that begins with q to facets lists[of, :n], each to the first that sees it; others lie inside."""
     while q >= 0:
         then = following[q]
         for m in range(n):
@@ -145,8 +145,8 @@ def outermost(points, f, facets, following):
 def convex_hull(points):
     """Quickhull in integers.
 
-    points : int64 [n, 3], not all in one plane; duplicates may occur. Returns int64 [facets, 12], columns as in the module's text. A
-    flat side comes as several triangles in one plane.
+    points : int64 [n, 3], not all in one plane; duplicates may occur. Returns int64 [facets, 12], see the module's text. A flat
+    side comes as several triangles in one plane.
     """
     n = points.shape[0]
     room = 4 * n + 16

@@ -1,8 +1,8 @@
-"""The mask of a VOI in one pass: its surface (marching cubes at 0.5), its moments, and the points that may lie on its convex hull.
+"""The mask of a VOI: its surface (marching cubes at 0.5), its moments, and the points that may be corners of its convex hull.
 
-What the surface contributes inside a cell of 2 × 2 × 2 voxels depends on which of the eight are inside and on the spacing alone. So
-cells are counted by configuration, in integers; area and volume are sums over the 256 counts, the same in whatever order the cells
-came. Volume adds up cell by cell because neighbouring cells cut their common face alike.
+What the surface contributes inside a cell of 2 × 2 × 2 voxels depends on which of the eight are inside and on the spacing alone.
+So cells are counted by configuration, in integers; area and volume are sums over the 256 counts, the same in whatever order the
+cells came. Volume adds up cell by cell because neighbouring cells cut their common face alike.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def widen(region, row, z, y, pad, nx, low, high):
 
 @jit.body
 def chain(end, ny, sign, stack):
-    """Rows whose ends are corners of the convex outline of a slice, on one side: strictly convex in sign · x. end[y] < 0 = no row.
+    """Rows whose ends are corners of the convex outline of a slice, on one side; end[y] < 0 = no row.
 
-    Returns how many rows were written to `stack`, ascending.
+    sign: 1 for the outline's upper side, -1 for the lower. Returns how many rows were written to `stack`, ascending.
     """
     n = 0
     for y in range(ny):

@@ -50,11 +50,14 @@ def mark(labels, value, corner, pad, start, shape, vois, region):
 
 
 @jit.cpu
-def mark_resampled(labels, value, offset, step, threshold, nearest, corner, pad, start, shape, vois, region, number):
+def mark_resampled(
+    labels, origin, size, value, offset, step, threshold, nearest, corner, pad, start, shape, vois, region, number
+):
     """`mark` for a new grid: old index = new index · step + offset [3]; counts the voxels set in number[i].
 
-    corner [n, 3] is the padded box's voxel [0, 0, 0] on the new grid. Trilinear interpolation of the VOI's 0/1 mask, set from
-    `threshold` on; or the nearest voxel.
+    labels' voxel [0, 0, 0] is voxel `origin` of the old image, whose size is `size`; the image's outermost voxels are continued
+    beyond its edge. corner [n, 3]: the padded box's voxel [0, 0, 0] on the new grid. Trilinear interpolation of the VOI's 0/1 mask,
+    set from `threshold` on; or the nearest voxel.
     """
     low = np.empty(3, np.int64)
     far = np.empty(3)
@@ -77,10 +80,11 @@ def mark_resampled(labels, value, offset, step, threshold, nearest, corner, pad,
                         weight = (far[0] if dz else 1.0 - far[0]) * (far[1] if dy else 1.0 - far[1])
                         weight *= far[2] if dx else 1.0 - far[2]
                         if weight > 0.0:
-                            a = min(max(low[0] + dz, 0), labels.shape[0] - 1)
-                            b = min(max(low[1] + dy, 0), labels.shape[1] - 1)
-                            c = min(max(low[2] + dx, 0), labels.shape[2] - 1)
-                            if labels[a, b, c] == value[i]:
+                            a = min(max(low[0] + dz, 0), size[0] - 1) - origin[0]
+                            b = min(max(low[1] + dy, 0), size[1] - 1) - origin[1]
+                            c = min(max(low[2] + dx, 0), size[2] - 1) - origin[2]
+                            inside = 0 <= a < labels.shape[0] and 0 <= b < labels.shape[1] and 0 <= c < labels.shape[2]
+                            if inside and labels[a, b, c] == value[i]:
                                 part += weight
                     if part >= threshold - _HALF:
                         region[row + x] = 1

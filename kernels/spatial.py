@@ -1,8 +1,8 @@
 """Moran's I and Geary's C: all pairs of voxels, weighted by the inverse of their distance.
 
-The weight depends on the offset alone, so for many voxels the three sums over pairs are correlations, taken by FFT: with indicator m,
-centred intensity g and its square h = g² inside the mask, Σ w m m, Σ w g g and Σ w m h follow from four forward transforms by
-Parseval's theorem. The transforms' sizes follow from the VOI's own box.
+The weight depends on the offset alone, so for many voxels the three sums over pairs are correlations, taken by FFT: with the
+indicator m, the centred intensity g and h = g² inside the mask, Σ w m m, Σ w g g and Σ w m h follow from four forward transforms
+by Parseval's theorem. The transforms' sizes follow from the VOI's own box.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def pair_sums(position, g, out):
 
 @jit.cpu
 def weighed(a, b, weight):
-    """Σ weight · Re(conj(a) b) over all frequencies, of half spectra a, b [nz, ny, nx / 2 + 1] and one octant of an even spectrum."""
+    """Σ weight · Re(conj(a) b) over all frequencies, given half spectra a, b [nz, ny, nx / 2 + 1] and an even one's octant."""
     total = 0.0
     for z in range(a.shape[0]):
         wz = min(z, a.shape[0] - z)
@@ -61,7 +61,7 @@ def moran_geary(n, square, weights, products, differences):
 
 
 def by_pairs(inside, g, spacing):
-    """Moran's I and Geary's C of intensities g, centred, of the voxels `inside` a box [nz, ny, nx]; at least two, not all equal."""
+    """Moran's I and Geary's C of centred intensities g of the voxels `inside` a box [nz, ny, nx]: two at least, not all equal."""
     position = np.ascontiguousarray((np.argwhere(inside) * spacing).T)
     sums = np.empty(3)
     pair_sums(position, g, sums)

@@ -262,9 +262,11 @@ def measure(zone_start, n_zones, zone_rank, column, size, slice_of, level_of, le
             largest = max(largest, column[t])
     codes = np.empty(most, np.int64)
     cell_size = np.empty(most, np.int64)
-    count = np.empty(most, np.int64)
-    rows = np.empty(levels, np.int64)
-    columns = np.empty(largest, np.int64)
+    spare = np.empty(most, np.int64)
+    count = np.empty(most)
+    rows = np.empty(levels)
+    columns = np.empty(largest)
+    unweighted = np.empty(0)
     tally = np.empty(256, np.int64)
     feature = np.empty(emphasis.N_FEATURES)
     for k in range(vois.size):
@@ -276,15 +278,15 @@ def measure(zone_start, n_zones, zone_rank, column, size, slice_of, level_of, le
             out[k, f] = 0.0
         while t < end:
             n = 0
-            voxels = 0
+            voxels = 0.0
             z = slice_of[t]
             while t < end and (slice_of[t] == z or not by_slice):
                 codes[n] = (np.int64(zone_rank[t]) << 32) + column[t]
                 voxels += size[t]
                 n += 1
                 t += 1
-            sort(codes, count, n, tally)
-            n = emphasis.cells_of(codes, n, codes, cell_size, count)
+            sort(codes, spare, n, tally)
+            n = emphasis.cells_of(codes, unweighted, n, codes, cell_size, count)
             emphasis.measure(codes, cell_size, count, n, level, voxels, rows, columns, feature)
             for f in range(emphasis.N_FEATURES):
                 out[k, f] += feature[f]

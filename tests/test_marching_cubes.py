@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from naive import morphology as naive
 
+from naive import morphology as naive
 from voxomics.kernels import marching_cubes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,8 +85,11 @@ def test_few_voxels_have_closed_forms():
 
 
 def test_classic_tables_agree():
-    """Area of all 256 configurations in a cell of 1 × 1.3 × 1.7 mm from scikit-image 0.26.0's marching_cubes(method="lorensen"), summed
-    by the number of corners inside. Its method "lewiner" (MIRP, z-rad) equals ours in the 168 of them without diagonal corners on a face."""
+    """Areas in a cell of 1 × 1.3 × 1.7 mm by scikit-image 0.26.0, marching_cubes(method="lorensen"), summed by corners inside.
+
+    Each of the 256 equals ours. Its method "lewiner" (MIRP, z-rad) equals ours in 168, among them all
+    without diagonal corners on a face.
+    """
     got = areas(np.array([1.0, 1.3, 1.7]))
     bits = np.array([bin(c).count("1") for c in range(256)])
     np.testing.assert_allclose([got[bits == n].sum() for n in range(9)], LORENSEN, rtol=1e-12, atol=1e-12)

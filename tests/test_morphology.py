@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 
 import numpy as np
-from batches import assert_close, batch_of, random_volume
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from batches import assert_close, batch_of, random_volume
 from naive import morphology as naive
-
 from shared import shared
-
 from voxomics.engine.families import morphology
 from voxomics.engine.settings import Settings
 from voxomics.kernels import ellipsoid, hull, mesh, shape, spatial

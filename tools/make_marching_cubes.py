@@ -2,14 +2,14 @@
 
     python tools/make_marching_cubes.py > kernels/marching_cubes.py
 
-A cell spans 2 × 2 × 2 voxel centres. Lengths are doubled, so that corners lie at 0 and 2 and the surface's vertices, the middles of
-edges between an inside and an outside corner, at odd places: all arithmetic is in integers.
+A cell spans 2 × 2 × 2 voxel centres. Lengths are doubled, so that corners lie at 0 and 2 and the surface's vertices, the middles
+of edges between an inside and an outside corner, at odd places: all arithmetic is in integers.
 
 1. On each of the six faces, segments part the inside corners from the outside ones. Where two inside corners lie diagonally,
-   both ways of drawing are right; `joined` chooses for all cells alike, so that neighbouring cells always agree and the surface is
-   closed. The engine uses joined = False: two voxels that share only an edge are apart (docs/decisions/0010-surface-mesh.md).
+   both ways of drawing are right; `joined` chooses for all cells alike, so that neighbouring cells always agree and the surface
+   is closed. The engine uses joined = False: two voxels that share only an edge are apart (docs/decisions/0010-surface-mesh.md).
 2. Segments join to loops, and each loop is triangulated. A loop that is not flat can be triangulated in several ways, with other
-   areas and volumes. The one taken has no edge within a face beyond the segments (such an edge would be shared by four triangles),
+   areas and volumes. The one taken has no edge within a face beyond the segments (four triangles could share such an edge),
    measures the same after every symmetry that the loop has (so area and volume do not depend on how the patient lies), and bends
    least (fewest planes). Where that leaves two (a loop of seven), the larger: so do the tables in common use.
 """
@@ -49,9 +49,7 @@ def segments(inside: int, ring: list[int], joined: bool) -> list[tuple[Point, Po
             middle = tuple((p + q) // 2 for p, q in zip(CORNERS[a], CORNERS[b], strict=True))
             crossings.append((inside >> b & 1, middle))
     other = -1 if joined else 1
-    return [
-        (point, crossings[(k + other) % len(crossings)][1]) for k, (enters, point) in enumerate(crossings) if enters
-    ]
+    return [(point, crossings[(k + other) % len(crossings)][1]) for k, (enters, point) in enumerate(crossings) if enters]
 
 
 def loops(inside: int, joined: bool) -> list[tuple[Point, ...]]:
@@ -167,7 +165,7 @@ def volume_of(inside: int, joined: bool = False) -> int:
         allowed = {CORNERS[a] for a in ring if inside >> a & 1} | set(parts) | set(parts.values())
         polygon = [p for p in walk if p in allowed]
         if joined or len(parts) < 2:
-            total += [(polygon[0], a, b) for a, b in zip(polygon[1:], polygon[2:], strict=False)]
+            total += [(polygon[0], a, b) for a, b in itertools.pairwise(polygon[1:])]
         else:
             total += [(polygon[k - 1], polygon[k], polygon[(k + 1) % 6]) for k in range(6) if polygon[k] in CORNERS]
     return sum(sum(p * q for p, q in zip(a, cross(b, c), strict=True)) for a, b, c in total)
@@ -185,7 +183,7 @@ EDGES = {edges}
 TRIANGLES = {triangles}.split(".")
 """Triangles of each configuration (bit 4 z + 2 y + x set = corner (z, y, x) inside), three letters each, normals outward."""
 
-VOLUME = np.array({volume})
+VOLUME = np.array({volume})  # fmt: skip
 """Inside volume of each configuration in 48ths of a cell, int64 [256]."""
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.feature import DIRECTIONAL, Family, Feature, direction_weights, directions
+from voxomics.engine.directions import aggregation_flags, direction_weights, directions, grouping, n_groups
+from voxomics.engine.feature import DIRECTIONAL, Family, Feature
 from voxomics.engine.settings import Settings
 
 PAIR = "no two voxels are neighbours"
@@ -41,33 +42,6 @@ FEATURES = (
     Feature("information_correlation_2", "JN9H", "1", "√(1 - exp(-2 (HXY2 - HXY))), HXY2 = 2 HX; 0 if HXY > HXY2", 0, 1, PAIR),
 )
 
-_FLAGS = {  # planar, by slice, by direction
-    "2d_averaged": (1, 1, 1),
-    "2d_slice_merged": (1, 1, 0),
-    "2_5d_direction_merged": (1, 0, 1),
-    "2_5d_merged": (1, 0, 0),
-    "3d_averaged": (0, 0, 1),
-    "3d_merged": (0, 0, 0),
-}
-
-
-def flags(aggregations: tuple[str, ...]) -> I64:
-    """Aggregations as the kernels know them, int64 [A, 3]: only in plane, by slice, by direction."""
-    return np.array([_FLAGS[a] for a in aggregations], dtype=np.int64).reshape(-1, 3)
-
-
-def _plan(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, int, bool]:
-    """Directions to count, how many of them lie in plane, and whether those are kept slice by slice."""
-    kinds = flags(aggregations)
-    dirs = directions(distance, planar=bool(kinds[:, 0].all()))
-    return dirs, int((dirs[:, 0] == 0).sum()), bool(kinds[:, 1].any())
-
-
-def _groups(batch: VoiBatch, vois: I64, dirs: I64, n_planar: int, per_slice: bool) -> I64:
-    """Matrices to count for each VOI, int64 [k]."""
-    slices = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
-    return slices * n_planar + len(dirs) - n_planar
-
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
@@ -77,7 +51,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     vois = np.arange(len(batch), dtype=np.int64)
     n_present = channel.n_present
     span = _span(channel)
-    dense = 4 * _groups(batch, vois, *_plan(settings.glcm.distance, aggregations)) * (n_present + 1) ** 2
+    dense = 4 * n_groups(batch, vois, *grouping(settings.glcm.distance, aggregations)) * (n_present + 1) ** 2
     sparse = 40 * batch.geometry.n_intensity * len(directions(settings.glcm.distance))
     return np.where(n_present > DENSE_LEVELS, sparse, dense + 8 * (n_present + 1) ** 2) + 24 * span
 
@@ -102,8 +76,8 @@ def counts(batch: VoiBatch, channel: Channel, vois: I64, distance: int, aggregat
     """
     from voxomics.kernels import glcm as kernel
 
-    dirs, n_planar, per_slice = _plan(distance, aggregations)
-    size = _groups(batch, vois, dirs, n_planar, per_slice) * (channel.n_present[vois] + 1) ** 2
+    dirs, n_planar, per_slice = grouping(distance, aggregations)
+    size = n_groups(batch, vois, dirs, n_planar, per_slice) * (channel.n_present[vois] + 1) ** 2
     counts_start = np.concatenate(([0], np.cumsum(size)))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
@@ -122,11 +96,11 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     dense = channel.n_present[vois] <= kernel.DENSE_LEVELS
     some = vois[dense]
     found, counts_start = counts(batch, channel, some, settings.glcm.distance, aggregations)
-    dirs, n_planar, per_slice = _plan(settings.glcm.distance, aggregations)
+    dirs, n_planar, per_slice = grouping(settings.glcm.distance, aggregations)
     part = np.empty((len(some), len(aggregations), len(FEATURES)))
     kernel.measure(
         found, counts_start, channel.level_of, channel.level_start, channel.n_nominal, batch.geometry.shape, some,
-        n_planar, direction_weights(dirs, batch, some, settings.glcm.weighting), per_slice, flags(aggregations), part,
+        n_planar, direction_weights(dirs, batch, some, settings.glcm.weighting), per_slice, aggregation_flags(aggregations), part,
     )  # fmt: skip
     out[dense] = part
     for k in np.flatnonzero(~dense):
@@ -149,7 +123,7 @@ def _many_levels(batch: VoiBatch, channel: Channel, i: int, settings: Settings, 
         return buffer[: kernel.pairs(channel.level, g.start[i], g.shape[i], g.pad, step, first, last, buffer)].copy()
 
     out = np.empty((len(aggregations), len(FEATURES)))
-    for j, (planar, by_slice, by_direction) in enumerate(flags(aggregations)):
+    for j, (planar, by_slice, by_direction) in enumerate(aggregation_flags(aggregations)):
         dirs = directions(settings.glcm.distance, planar=bool(planar))
         weights = direction_weights(dirs, batch, np.array([i]), settings.glcm.weighting)[0]
         spans = [(z, z + 1) for z in slices] if by_slice else [(slices.start, slices.stop)]

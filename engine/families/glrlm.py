@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.families.glcm import _groups, _plan, flags
-from voxomics.engine.feature import DIRECTIONAL, Family, Feature, directions
+from voxomics.engine.directions import aggregation_flags, direction_weights, directions, grouping, n_groups
+from voxomics.engine.feature import DIRECTIONAL, Family, Feature
 from voxomics.engine.settings import Settings
 
 EMPTY = "no voxel has a grey level"
@@ -38,7 +38,7 @@ DENSE_CELLS = 1 << 18
 
 def _cells(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> I64:
     """Cells of all dense matrices of each VOI, int64 [k]: (ranks + 1) × (longest side + 1) × groups."""
-    groups: I64 = _groups(batch, vois, *_plan(1, aggregations))
+    groups: I64 = n_groups(batch, vois, *grouping(1, aggregations))
     return groups * (channel.n_present[vois] + 1) * _columns(batch, vois)
 
 
@@ -59,9 +59,9 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     vois = np.arange(len(batch), dtype=np.int64)
     shape = batch.geometry.shape.astype(np.int64)
     cells = _cells(batch, channel, vois, aggregations)
-    one = cells // _groups(batch, vois, *_plan(1, aggregations))
+    one = cells // n_groups(batch, vois, *grouping(1, aggregations))
     dense = 4 * cells + 4 * 8 * one
-    sparse = (1 + 2 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction, all of them twice, their cells
+    sparse = (1 + 5 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction; all of them, sorted, with weights; their cells
     planes = 8 * shape[:, 1] * shape[:, 2] + 16 * shape[:, 0] * shape[:, 1]
     marginals: I64 = 16 * (channel.n_present + shape.max(1))
     return np.where(_is_dense(batch, vois, cells), dense + planes, sparse) + marginals
@@ -78,7 +78,7 @@ def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str
     """
     from voxomics.kernels import glrlm as kernel
 
-    dirs, n_planar, per_slice = _plan(1, aggregations)
+    dirs, n_planar, per_slice = grouping(1, aggregations)
     counts_start = np.concatenate(([0], np.cumsum(_cells(batch, channel, vois, aggregations))))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
@@ -97,19 +97,19 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     dense = _is_dense(batch, vois, _cells(batch, channel, vois, aggregations))
     some = vois[dense]
     found, counts_start = counts(batch, channel, some, aggregations)
-    dirs, n_planar, per_slice = _plan(1, aggregations)
+    dirs, n_planar, per_slice = grouping(1, aggregations)
     part = np.empty((len(some), len(aggregations), len(FEATURES)))
     emphasis.measure_dense(
         found, counts_start, _columns(batch, some), channel.level_of, channel.level_start, batch.geometry.shape, some,
-        n_planar, len(dirs), per_slice, True, flags(aggregations), part,
+        n_planar, direction_weights(dirs, batch, some, settings.glrlm.weighting), per_slice, True, aggregation_flags(aggregations), part,
     )  # fmt: skip
     out[dense] = part
     for k in np.flatnonzero(~dense):
-        out[k] = _sparse(batch, channel, vois[k], aggregations)
+        out[k] = _sparse(batch, channel, vois[k], settings, aggregations)
     return out
 
 
-def _sparse(batch: VoiBatch, channel: Channel, i: int, aggregations: tuple[str, ...]) -> F64:
+def _sparse(batch: VoiBatch, channel: Channel, i: int, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """GLRLM features of one VOI from its sorted runs, float64 [aggregations, 16]; memory follows the number of runs."""
     from voxomics.kernels import glrlm as kernel
 
@@ -124,18 +124,21 @@ def _sparse(batch: VoiBatch, channel: Channel, i: int, aggregations: tuple[str, 
         return buffer[: kernel.runs(channel.level, g.start[i], g.shape[i], g.pad, step, first, last, buffer)].copy()
 
     out = np.empty((len(aggregations), len(FEATURES)))
-    for j, (planar, by_slice, by_direction) in enumerate(flags(aggregations)):
+    for j, (planar, by_slice, by_direction) in enumerate(aggregation_flags(aggregations)):
         dirs = directions(1, planar=bool(planar))
         spans = [(z, z + 1) for z in slices] if by_slice else [(slices.start, slices.stop)]
-        bundles = [[d] for d in dirs] if by_direction else [list(dirs)]
+        weights = direction_weights(dirs, batch, np.array([i]), settings.glrlm.weighting)[0]
+        bundles = [[d] for d in range(len(dirs))] if by_direction else [list(range(len(dirs)))]
         total, number = np.zeros(len(FEATURES)), 0
         for first, last in spans:
             for bundle in bundles:
-                found = np.concatenate([codes(offset, first, last) for offset in bundle])
-                if len(found):
-                    found.sort()
+                found = [codes(dirs[d], first, last) for d in bundle]
+                together = np.concatenate(found)
+                if len(together):
+                    order = np.argsort(together, kind="stable")
+                    weight = np.repeat(weights[bundle], [len(part) for part in found])
                     row = np.empty(len(FEATURES))
-                    kernel.measure_sparse(found, levels, row)
+                    kernel.measure_sparse(together[order], weight[order], levels, row)
                     total += row
                     number += 1
         out[j] = total / number if number else np.nan

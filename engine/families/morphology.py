@@ -27,7 +27,11 @@ FEATURES = (
     Feature("sphericity", "QCFX", "1", "(36 π V²)^(1/3) / A", 0, 1),
     Feature("asphericity", "25C7", "1", "(A³ / (36 π V²))^(1/3) - 1", 0),
     Feature(
-        "centre_of_mass_shift", "KLMA", "mm", "|Σ position / N of the mask - Σ X position / Σ X|", 0,
+        "centre_of_mass_shift",
+        "KLMA",
+        "mm",
+        "|Σ position / N of the mask - Σ X position / Σ X|",
+        0,
         undefined="no voxel in the intensity mask, or intensities that add up to 0",
     ),
     Feature("maximum_3d_diameter", "L0JK", "mm", "largest distance between two vertices of the mesh", 0),
@@ -77,19 +81,19 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     g = batch.geometry
     shape = g.shape.astype(np.int64)
-    most_corners = 12 * shape[:, 0] * shape[:, 1]  # two row ends in each row, each with up to six vertices beside it
+    # a convex polygon on an m × m lattice has at most about 3.5 m^(2/3) corners; up to six vertices lie beside each
+    outline = np.minimum(2 * shape[:, 1], 4 * shape[:, 1:].max(1) ** (2 / 3) + 8)
+    corners = (6 * shape[:, 0] * outline).astype(np.int64)
     result = np.full(len(batch), 4096, np.int64)
     if _wants(settings, _HULL):
-        result += 700 * np.minimum(most_corners, 200_000)
+        result += 700 * corners
     if _wants(settings, _SPATIAL):
         points, by_fft = _transforms(batch)
         result += np.where(by_fft, 36 * points, 40 * g.n_intensity)
     return result
 
 
-def compute(
-    batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
-) -> F64:
+def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """Morphological features, float64 [k, 1, 29]; see `Family.compute`. Those not wanted and costly are NaN."""
     from voxomics.kernels import mesh, shape
 
@@ -98,9 +102,7 @@ def compute(
     spacing = g.spacing_mm[g.image_of[vois]]
     counts, moments, extent = (np.zeros((k, n), np.int64) for n in (256, mesh.N_MOMENTS, 3))
     weighted = np.zeros((k, 4))
-    mesh.survey(
-        g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, counts, moments, weighted, extent
-    )
+    mesh.survey(g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, counts, moments, weighted, extent)
     around = np.full((k, 8), np.nan)
     if _wants(settings, _HULL):
         wanted = shape.BOX * _wants(settings, _BOX) + shape.ELLIPSOID * _wants(settings, _ELLIPSOID)
@@ -127,8 +129,8 @@ def _spatial(batch: VoiBatch, vois: I64) -> F64:
             continue
         box = g.region[g.start[i] : g.start[i + 1]].reshape(g.shape[i])
         inside = box[g.pad : -g.pad, g.pad : -g.pad, g.pad : -g.pad] & INTENSITY > 0
-        measure = spatial.by_fft if by_fft[i] else spatial.by_pairs
-        out[k] = measure(inside, value - value.mean(), g.spacing_mm[g.image_of[i]])
+        values, spacing = value - value.mean(), g.spacing_mm[g.image_of[i]]
+        out[k] = spatial.by_fft(inside, values, spacing) if by_fft[i] else spatial.by_pairs(inside, values, spacing)
     return out
 
 

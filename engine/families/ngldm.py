@@ -99,7 +99,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
             part = np.empty((len(vois), len(chosen), len(FEATURES)))
             emphasis.measure_dense(
                 found, counts_start, columns, channel.level_of, channel.level_start, batch.geometry.shape, vois,
-                int(planar), 1, per_slice, False, kinds, part,
+                int(planar), np.ones((len(vois), 1)), per_slice, False, kinds, part,
             )  # fmt: skip
             out[:, chosen] = part
     return out

@@ -28,8 +28,8 @@ def directions(distance=1):
     return found
 
 
-def matrices(levels, aggregation, distance=1):
-    """Symmetric count matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside)."""
+def matrices(levels, aggregation, distance=1, weight=lambda offset: 1):
+    """Symmetric matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside); each pair counts by its direction's weight."""
     planar, key = AGGREGATION_GROUPS[aggregation]
     result = {}
     for dz, dy, dx in directions(distance):
@@ -40,8 +40,8 @@ def matrices(levels, aggregation, distance=1):
             if all(0 <= c < s for c, s in zip(w, levels.shape, strict=True)) and levels[w] > 0:
                 matrix = result.setdefault(key(z, (dz, dy, dx)), {})
                 i, j = int(levels[z, y, x]), int(levels[w])
-                matrix[i, j] = matrix.get((i, j), 0) + 1
-                matrix[j, i] = matrix.get((j, i), 0) + 1
+                matrix[i, j] = matrix.get((i, j), 0) + weight((dz, dy, dx))
+                matrix[j, i] = matrix.get((j, i), 0) + weight((dz, dy, dx))
     return result
 
 
@@ -96,9 +96,9 @@ def features(matrix, n_levels):
     }
 
 
-def glcm(levels, n_levels, aggregation, distance=1):
+def glcm(levels, n_levels, aggregation, distance=1, weight=lambda offset: 1):
     """Features of a level volume: each the mean over the aggregation's matrices where it is defined, NaN where there is none."""
-    found = [features(m, n_levels) for m in matrices(levels, aggregation, distance).values()]
+    found = [features(m, n_levels) for m in matrices(levels, aggregation, distance, weight).values()]
     if not found:
         return None
     result = {}

@@ -28,7 +28,7 @@ def runs(levels, direction):
     return found
 
 
-def matrices(levels, aggregation):
+def matrices(levels, aggregation, weight=lambda offset: 1):
     """Count matrices {key: ({(i, j): n}, voxels)} of a level volume; the voxels are summed when matrices are merged."""
     planar, key = AGGREGATION_GROUPS[aggregation]
     in_slice = {z: int((levels[z] > 0).sum()) for z in range(len(levels))}
@@ -38,9 +38,9 @@ def matrices(levels, aggregation):
             continue
         for z, i, j in runs(levels, direction):
             matrix = counts.setdefault(key(z, direction), {})
-            matrix[i, j] = matrix.get((i, j), 0) + 1
+            matrix[i, j] = matrix.get((i, j), 0) + weight(direction)
         for z, n in in_slice.items():
-            voxels[key(z, direction)] = voxels.get(key(z, direction), 0) + n
+            voxels[key(z, direction)] = voxels.get(key(z, direction), 0) + n * weight(direction)
     return {k: (matrix, voxels[k]) for k, matrix in counts.items()}
 
 
@@ -93,7 +93,7 @@ NAMES = (
 )
 
 
-def glrlm(levels, aggregation):
+def glrlm(levels, aggregation, weight=lambda offset: 1):
     """Features of a level volume: each the mean over the aggregation's matrices."""
-    found = [sixteen(m, n) for m, n in matrices(levels, aggregation).values()]
+    found = [sixteen(m, n) for m, n in matrices(levels, aggregation, weight).values()]
     return {name: sum(column) / len(found) for name, column in zip(NAMES, zip(*found, strict=True), strict=True)}

@@ -13,11 +13,12 @@ from voxomics.kernels.marching_cubes import EDGES, TRIANGLES
 
 
 def mesh(mask, spacing):
-    """Triangles of the surface at 0.5 of a mask [z, y, x], float64 [triangles, 3 vertices, 3] in mm: marching cubes, cell by cell."""
+    """Triangles of a mask's surface at 0.5, float64 [triangles, 3 vertices, 3] in mm: marching cubes, cell by cell."""
     mask = np.pad(np.asarray(mask) > 0, 1)
     found = []
     for z, y, x in product(*(range(n - 1) for n in mask.shape)):
-        configuration = sum(int(mask[z + dz, y + dy, x + dx]) << (4 * dz + 2 * dy + dx) for dz, dy, dx in product((0, 1), repeat=3))
+        corners = product((0, 1), repeat=3)
+        configuration = sum(int(mask[z + dz, y + dy, x + dx]) << (4 * dz + 2 * dy + dx) for dz, dy, dx in corners)
         letters = TRIANGLES[configuration]
         for k in range(0, len(letters), 3):
             found.append([[(o + e / 2) * s for o, e, s in zip((z, y, x), EDGES[ord(c) - ord("a")], spacing, strict=True)]
@@ -55,7 +56,8 @@ def axes(points):
 
 
 def smallest_box(points):
-    """(volume, area) of the smallest box: axis-aligned, or with a side on a facet of the hull and another along an edge's shadow."""
+    """(volume, area) of the smallest box: axis-aligned, or with a side on a facet of the hull, another on an edge's shadow."""
+
     def sides(frame):
         extent = np.ptp(points @ np.array(frame).T, axis=0)
         return np.prod(extent), 2 * (extent[0] * extent[1] + extent[0] * extent[2] + extent[1] * extent[2])

@@ -1,0 +1,97 @@
+"""Directions between neighbours, and how an aggregation groups them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from voxomics.engine.batch import F64, I64, VoiBatch
+    from voxomics.engine.settings import Weighting
+
+_FLAGS = {  # planar, by slice, by direction
+    "2d_averaged": (1, 1, 1),
+    "2d_slice_merged": (1, 1, 0),
+    "2_5d_direction_merged": (1, 0, 1),
+    "2_5d_merged": (1, 0, 0),
+    "3d_averaged": (0, 0, 1),
+    "3d_merged": (0, 0, 0),
+}
+
+
+def aggregation_flags(aggregations: tuple[str, ...]) -> I64:
+    """Aggregations as the kernels know them, int64 [A, 3]: only in plane, by slice, by direction."""
+    return np.array([_FLAGS[a] for a in aggregations], dtype=np.int64).reshape(-1, 3)
+
+
+def grouping(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, int, bool]:
+    """Directions to count, how many of them lie in plane, and whether those are kept slice by slice."""
+    kinds = aggregation_flags(aggregations)
+    dirs = directions(distance, planar=bool(kinds[:, 0].all()))
+    return dirs, int((dirs[:, 0] == 0).sum()), bool(kinds[:, 1].any())
+
+
+def n_groups(batch: VoiBatch, vois: I64, dirs: I64, n_planar: int, per_slice: bool) -> I64:
+    """Matrices to count for each VOI, int64 [k]."""
+    slices = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+    return slices * n_planar + len(dirs) - n_planar
+
+
+@cache
+def directions(distance: int, planar: bool = False) -> I64:
+    """Half of the neighbours at a Chebyshev distance: one of each pair of opposite offsets.
+
+    Parameters
+    ----------
+    distance : int
+        Chebyshev distance, ≥ 1.
+    planar : bool
+        Only offsets within a slice (dz = 0).
+
+    Returns
+    -------
+    ndarray int64 [D, 3], read-only
+        Offsets (dz, dy, dx); those within the slice come first. D = 13 in 3D and 4 in plane for distance 1.
+
+    Examples
+    --------
+    >>> len(directions(1)), len(directions(1, planar=True)), len(directions(2))
+    (13, 4, 49)
+    """
+    span = range(-distance, distance + 1)
+    half = [
+        (dz, dy, dx)
+        for dz in ((0,) if planar else span)
+        for dy in span
+        for dx in span
+        if (dz, dy, dx) > (0, 0, 0) and max(abs(dz), abs(dy), abs(dx)) == distance
+    ]
+    found = np.array(sorted(half, key=lambda offset: (offset[0] != 0, offset)), dtype=np.int64)
+    found.setflags(write=False)
+    return found
+
+
+def direction_weights(dirs: I64, batch: VoiBatch, vois: I64, chosen: Weighting) -> F64:
+    """Weight of each direction's counts in each VOI (IBSI 6CK8).
+
+    Parameters
+    ----------
+    dirs : ndarray int64 [D, 3]
+    batch : VoiBatch
+        For the voxel size, where distances are in mm.
+    vois : ndarray int64 [k]
+    chosen : Weighting
+
+    Returns
+    -------
+    ndarray float64 [k, D]
+        All 1 without weighting.
+    """
+    g = batch.geometry
+    size = g.spacing_mm[g.image_of[vois]] if chosen.unit == "mm" else np.ones((len(vois), 3))
+    steps = np.abs(dirs) * size[:, None, :]
+    norm = {"manhattan": steps.sum(2), "euclidean": np.sqrt((steps**2).sum(2)), "chebyshev": steps.max(2)}[chosen.norm]
+    weights: dict[str, F64] = {"none": np.ones(norm.shape), "inverse": 1.0 / norm, "gaussian": np.exp(-(norm**2))}
+    return weights[chosen.function]
