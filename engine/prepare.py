@@ -206,8 +206,8 @@ def _marked(
             some = part[layer[part] == index]
             if new:
                 pack.mark_resampled(
-                    labels, origin, size, value, offset, step, chosen.mask_threshold, chosen.mask == "nearest", corner, pad, start,
-                    shape, some, region, number,
+                    labels, origin, size, value, offset, step, chosen.mask_threshold, chosen.mask == "nearest", corner, pad,
+                    start, shape, some, region, number,
                 )  # fmt: skip
             else:
                 pack.mark(labels, value, (corner - origin).astype(np.int32), pad, start, shape, some, region)

@@ -147,7 +147,7 @@ def energy(count, n_cells):
 
 @jit.body
 def gather(counts, first, weight, merged, n_rows, n_columns, is_last, rank, size, count):
-    """Add a group of counts, times a weight, to `merged`; with the last one, list the cells of the sum, clear it and return their number."""
+    """Add a group of counts, weighted, to `merged`; with the last one, list the sum's cells, clear it and return their number."""
     n_cells = np.int64(0)
     for a in range(1, n_rows):
         for r in range(1, n_columns):
@@ -210,7 +210,8 @@ def measure_dense(
                         for zz in range(z, z_end):
                             first = counts_start[k] + group_of(dd, zz, n_planar, n_slices, per_slice) * merged.size
                             is_last = dd == d_end - 1 and zz == z_end - 1
-                            n_cells = gather(counts, first, weight[k, dd], merged, n_rows, n_columns[k], is_last, rank, size, count)
+                            w = weight[k, dd]
+                            n_cells = gather(counts, first, w, merged, n_rows, n_columns[k], is_last, rank, size, count)
                     n_voxels = voxels_of(size, count, n_cells, by_size)
                     if measure(rank, size, count, n_cells, levels, n_voxels, rows, columns, feature):
                         feature[N_FEATURES] = energy(count, n_cells)

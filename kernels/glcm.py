@@ -16,6 +16,8 @@ import numpy as np
 from voxomics.kernels import jit
 
 DENSE_LEVELS = 1024
+ROUNDING = 1e-14
+"""Entropies that differ by less are equal; the root in information correlation 2 would make 1e-8 of their rounding."""
 
 FEATURES = (
     "joint_maximum",
@@ -162,7 +164,7 @@ def finish(level_of, n_nominal, total, marginal, difference, sums, out):
     # P is symmetric, so HXY1 = HXY2 = 2 HX
     out[23] = (out[3] - 2.0 * entropy) / entropy if entropy > 0.0 else np.nan
     gap = 2.0 * entropy - out[3]
-    out[24] = np.sqrt(1.0 - np.exp(-2.0 * gap)) if gap > 0.0 else 0.0
+    out[24] = np.sqrt(1.0 - np.exp(-2.0 * gap)) if gap > ROUNDING else 0.0
 
 
 @jit.body

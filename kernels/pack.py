@@ -56,8 +56,8 @@ def mark_resampled(
     """`mark` for a new grid: old index = new index · step + offset [3]; counts the voxels set in number[i].
 
     labels' voxel [0, 0, 0] is voxel `origin` of the old image, whose size is `size`; the image's outermost voxels are continued
-    beyond its edge. corner [n, 3]: the padded box's voxel [0, 0, 0] on the new grid. Trilinear interpolation of the VOI's 0/1 mask,
-    set from `threshold` on; or the nearest voxel.
+    beyond its edge. corner [n, 3]: the padded box's voxel [0, 0, 0] on the new grid. Trilinear interpolation of the VOI's mask of
+    0 and 1, set from `threshold` on; or the nearest voxel.
     """
     low = np.empty(3, np.int64)
     far = np.empty(3)

@@ -210,7 +210,7 @@ def test_ibsi_check_prints_the_table_and_its_status_follows(tmp_path):
     (tmp_path / "good.csv").write_text(header + good)
     (tmp_path / "bad.csv").write_text(header + good + 'digital,GLCM,Contrast,ACUI,"3D, averaged",5.99,0\n')
     done = run("ibsi-check", folder, "--reference", tmp_path / "good.csv", cwd=tmp_path)
-    assert ["total", "1", "1", "0"] == done.stdout.splitlines()[-2].split()
+    assert done.stdout.splitlines()[-2].split() == ["total", "1", "1", "0"]
     assert len(pd.read_csv(tmp_path / "ibsi_misses.csv")) == 0
     run("ibsi-check", folder, "--reference", tmp_path / "bad.csv", cwd=tmp_path, status=1)
     misses = pd.read_csv(tmp_path / "ibsi_misses.csv")

@@ -28,7 +28,10 @@ def check(volumes, distance=1, aggregations=AGGREGATIONS, n_levels=None):
             else:
                 assert list(twin) == list(kernel.FEATURES)
                 scale = float(volume.max()) ** 4
-                assert_close(got[k, j], list(twin.values()), scale, f"VOI {k}, {aggregation}")
+                expected = np.array(list(twin.values()))
+                # √ of a difference of entropies: where it is 0 but for rounding, the twin has up to √(2 · ROUNDING) per matrix
+                assert abs(got[k, j, -1] - expected[-1]) <= 2e-7
+                assert_close(got[k, j, :-1], expected[:-1], scale, f"VOI {k}, {aggregation}")
 
 
 @settings(max_examples=25, deadline=None)

@@ -14,7 +14,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 import yaml
 
 from shared import shared
@@ -142,3 +141,211 @@ ABSENT = {
     "glcm_MCC": "maximal correlation coefficient: not an IBSI feature",
     **{f"shape_Maximum2DDiameter{axis}": "not an IBSI feature" for axis in ("Column", "Row", "Slice")},
 }
+MESH = {name for name in SAME if name.startswith("shape_") and name.split("_")[1] in (
+    "MeshVolume", "SurfaceArea", "SurfaceVolumeRatio", "Sphericity", "SphericalDisproportion", "Compactness1", "Compactness2"
+)}  # fmt: skip
+DIFFERS = {
+    "mesh": "where voxels meet along an edge only, PyRadiomics' table joins or parts them depending on how the cell lies and leaves "
+    "holes; ours always parts them (docs/decisions/0010-surface-mesh.md)",
+    "one level": "0/0 when all pairs have the same grey level: PyRadiomics returns 1 (Correlation) and 0 (Imc1), ours NaN and says why",
+}
+"""Reasons for values that are not equal to 1e-9."""
+BASELINE_CLASSES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "shape")
+LEFT_OUT = ["morphology.morans_i_index", "morphology.gearys_c_measure", "local_intensity", "gldzm", "intensity_volume_histogram"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One VOI as PyRadiomics prepares it, and our table of it."""
+
+    row: dict[str, float]
+    spacing_mm: tuple[float, float, float]
+    n_drawn: int
+    n: int
+    diagonals: int
+    shift: float
+
+    def energy(self, v):
+        """Σ (X + shift)² from ΣX² and the mean: voxelArrayShift."""
+        return v[0] + 2 * self.shift * self.n * v[1] + self.n * self.shift**2
+
+    def value(self, feature):
+        if feature in SAME:
+            return self.row[SAME[feature]]
+        sources, formula = DERIVED[feature]
+        return formula([self.row[source] for source in sources], self)
+
+
+def resampled(image, mask, spacing):
+    """imageoperations.resampleImage: a grid aligned at the mask's corner, cut to the VOI's box and five voxels around it."""
+    import SimpleITK as sitk
+
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(mask)
+    box = np.array(shape.GetBoundingBox(1))
+    old, new = np.array(mask.GetSpacing()), np.array(spacing, float)
+    new = np.where((new == 0) | (box[3:] == 1), old, new)
+    ratio = old / new
+    low = np.maximum(np.floor((box[:3] - 0.5) * ratio - 5), 0)
+    high = np.minimum(np.ceil((box[:3] + box[3:] - 0.5) * ratio + 5), np.ceil(np.array(mask.GetSize()) * ratio) - 1)
+    to = sitk.ResampleImageFilter()
+    to.SetOutputSpacing(new.tolist())
+    to.SetOutputDirection(mask.GetDirection())
+    to.SetSize((high - low + 1).astype(int).tolist())
+    to.SetOutputOrigin(mask.TransformContinuousIndexToPhysicalPoint((0.5 * (new - old) / old + low / ratio).tolist()))
+    results = []
+    for source, how in ((image, sitk.sitkBSpline), (mask, sitk.sitkNearestNeighbor)):
+        to.SetOutputPixelType(source.GetPixelID())
+        to.SetInterpolator(how)
+        results.append(to.Execute(source))
+    return results
+
+
+def diagonals(mask):
+    """Squares of four voxels in a coordinate plane of which two opposite ones alone belong to the mask."""
+    mask = np.pad(mask, 1)
+    count = 0
+    for axis in range(3):
+        a, b = np.delete(np.arange(3), axis)
+        m = np.moveaxis(mask, (a, b), (0, 1))
+        p, q, r, s = m[:-1, :-1], m[:-1, 1:], m[1:, :-1], m[1:, 1:]
+        count += int(((p & s & ~q & ~r) | (q & r & ~p & ~s)).sum())
+    return count
+
+
+@functools.cache
+def prepared(image_path, mask_path, settings_text):
+    """Our features of one VOI under PyRadiomics' settings (YAML text)."""
+    import SimpleITK as sitk
+
+    chosen = yaml.safe_load(settings_text)
+    image, mask = (sitk.ReadImage(str(path)) for path in (image_path, mask_path))
+    if chosen.get("normalize"):
+        image = sitk.Normalize(image) * chosen.get("normalizeScale", 1)
+    if chosen.get("resampledPixelSpacing"):
+        image, mask = resampled(image, mask, chosen["resampledPixelSpacing"])
+    values, inside = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask) == 1
+    kept, resegmentation = values[inside], {}
+    if chosen.get("resegmentRange"):
+        limits = sorted(chosen["resegmentRange"])
+        if chosen.get("resegmentMode") == "sigma":
+            assert limits == [-3, 3]
+            resegmentation["outliers_sigma"] = 3
+            kept = kept[np.abs(kept - kept.mean()) <= 3 * kept.std()]
+        else:
+            resegmentation["range"] = [*limits, None][:2]
+            kept = kept[kept >= limits[0]]
+            assert len(limits) == 1
+    width = chosen.get("binWidth", 25)
+    bins = {"method": "fbs", "width": width, "origin": float(kept.min() - kept.min() % width)}
+    if chosen.get("binCount"):
+        bins = {"method": "fbn", "bins": chosen["binCount"]}
+    directional, zonal = "3d_averaged", "3d"
+    if chosen.get("force2D"):
+        assert chosen["force2Ddimension"] == 0
+        directional, zonal = "2_5d_direction_merged", "2_5d"
+    if chosen.get("weightingNorm") == "no_weighting":
+        directional = "3d_merged"
+    ours = Extractor(
+        settings={
+            "discretisation": [bins], "resegmentation": resegmentation, "exclude": LEFT_OUT, "aggregations": [directional, zonal]
+        },
+        threads=1,
+    )  # fmt: skip
+    spacing_mm = image.GetSpacing()[::-1]
+    table = ours.extract(values, inside.astype(np.uint8), spacing_mm=spacing_mm).iloc[0]
+    assert table["status"] != "failed", table["reason"]
+    row = {".".join(name.split(".")[1:3]): float(table[name]) for name in ours.columns}
+    return Case(row, spacing_mm, int(inside.sum()), len(kept), diagonals(inside), float(chosen.get("voxelArrayShift", 0)))
+
+
+def case_of(name, settings):
+    """The prepared case called brain1, brain2, breast1 or STS_NNN."""
+    text = yaml.safe_dump({key: value for key, value in settings.items() if value is not None})
+    if name.startswith("STS"):
+        folder = shared("data", "cohort_sts_pet", name)
+        return prepared(folder / "PET_image.nii.gz", folder / "PET_mask.nii.gz", text)
+    folder = shared("data", "pyradiomics")
+    return prepared(folder / f"{name}_image.nrrd", folder / f"{name}_label.nrrd", text)
+
+
+def oracle(folder, settings_of):
+    """(case, feature, PyRadiomics' value) of the original_* values that PyRadiomics 3.1.0 gave here."""
+    path = shared("data", folder, "oracle_pyradiomics_3.1.0.csv.gz")
+    with gzip.open(path, "rt", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            kind, _, feature = row["feature"].partition("_")
+            if kind == "original" and feature not in ABSENT:
+                case = case_of(row["case"], settings_of(row["settings"]))
+                yield case, feature, float(row["value"])
+
+
+def example_settings(name):
+    if name == "(PyRadiomics defaults)":
+        return {}
+    return yaml.safe_load(shared("data", "pyradiomics", "exampleSettings", name).read_text(encoding="utf-8"))["setting"]
+
+
+def suv_settings(name):
+    assert name == "pet_suv.yaml"
+    return yaml.safe_load(shared("data", "cohort_sts_pet", "oracle_settings.yaml").read_text(encoding="utf-8"))["setting"]
+
+
+def baselines():
+    """(case, feature, PyRadiomics' value) of the baselines PyRadiomics ships."""
+    for kind in BASELINE_CLASSES:
+        text = shared("data", "pyradiomics", "baseline", f"baseline_{kind}.csv").read_text(encoding="utf-8")
+        rows = {row[0]: row[1:] for row in csv.reader(text.splitlines())}
+        for column in range(len(rows["featureName"])):
+            settings = yaml.safe_load(rows["diagnostics_Configuration_Settings"][column].replace("None", "null"))
+            case = case_of(rows["diagnostics_Configuration_TestCase"][column], settings)
+            for name, values in rows.items():
+                feature = name.removeprefix("original_")
+                if name != feature and feature not in ABSENT:
+                    yield case, feature, float(values[column])
+
+
+def reason(case, feature, theirs):
+    """Why a value is allowed not to agree: a key of DIFFERS."""
+    ours = case.value(feature)
+    if feature in MESH and case.diagonals and abs(ours / theirs - 1) < 0.02:
+        return "mesh"
+    if case.row["intensity_histogram.entropy"] == 0 and (feature, theirs) in (("glcm_Correlation", 1.0), ("glcm_Imc1", 0.0)):
+        return "one level"
+    return f"{feature}: {ours!r} is not {theirs!r}"
+
+
+def verdicts(values):
+    """How many values agree to 1e-9 (or are 0 to 1e-12), and how many do not for which reason."""
+    found = Counter()
+    for case, feature, theirs in values:
+        ours = case.value(feature)
+        agrees = abs(ours - theirs) <= max(1e-9 * abs(theirs), 1e-12)
+        found["agree" if agrees else reason(case, feature, theirs)] += 1
+    return dict(found)
+
+
+def test_each_name_is_compared_in_one_way():
+    assert len(SAME) + len(DERIVED) + len(ABSENT) == len({*SAME, *DERIVED, *ABSENT})
+    assert len(set(SAME.values())) == len(SAME)
+
+
+def test_pyradiomics_on_its_own_cases():
+    """brain1, brain2, breast1 with the defaults and the example files: native and normalised, resampled to 2 and 3 mm, 2D."""
+    assert verdicts(oracle("pyradiomics", example_settings)) == {"agree": 1174, "mesh": 50}
+
+
+def test_pyradiomics_on_three_pet_patients():
+    """SUV resampled to 3 mm, bins of 0.25; STS_002, 003 and 004."""
+    assert verdicts(oracle("cohort_sts_pet", suv_settings)) == {"agree": 305, "mesh": 4}
+
+
+def test_the_baselines_it_ships():
+    """Seven feature classes × base, 2D, 64 bins, directions merged, one level, normalised, resampled, 3 σ."""
+    assert verdicts(baselines()) == {"agree": 1935, "mesh": 12, "one level": 6}
+
+
+def test_a_wrong_value_is_noticed():
+    case = case_of("breast1", {})
+    wrong = [(case, feature, case.value(feature) * (1 + 2e-9)) for feature in ("glcm_Contrast", "shape_SurfaceArea")]
+    assert len(verdicts(wrong)) == 2 and "agree" not in verdicts(wrong)

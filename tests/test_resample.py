@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive import resample as naive
 
+from naive import resample as naive
 from voxomics import Extractor, SettingsError
 from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.resample import grid, resample

@@ -6,10 +6,10 @@ from math import exp, sqrt
 
 import numpy as np
 import pytest
+
 from batches import assert_close, batch_of, random_volume
 from naive import glcm as naive_glcm
 from naive import glrlm as naive_glrlm
-
 from voxomics.engine.families import glcm, glrlm
 from voxomics.kernels import glcm as kernel
 

@@ -4,7 +4,7 @@
 
 MIRP 2.7.0 reads images as float32 and would give its statistics seven digits; the reader is told to keep float64. Its features
 for the oriented box and the smallest ellipsoid hide what a comparison needs, so boxes are noted as they are computed, and a
-second ellipsoid is sought by its iteration with the term it has wrong (see `ellipsoid_bounds`) put right.
+second ellipsoid is sought by its iteration with the term it has wrong put right (`smallest_ellipsoid`).
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ CASES = {
 }
 
 
-def ellipsoid_bounds(points: np.ndarray, gap: float = 1e-7) -> tuple[float, float, float]:
-    """Lower and upper bound of the smallest enclosing ellipsoid's volume, and the volume of MIRP's own formula at those weights.
+def smallest_ellipsoid(points: np.ndarray, gap: float = 1e-9) -> tuple[np.ndarray, float]:
+    """Semi-axes, ascending, of an ellipsoid no larger than the smallest one, and the factor of volume up to one no smaller.
 
-    Khachiyan's iteration as MIRP has it, with away steps so that it ends. For any weights u the matrix Σ u p pᵀ - c cᵀ gives an
-    ellipsoid no larger than the smallest (weak duality), and scaled until it holds all points one no smaller. MIRP 2.7.0 subtracts
-    the inner product c·c from every entry instead of the outer product c cᵀ, which is right only for c = 0.
+    Khachiyan's iteration as MIRP has it, with away steps so that it ends. For any weights u the matrix Σ u p pᵀ - c cᵀ, c = Σ u p,
+    gives an ellipsoid no larger than the smallest (weak duality), and scaled until it holds all points one no smaller. MIRP 2.7.0
+    takes the inner product c·c from every entry instead of the outer product c cᵀ, which is right only where c = 0.
     """
     p = points.T
     d, n = p.shape
@@ -65,25 +65,22 @@ def ellipsoid_bounds(points: np.ndarray, gap: float = 1e-7) -> tuple[float, floa
     for _ in range(2_000_000):
         inverse = np.linalg.inv((q * u) @ q.T)
         m = np.einsum("ij,ij->j", q, inverse @ q)
-        add = int(np.argmax(m))
         held = np.where(u > 0, m, np.inf)
-        drop = int(np.argmin(held))
+        add, drop = int(np.argmax(m)), int(np.argmin(held))
         up, down = m[add] / (d + 1) - 1.0, 1.0 - held[drop] / (d + 1)
         if max(up, down) < gap:
             break
         j = add if up >= down else drop
         beta = (m[j] - d - 1) / ((d + 1) * (m[j] - 1))
-        if j == drop and up < down:
+        if up < down:
             beta = max(beta, -u[j] / (1.0 - u[j]))
         u *= 1.0 - beta
         u[j] = max(u[j] + beta, 0.0)
     c = p @ u
-    spread = (p * u) @ p.T
-    volume = lambda matrix: 4.0 / 3.0 * np.pi * np.sqrt(np.linalg.det(d * matrix))  # noqa: E731
-    inside = volume(spread - np.outer(c, c))
+    matrix = d * ((p * u) @ p.T - np.outer(c, c))
     away = p - c[:, None]
-    reach = np.einsum("ij,ij->j", away, np.linalg.inv(d * (spread - np.outer(c, c))) @ away).max()
-    return inside, inside * max(reach, 1.0) ** (d / 2), volume(spread - c @ c)
+    reach = np.einsum("ij,ij->j", away, np.linalg.inv(matrix) @ away).max()
+    return np.sqrt(np.linalg.eigvalsh(matrix)), max(reach, 1.0) ** (d / 2)
 
 
 def watch(noted: dict[str, float]) -> None:
@@ -113,33 +110,39 @@ def watch(noted: dict[str, float]) -> None:
     def compute_semi_axes(self, *args, **kwargs):
         axes(self, *args, **kwargs)
         noted["mvee_volume"] = 4.0 / 3.0 * np.pi * np.prod(self.semi_axes)
-        noted["mvee_volume_at_least"], noted["mvee_volume_at_most"], _ = ellipsoid_bounds(self.convex_hull_vertices)
+        known, (self.semi_axes, factor) = self.semi_axes, smallest_ellipsoid(self.convex_hull_vertices)
+        noted["mended_mvee_volume_at_least"] = 4.0 / 3.0 * np.pi * np.prod(self.semi_axes)
+        noted["mended_mvee_volume_at_most"] = 4.0 / 3.0 * np.pi * np.prod(self.semi_axes) * factor
+        noted["mended_mvee_area"] = self.get_ellipsoid_surface_area(n_degree=20)
+        self.semi_axes = known
 
     data.Data3DMinimumEnvelopingEllipsoid.compute_semi_axes = compute_semi_axes
 
 
-def main(folder: str, target: str, *cases: str) -> None:
-    warnings.simplefilter("ignore")
+def rows_of(folder: str, case: str, noted: dict[str, float], **more: object) -> list[tuple[str, str, str]]:
+    """Lines of the table for one case; `more` settings replace those of the case."""
     import mirp
 
+    path, settings = CASES[case]
+    noted.clear()
+    given = {name: str(Path(folder, path.format(name))) for name in ("image", "mask")}
+    table = mirp.extract_features(write_features=False, export_features=True, **{**given, **COMMON, **settings, **more})[0]
+    first = table.columns.get_loc("morph_volume")
+    rows = [(case, name, repr(float(table[name].iloc[0]))) for name in table.columns[first:]]
+    return rows + [(case, f"inside:{name}", repr(float(value))) for name, value in sorted(noted.items())]
+
+
+def main(folder: str, target: str, *cases: str) -> None:
+    warnings.simplefilter("ignore")
     noted: dict[str, float] = {}
     watch(noted)
-    rows = []
-    for case in cases or CASES:
-        path, settings = CASES[case]
-        noted.clear()
-        given = {name: str(Path(folder, path.format(name))) for name in ("image", "mask")}
-        table = mirp.extract_features(write_features=False, export_features=True, **given, **COMMON, **settings)[0]
-        first = table.columns.get_loc("morph_volume")
-        values = {name: float(table[name].iloc[0]) for name in table.columns[first:]}
-        rows += [(case, name, repr(value)) for name, value in values.items()]
-        rows += [(case, f"inside:{name}", repr(float(value))) for name, value in sorted(noted.items())]
-        print(case, len(values), flush=True)
+    rows = [row for case in cases or CASES for row in rows_of(folder, case, noted)]
     with open(target, "w", newline="", encoding="utf-8") as stream:
         stream.write(
             f"# MIRP {version('mirp')}, Python {platform.python_version()}, numpy {version('numpy')}, scikit-image "
-            f"{version('scikit-image')}; images kept in float64\n# tools/judge_mirp.py; inputs and settings: CASES and COMMON there; "
-            "inside:* are sizes in mm2 and mm3 that MIRP computes and does not export\n"
+            f"{version('scikit-image')}; images kept in float64\n"
+            "# tools/judge_mirp.py; inputs and settings: CASES and COMMON there; inside:* are sizes in mm2 and mm3 that MIRP\n"
+            "# computes and does not export, inside:mended_* those of the smallest ellipsoid with a mistake of MIRP's put right\n"
         )
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("case", "feature", "value"))

@@ -61,7 +61,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     cells = _cells(batch, channel, vois, aggregations)
     one = cells // n_groups(batch, vois, *grouping(1, aggregations))
     dense = 4 * cells + 4 * 8 * one
-    sparse = (1 + 5 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction; all of them, sorted, with weights; their cells
+    sparse = (1 + 5 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction; all, sorted, weighted; their cells
     planes = 8 * shape[:, 1] * shape[:, 2] + 16 * shape[:, 0] * shape[:, 1]
     marginals: I64 = 16 * (channel.n_present + shape.max(1))
     return np.where(_is_dense(batch, vois, cells), dense + planes, sparse) + marginals
@@ -101,7 +101,8 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     part = np.empty((len(some), len(aggregations), len(FEATURES)))
     emphasis.measure_dense(
         found, counts_start, _columns(batch, some), channel.level_of, channel.level_start, batch.geometry.shape, some,
-        n_planar, direction_weights(dirs, batch, some, settings.glrlm.weighting), per_slice, True, aggregation_flags(aggregations), part,
+        n_planar, direction_weights(dirs, batch, some, settings.glrlm.weighting), per_slice, True,
+        aggregation_flags(aggregations), part,
     )  # fmt: skip
     out[dense] = part
     for k in np.flatnonzero(~dense):

@@ -29,7 +29,7 @@ def directions(distance=1):
 
 
 def matrices(levels, aggregation, distance=1, weight=lambda offset: 1):
-    """Symmetric matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside); each pair counts by its direction's weight."""
+    """Symmetric matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside); each pair has its direction's weight."""
     planar, key = AGGREGATION_GROUPS[aggregation]
     result = {}
     for dz, dy, dx in directions(distance):

@@ -1,0 +1,75 @@
+"""The compile seam: caches that follow the source, a collector that comes back."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from shared import ROOT
+
+PROBE = "import numpy as np; from voxomics.kernels import probe; print(probe.run(np.zeros(1)))"
+OUTER = """
+from voxomics.kernels import jit
+from voxomics.kernels.inner import step
+
+
+@jit.cpu
+def run(x):
+    return step(x[0])
+"""
+INNER = """
+from voxomics.kernels import jit
+
+
+@jit.body
+def step(x):
+    return x + {}
+"""
+
+
+def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path):
+    """Numba alone would go on with the old body: it looks at the outer kernel's file only."""
+    shutil.copytree(ROOT / "python" / "voxomics", tmp_path / "voxomics", ignore=shutil.ignore_patterns("__pycache__"))
+    folder = tmp_path / "voxomics" / "kernels"
+    (folder / "probe.py").write_text(OUTER)
+    results = []
+    for number in (1, 1, 2):
+        (folder / "inner.py").write_text(INNER.format(number))
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", PROBE],
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        results.append(float(done.stdout))
+    assert results == [1.0, 1.0, 2.0]
+    assert list(Path(tmp_path / "cache").rglob("*.nbc"))
+
+
+def test_the_garbage_collector_is_on_after_compiling():
+    import numpy as np
+
+    from voxomics.kernels import jit
+
+    def add(x):
+        return x[0] + 1.0
+
+    assert gc.isenabled()
+    compiled = jit.numba.njit(add)
+    assert compiled(np.zeros(1)) == 1.0
+    assert gc.isenabled()
+    listener = jit._Undisturbed()
+    ours = type("Event", (), {"data": {"dispatcher": type("D", (), {"py_func": jit.cpu})}})
+    listener.on_start(ours)
+    listener.on_start(ours)
+    assert not gc.isenabled()
+    listener.on_end(ours)
+    assert not gc.isenabled()
+    listener.on_end(ours)
+    assert gc.isenabled()
