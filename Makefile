@@ -17,7 +17,11 @@ RECENT := import sys; sys.exit(sys.version_info < (3, 10))
 DEMO := demo-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench env dev clean
+
+KERNEL_TESTS := $(patsubst %,tests/test_%.py,batch glcm glrlm glszm gldzm ngtdm ngldm histogram intensity ivh local_intensity \
+  morphology weighting resample)
+
+.PHONY: help demo test bounds check bench env dev clean
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -30,6 +34,9 @@ demo: $(CORE)  ## make a phantom, extract its features, say where the table is
 
 test: $(DEV)  ## run every test
 	$(PY) -m pytest $(ARGS)
+
+bounds: $(DEV)  ## the kernels against their twins once more, with Numba's bounds check on
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/.bounds-cache $(PY) -m pytest -q -k "twin or alone or levels" $(KERNEL_TESTS)
 
 check: $(DEV)  ## ruff and mypy
 	$(PY) -m ruff check .

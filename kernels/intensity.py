@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.kernels import jit
+from voxomics.kernels import jit, sorting
 
 PERCENTILE_RULES = ("linear", "lower", "higher", "nearest", "midpoint", "inverted_cdf")
 """Rules between two order statistics, under NumPy's names."""
@@ -85,26 +85,6 @@ def between(a, b, fraction):
     return b - (b - a) * (1.0 - fraction)
 
 
-@jit.body
-def sort(x, first, last):
-    """Heap sort of x[first:last] in place: never worse than n log n, and little to compile."""
-    n = last - first
-    half = n >> 1
-    for step in range(half + n):
-        root, size = half - 1 - step, n
-        if step >= half:
-            root, size = 0, n - 1 - (step - half)
-            x[first], x[first + size] = x[first + size], x[first]
-        while 2 * root + 1 < size:
-            child = 2 * root + 1
-            if child + 1 < size and x[first + child] < x[first + child + 1]:
-                child += 1
-            if x[first + child] <= x[first + root]:
-                break
-            x[first + root], x[first + child] = x[first + child], x[first + root]
-            root = child
-
-
 @jit.cpu
 def refine(x, segments, ranks, found, pool, finer):
     """One step of the search for order statistics. Returns how many segments are left, written to `finer`.
@@ -128,7 +108,7 @@ def refine(x, segments, ranks, found, pool, finer):
             for j in range(first, last):
                 pool[filled + j - first] = x[j]
             if low < high:
-                sort(pool, filled, filled + last - first)
+                sorting.heap(pool, filled, filled + last - first)
             for j in range(ranks.shape[1]):
                 if base <= ranks[k, j] and ranks[k, j] < base + last - first:
                     found[k, j] = pool[filled + ranks[k, j] - base]

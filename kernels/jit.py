@@ -90,3 +90,8 @@ def _stamped(kernel: Any) -> Any:
 def cache_folder(kernel: Callable[..., Any]) -> str:
     """Folder in which the compiled code of a kernel is kept."""
     return str(kernel.stats.cache_path)  # type: ignore[attr-defined]
+
+
+def is_cached(kernel: Callable[..., Any]) -> bool:
+    """True when compiled code of this kernel, from the present sources, is kept on disk."""
+    return bool(kernel._cache._cache_file._load_index())  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.kernels import jit
+from voxomics.kernels import jit, sorting
 
 FEATURES = ("coarseness", "contrast", "busyness", "complexity", "strength")
 N_FEATURES = len(FEATURES)
@@ -97,21 +97,6 @@ def count(level, start, shape, level_of, level_start, vois, pad, distance, plana
                 level, start[i] + z * plane, code, ny, nx, pad, distance, bits, table,
                 ring, (entering % depth) * plane, total, z >= pad, sums, cell, n_columns[k],
             )  # fmt: skip
-
-
-@jit.body
-def sort(values, n):
-    """Sort the first n values in place (Shell)."""
-    gap = n // 2
-    while gap > 0:
-        for k in range(gap, n):
-            value = values[k]
-            at = k
-            while at >= gap and values[at - gap] > value:
-                values[at] = values[at - gap]
-                at -= gap
-            values[at] = value
-        gap //= 2
 
 
 @jit.body
@@ -224,7 +209,7 @@ def measure(sums, sums_start, n_columns, level_of, level_start, shape, vois, per
                         s[a] += together / n
             moments(levels, number, s, products, moment)
             if moment[0] > 0.0:
-                sort(products, np.int64(moment[1]))
+                sorting.heap(products, np.int64(0), np.int64(moment[1]))
                 five(moment, products, complexity(levels, number, s), feature)
                 for f in range(N_FEATURES):
                     if feature[f] == feature[f]:

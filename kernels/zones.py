@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.kernels import emphasis, jit
+from voxomics.kernels import emphasis, jit, sorting
 
 MAX_VOXELS = 2**31 - 1
 """Voxels that a VOI may have: runs are numbered in int32, and no distance within so many voxels exceeds uint16."""
@@ -219,32 +219,6 @@ def find(level, start, shape, vois, pad, planar, depth, depth_start, zone_start,
         )
 
 
-@jit.body
-def sort(codes, spare, n, tally):
-    """Sort codes[:n], int64 ≥ 0, digit by digit; digits that all codes share are skipped. tally : int64 [256]."""
-    varying = np.int64(0)
-    for k in range(1, n):
-        varying |= codes[k] ^ codes[0]
-    shift = np.int64(0)
-    while varying >> shift > 0:
-        if (varying >> shift) & 255 > 0:
-            for d in range(256):
-                tally[d] = 0
-            for k in range(n):
-                tally[(codes[k] >> shift) & 255] += 1
-            place = 0
-            for d in range(256):
-                place += tally[d]
-                tally[d] = place - tally[d]
-            for k in range(n):
-                d = (codes[k] >> shift) & 255
-                spare[tally[d]] = codes[k]
-                tally[d] += 1
-            for k in range(n):
-                codes[k] = spare[k]
-        shift += 8
-
-
 @jit.cpu
 def measure(zone_start, n_zones, zone_rank, column, size, slice_of, level_of, level_start, vois, by_slice, out):
     """Features of the matrix of (grey level, column) of every VOI's zones, out float64 [k, 16] in the order of emphasis.FEATURES.
@@ -285,7 +259,7 @@ def measure(zone_start, n_zones, zone_rank, column, size, slice_of, level_of, le
                 voxels += size[t]
                 n += 1
                 t += 1
-            sort(codes, spare, n, tally)
+            sorting.radix(codes, spare, n, tally)
             n = emphasis.cells_of(codes, unweighted, n, codes, cell_size, count)
             emphasis.measure(codes, cell_size, count, n, level, voxels, rows, columns, feature)
             for f in range(emphasis.N_FEATURES):

@@ -38,9 +38,9 @@ def measured(family, image, mask=None, spacing_mm=(1.0, 1.0, 1.0), aggregation="
 
 
 def directions(distance=1, planar=False):
-    """One of each pair of opposite offsets at this Chebyshev distance."""
-    every = [d for d in product(range(-distance, distance + 1), repeat=3) if max(map(abs, d)) == distance and d > (0, 0, 0)]
-    return [d for d in every if not (planar and d[0])]
+    """One of each pair of opposite neighbours, times the distance: the manual's 13 directions (4 in plane) at each distance."""
+    every = [d for d in product((-1, 0, 1), repeat=3) if d > (0, 0, 0) and not (planar and d[0])]
+    return [tuple(distance * k for k in d) for d in every]
 
 
 def indices(shape):
@@ -100,7 +100,7 @@ def test_a_box_of_voxels(size, spacing):
 
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_one_voxel_is_an_octahedron(spacing):
-    """Its smallest ellipsoid has the voxel's half sides as semi-axes: 1/π of it is filled, and an eighth of 4/3 π / (1/6)."""
+    """Its smallest ellipsoid has the voxel's half sides as semi-axes, so that 1/π of it is filled."""
     got = measured("morphology", [[[7]]], spacing_mm=spacing)
     assert got["volume_mesh"] == pytest.approx(np.prod(spacing) / 6, rel=1e-14)
     assert got["volume_density_mvee"] == pytest.approx(1 / np.pi, rel=1e-9)
@@ -224,8 +224,8 @@ def test_the_first_n_integers(n):
     }
     for name, value in expected.items():
         assert got[name] == pytest.approx(value, rel=1e-13, abs=1e-13), name
-    inner = 0.8 * n if n > 2 else 0  # n is a multiple of ten: nine tenths less one tenth lie between the percentiles
-    assert got["robust_mean_absolute_deviation"] == pytest.approx(inner / 4, rel=1e-13) or (n == 2)
+    if n > 2:  # the middle eight tenths lie between the percentiles
+        assert got["robust_mean_absolute_deviation"] == pytest.approx(0.8 * n / 4, rel=1e-13)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5])
@@ -289,15 +289,15 @@ def test_the_local_peak_of_one_bright_voxel(spacing):
 # --- textures
 
 
-@pytest.mark.parametrize("distance", [1, 2])
+@pytest.mark.parametrize("distance", [1, 2, 3])
 def test_glcm_of_stripes(distance):
     """Planes of 1 and 2 along x: neighbours differ by |dx| mod 2, whatever dy and dz are."""
     shape = (4, 6, 8)
     image = stripes(shape)
+    assert (len(directions(distance)), len(directions(distance, planar=True))) == (13, 4)
     every = directions(distance)
     odd = [abs(d[2]) % 2 for d in every]
     got = measured("glcm", image, aggregation="3d_averaged", distance=distance)
-    assert len(every) == {1: 13, 2: 49}[distance]
     assert got["contrast"] == pytest.approx(np.mean(odd), rel=1e-14)
     assert got["dissimilarity"] == pytest.approx(np.mean(odd), rel=1e-14)
     assert got["joint_entropy"] == pytest.approx(1, rel=1e-14)  # (1,1) and (2,2), or (1,2) and (2,1), with 1/2 each
@@ -309,9 +309,10 @@ def test_glcm_of_stripes(distance):
     pairs = [np.prod([n - abs(k) for n, k in zip(shape, d, strict=True)]) for d in every]
     differ = np.dot(pairs, odd) / np.sum(pairs)
     merged = measured("glcm", image, aggregation="3d_merged", distance=distance)
+    entropy = -sum(p * np.log2(p) for p in (differ, 1 - differ) if p)
     assert merged["contrast"] == pytest.approx(differ, rel=1e-14)
     assert merged["correlation"] == pytest.approx(1 - 2 * differ, rel=1e-12)
-    assert merged["joint_entropy"] == pytest.approx(1 - differ * np.log2(differ) - (1 - differ) * np.log2(1 - differ), rel=1e-13)
+    assert merged["joint_entropy"] == pytest.approx(1 + entropy, rel=1e-12)
     planar = [abs(d[2]) % 2 for d in directions(distance, planar=True)]
     assert measured("glcm", image, aggregation="2d_averaged", distance=distance)["contrast"] == pytest.approx(np.mean(planar))
 
@@ -405,14 +406,15 @@ def test_gldzm_of_a_cube_in_shells():
 
 
 def test_gldzm_counts_steps_across_faces():
-    """The centre of a plus-shaped VOI: four steps of its arms diagonally would be nearer; by faces the edge is beyond each arm's end."""
+    """The middle of a plus is two steps away from the outside, though the voxel diagonally beside it lies outside."""
     mask = np.zeros((1, 7, 7))
     mask[0, 3, :], mask[0, :, 3] = 1, 1
-    image = np.full(mask.shape, 1)
+    image = np.ones(mask.shape)
     image[0, 3, 3] = 2
     got = measured("gldzm", image, mask, aggregation="2d")
-    # arms are one voxel wide: distance 1, and so is the centre's next voxel but not the centre (2 steps to the outside)
-    assert got["large_distance_emphasis"] == (1 + 1 + 1 + 1 + 4) / 5 or got["large_distance_emphasis"] == (1 + 4) / 2
+    # the four arms are one zone, as they touch diagonally; distance 1
+    assert got["large_distance_emphasis"] == (1 + 4) / 2
+    assert got["zone_percentage"] == pytest.approx(2 / 13, rel=1e-14)
 
 
 def test_ngtdm_of_a_constant_image_and_of_two_voxels():

@@ -1,8 +1,8 @@
 """PyRadiomics 3.1.0: its oracle values and its shipped baselines, against our features under settings that mean the same.
 
-PyRadiomics' own preparation (normalisation over the whole image, sitkBSpline on a grid aligned at the image's corner) is done here
-with SimpleITK, and our engine gets the arrays; its bins begin at the multiple of the bin width below the VOI's minimum, which is an
-`origin` of ours. What no setting reproduces is in DIFFERS.
+PyRadiomics' own preparation (normalisation over the whole image, sitkBSpline on a grid aligned at the image's corner) is done
+here with SimpleITK, and our engine gets the arrays; its bins begin at the multiple of the bin width below the VOI's minimum,
+which is an `origin` of ours. What no setting reproduces is in DIFFERS.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import functools
 import gzip
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import yaml
@@ -145,9 +146,10 @@ MESH = {name for name in SAME if name.startswith("shape_") and name.split("_")[1
     "MeshVolume", "SurfaceArea", "SurfaceVolumeRatio", "Sphericity", "SphericalDisproportion", "Compactness1", "Compactness2"
 )}  # fmt: skip
 DIFFERS = {
-    "mesh": "where voxels meet along an edge only, PyRadiomics' table joins or parts them depending on how the cell lies and leaves "
-    "holes; ours always parts them (docs/decisions/0010-surface-mesh.md)",
-    "one level": "0/0 when all pairs have the same grey level: PyRadiomics returns 1 (Correlation) and 0 (Imc1), ours NaN and says why",
+    "mesh": "where voxels meet along an edge only, PyRadiomics' table joins or parts them depending on how the cell lies and "
+    "leaves holes; ours always parts them (docs/decisions/0010-surface-mesh.md)",
+    "one level": "0/0 when all pairs have the same grey level: PyRadiomics returns 1 (Correlation) and 0 (Imc1), ours is NaN "
+    "and says why",
 }
 """Reasons for values that are not equal to 1e-9."""
 BASELINE_CLASSES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "shape")
@@ -213,6 +215,10 @@ def diagonals(mask):
     return count
 
 
+TABLE = Path(__file__).parent / "judges" / "pyradiomics.csv"
+NORM = {"euclidean": "euclidean", "manhattan": "manhattan", "infinity": "chebyshev"}
+
+
 @functools.cache
 def prepared(image_path, mask_path, settings_text):
     """Our features of one VOI under PyRadiomics' settings (YAML text)."""
@@ -241,17 +247,27 @@ def prepared(image_path, mask_path, settings_text):
     if chosen.get("binCount"):
         bins = {"method": "fbn", "bins": chosen["binCount"]}
     directional, zonal = "3d_averaged", "3d"
+    weighting, reach = {}, max(chosen.get("distances", [1]))  # a list of all distances up to the reach of the neighbourhood
+    assert chosen.get("distances", [1]) == [*range(1, reach + 1)]
     if chosen.get("force2D"):
         assert chosen["force2Ddimension"] == 0
         directional, zonal = "2_5d_direction_merged", "2_5d"
-    if chosen.get("weightingNorm") == "no_weighting":
+    if chosen.get("weightingNorm"):
         directional = "3d_merged"
+    if chosen.get("weightingNorm") in NORM:
+        weighting = {"function": "gaussian", "norm": NORM[chosen["weightingNorm"]], "unit": "mm"}
     ours = Extractor(
         settings={
-            "discretisation": [bins], "resegmentation": resegmentation, "exclude": LEFT_OUT, "aggregations": [directional, zonal]
+            "discretisation": [bins],
+            "resegmentation": resegmentation,
+            "exclude": LEFT_OUT,
+            "aggregations": [directional, zonal],
+            "glcm": {"weighting": weighting},
+            "ngtdm": {"distance": reach},
+            "ngldm": {"distance": reach, "coarseness": chosen.get("gldm_a", 0)},
         },
         threads=1,
-    )  # fmt: skip
+    )
     spacing_mm = image.GetSpacing()[::-1]
     table = ours.extract(values, inside.astype(np.uint8), spacing_mm=spacing_mm).iloc[0]
     assert table["status"] != "failed", table["reason"]
@@ -343,6 +359,19 @@ def test_pyradiomics_on_three_pet_patients():
 def test_the_baselines_it_ships():
     """Seven feature classes × base, 2D, 64 bins, directions merged, one level, normalised, resampled, 3 σ."""
     assert verdicts(baselines()) == {"agree": 1935, "mesh": 12, "one level": 6}
+
+
+def test_distance_weights_and_wider_neighbourhoods():
+    """PyRadiomics 3.1.4 (tools/judge_pyradiomics.py): GLCM weighted by exp(-d²), d in mm by three norms, directions merged; NGTDM
+    at distance 2; NGLDM at distance 2 with coarseness 1."""
+
+    def values():
+        lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+        for row in csv.DictReader(lines):
+            if row["feature"] not in ABSENT:
+                yield case_of(row["case"], yaml.safe_load(row["settings"])), row["feature"], float(row["value"])
+
+    assert verdicts(values()) == {"agree": 2 * (3 * 23 + 5 + 14)}
 
 
 def test_a_wrong_value_is_noticed():

@@ -36,6 +36,7 @@ PET = {
     "ivh_discretisation_method": "fixed_bin_number",
     "ivh_discretisation_n_bins": 1000,
 }
+FAR = {"glcm_distance": 2.0, "ngldm_distance": 3.0, "ngldm_difference_level": 1.0}
 CASES = {
     "digital": ("ibsi1/digital_phantom/{}.nii.gz", {"image_modality": "ct", "base_discretisation_method": "none"}),
     "ct": (
@@ -48,15 +49,19 @@ CASES = {
         },
     ),
     **{f"STS_{n}": (f"cohort_sts_pet/STS_{n}/PET_{{}}.nii.gz", PET) for n in ("002", "019", "018")},
+    "STS_019 far": (
+        "cohort_sts_pet/STS_019/PET_{}.nii.gz",
+        {**PET, "base_feature_families": ["glcm", "ngldm"], "base_discretisation_method": "fixed_bin_number", **FAR},
+    ),
 }
 
 
 def smallest_ellipsoid(points: np.ndarray, gap: float = 1e-9) -> tuple[np.ndarray, float]:
     """Semi-axes, ascending, of an ellipsoid no larger than the smallest one, and the factor of volume up to one no smaller.
 
-    Khachiyan's iteration as MIRP has it, with away steps so that it ends. For any weights u the matrix Σ u p pᵀ - c cᵀ, c = Σ u p,
-    gives an ellipsoid no larger than the smallest (weak duality), and scaled until it holds all points one no smaller. MIRP 2.7.0
-    takes the inner product c·c from every entry instead of the outer product c cᵀ, which is right only where c = 0.
+    Khachiyan's iteration as MIRP has it, with away steps so that it ends. For any weights u the matrix Σ u p pᵀ - c cᵀ with
+    c = Σ u p gives an ellipsoid no larger than the smallest (weak duality), and scaled until it holds all points one no smaller.
+    MIRP 2.7.0 subtracts the inner product c·c from every entry instead of the outer product c cᵀ, which is right only for c = 0.
     """
     p = points.T
     d, n = p.shape
@@ -127,7 +132,7 @@ def rows_of(folder: str, case: str, noted: dict[str, float], **more: object) -> 
     noted.clear()
     given = {name: str(Path(folder, path.format(name))) for name in ("image", "mask")}
     table = mirp.extract_features(write_features=False, export_features=True, **{**given, **COMMON, **settings, **more})[0]
-    first = table.columns.get_loc("morph_volume")
+    first = table.columns.get_loc("image_mask_adapt_size") + 1
     rows = [(case, name, repr(float(table[name].iloc[0]))) for name in table.columns[first:]]
     return rows + [(case, f"inside:{name}", repr(float(value))) for name, value in sorted(noted.items())]
 

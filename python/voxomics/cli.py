@@ -97,7 +97,7 @@ def extract(
 
     Exit status: 0 done (a VOI that cannot be measured is a row with status "failed"), 2 wrong input or settings.
     """
-    with _reported(), _progress(quiet) as progress:
+    with _reported():
         from voxomics.engine import table
         from voxomics.extraction import Extractor
 
@@ -118,7 +118,9 @@ def extract(
         }
         ours = Extractor(profile, _settings(settings, flags), backend, threads)
         wanted: Any = "all" if not labels else [int(item) if item.lstrip("-").isdigit() else item for item in labels]
-        found = ours.extract(image, mask, wanted, include_paths=include_paths, progress=progress)
+        _warm(ours.threads, quiet)
+        with _progress(quiet) as progress:
+            found = ours.extract(image, mask, wanted, include_paths=include_paths, progress=progress)
         counts = found["status"].value_counts().to_dict()
         failures = found.loc[found["status"] == "failed", ["label", "reason"]].to_numpy().tolist()
         remarked = int((found["reason"].ne("") & found["status"].eq("ok")).sum())
@@ -222,6 +224,14 @@ def doctor() -> None:
     console = Console(highlight=False, soft_wrap=True)
     for topic, finding in diagnose():
         console.print(f"{topic:<14} {finding}", markup=False)
+
+
+@app.command()
+def warm(threads: Annotated[int | None, typer.Option(help="Processes to compile with. Default: every core.")] = None) -> None:
+    """Compile all kernels now rather than on the first run, for example while a container image is built."""
+    from voxomics.engine import pool
+
+    _warm(threads or pool.available_threads(), quiet=False, always=True)
 
 
 @app.command()
@@ -329,6 +339,16 @@ def _reported() -> Iterator[None]:
         _errors.print(f"[bold red]error[/] ({kind}): ", end="")
         _errors.print(str(error), markup=False)
         raise typer.Exit(2) from None
+
+
+def _warm(threads: int, quiet: bool, always: bool = False) -> None:
+    """Compile kernels on all cores where none are kept yet; later runs find them in the cache."""
+    from voxomics.engine import warm as kernels
+
+    if always or (threads > 1 and kernels.is_cold()):
+        if not quiet:
+            _errors.print("compiling kernels, once on this machine (about 20 s) ...", style="dim")
+        kernels.warm_all(threads)
 
 
 @contextmanager
