@@ -41,34 +41,37 @@ def n_groups(batch: VoiBatch, vois: I64, dirs: I64, n_planar: int, per_slice: bo
 
 @cache
 def directions(distance: int, planar: bool = False) -> I64:
-    """Half of the neighbours at a Chebyshev distance: one of each pair of opposite offsets.
+    """Steps from a voxel to its neighbours, one of each pair of opposite ones.
+
+    The 13 (in plane 4) directions to the voxels around, times the Chebyshev distance: the standard looks along the same directions
+    further away. PyRadiomics takes every voxel at that distance instead.
 
     Parameters
     ----------
     distance : int
         Chebyshev distance, ≥ 1.
     planar : bool
-        Only offsets within a slice (dz = 0).
+        Only steps within a slice (dz = 0).
 
     Returns
     -------
     ndarray int64 [D, 3], read-only
-        Offsets (dz, dy, dx); those within the slice come first. D = 13 in 3D and 4 in plane for distance 1.
+        Steps (dz, dy, dx); those within the slice come first. D = 13, or 4 in plane.
 
     Examples
     --------
-    >>> len(directions(1)), len(directions(1, planar=True)), len(directions(2))
-    (13, 4, 49)
+    >>> len(directions(1)), directions(2, planar=True).tolist()
+    (13, [[0, 0, 2], [0, 2, -2], [0, 2, 0], [0, 2, 2]])
     """
-    span = range(-distance, distance + 1)
+    steps = (-1, 0, 1)
     half = [
         (dz, dy, dx)
-        for dz in ((0,) if planar else span)
-        for dy in span
-        for dx in span
-        if (dz, dy, dx) > (0, 0, 0) and max(abs(dz), abs(dy), abs(dx)) == distance
-    ]
-    found = np.array(sorted(half, key=lambda offset: (offset[0] != 0, offset)), dtype=np.int64)
+        for dz in ((0,) if planar else steps)
+        for dy in steps
+        for dx in steps
+        if (dz, dy, dx) > (0, 0, 0)
+    ]  # fmt: skip
+    found = distance * np.array(sorted(half, key=lambda step: (step[0] != 0, step)), dtype=np.int64)
     found.setflags(write=False)
     return found
 

@@ -162,7 +162,7 @@ class Weighting(_Part):
 
 
 class Glcm(_Part):
-    """GLCM: `distance` is the Chebyshev distance of neighbours in voxels."""
+    """GLCM: `distance` is how many voxels along each of the 13 directions the neighbour lies (Chebyshev distance)."""
 
     distance: int = Field(1, ge=1, le=20)
     weighting: Weighting = Weighting()

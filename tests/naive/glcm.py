@@ -18,14 +18,14 @@ AGGREGATION_GROUPS = {
 
 
 def directions(distance=1):
-    """All offsets at a Chebyshev distance, one of each opposite pair."""
+    """The 13 directions, one of each opposite pair, each times the distance (manual, "Distances and distance weighting")."""
     found = []
-    for dz in range(-distance, distance + 1):
-        for dy in range(-distance, distance + 1):
-            for dx in range(-distance, distance + 1):
-                if max(abs(dz), abs(dy), abs(dx)) == distance and (-dz, -dy, -dx) not in found:
+    for dz in (-1, 0, 1):
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                if (dz, dy, dx) != (0, 0, 0) and (-dz, -dy, -dx) not in found:
                     found.append((dz, dy, dx))
-    return found
+    return [(dz * distance, dy * distance, dx * distance) for dz, dy, dx in found]
 
 
 def matrices(levels, aggregation, distance=1, weight=lambda offset: 1):
