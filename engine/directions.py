@@ -43,7 +43,7 @@ def n_groups(batch: VoiBatch, vois: I64, dirs: I64, n_planar: int, per_slice: bo
 def directions(distance: int, planar: bool = False) -> I64:
     """Steps from a voxel to its neighbours, one of each pair of opposite ones.
 
-    The 13 (in plane 4) directions to the voxels around, times the Chebyshev distance: the standard looks along the same directions
+    The 13 (in plane 4) directions to the voxels around, times the Chebyshev distance: the standard looks along the same ones
     further away. PyRadiomics takes every voxel at that distance instead.
 
     Parameters
