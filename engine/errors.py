@@ -60,3 +60,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
     return "accepted: " + ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+
+
+def text_of_bytes(number: float) -> str:
+    """A size for people.
+
+    Examples
+    --------
+    >>> text_of_bytes(4.2e9)
+    '4.2 GB'
+    """
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"

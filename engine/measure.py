@@ -11,12 +11,14 @@ import numpy as np
 
 from voxomics.engine import plan, pool
 from voxomics.engine.batch import F64, I64, Channel
-from voxomics.engine.errors import VoxomicsError
+from voxomics.engine.errors import VoxomicsError, text_of_bytes
 from voxomics.engine.prepare import Prepared, channel
 from voxomics.engine.settings import Settings
 
 logger = logging.getLogger("voxomics")
 
+UNCOUNTABLE = 1 << 60
+"""Bytes a family asks for when no memory would do: its integers would overflow."""
 TEXTURES = ("glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")
 _ANY_LEVEL = -(1 << 62)  # the intensity-volume histogram accepts levels of any sign
 
@@ -29,14 +31,14 @@ class Measured:
     ----------
     values : ndarray float64 [n, columns]
         NaN where undefined or refused.
-    causes : dict (row, family name, discretisation name) -> str
-        Why a family has no values for a VOI, where it is not the feature's own definition.
+    causes : dict (row, compute function, discretisation name) -> str
+        Why a call gave no values for a VOI, where it is not the feature's own definition.
     failed : dict row -> str
         VOIs without any value, and why.
     """
 
     values: F64
-    causes: dict[tuple[int, str, str], str] = field(default_factory=dict)
+    causes: dict[tuple[int, Callable[..., F64], str], str] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
 
 
@@ -77,10 +79,7 @@ def measure(
         need = call.family.need(batch, levels, settings, call.aggregations)
         too_large = need[vois] > settings.memory_bytes
         for i in vois[too_large]:
-            text = f"needs {plan.text_of_bytes(float(need[i]))}, the limit is {settings.memory}; raise `memory`" + (
-                " or choose fewer, wider bins" if call.discretisation else ""
-            )
-            _refuse(result, call, int(i), text)
+            _refuse(result, call, int(i), _too_large(int(need[i]), call, settings))
         share = settings.memory_bytes // threads
         for part in plan.chunks(vois[~too_large], need, batch.geometry.n_morphological, share):
             bag = large if need[part].sum() > share else small
@@ -125,8 +124,7 @@ def _task(
 
 
 def _refuse(result: Measured, call: plan.Call, i: int, text: str) -> None:
-    for family in call.families:
-        result.causes[i, family.name, call.discretisation.name if call.discretisation else ""] = text
+    result.causes[i, call.family.compute, call.discretisation.name if call.discretisation else ""] = text
 
 
 def _channel_of(
@@ -177,6 +175,15 @@ def _fit(
     return alive[fit[alive]]
 
 
+def _too_large(need: int, call: plan.Call, settings: Settings) -> str:
+    if need >= UNCOUNTABLE:
+        return "more voxels, or levels further apart, than can be counted exactly" + (
+            "; choose fewer, wider bins" if call.discretisation else ""
+        )
+    text = f"needs {text_of_bytes(need)}, the limit is {settings.memory}; raise `memory`"
+    return text + (" or choose fewer, wider bins" if call.discretisation else "")
+
+
 def _refusal(code: int, name: str) -> str:
     from voxomics.kernels import pack
 
@@ -184,5 +191,5 @@ def _refusal(code: int, name: str) -> str:
         pack.BELOW_ONE: f"intensities below 1 are no grey levels, which discretisation {name} needs; choose fbn, fbs or bounds",
         pack.NOT_INTEGER: f"intensities are not integers, which discretisation {name} needs; choose fbn, fbs or bounds",
         pack.TOO_MANY: f"more than {pack.MAX_PRESENT:,} grey levels present under {name}; choose fewer, wider bins",
-        pack.TOO_WIDE: f"grey levels beyond 2^62 under {name}; choose wider bins",
+        pack.TOO_WIDE: f"grey levels beyond 2^53 under {name}; choose wider bins",
     }[code]

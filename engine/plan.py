@@ -169,18 +169,3 @@ def chunks(vois: I64, need: I64, cost: I64, limit: int) -> Iterator[I64]:
         taken_cost += int(cost[i])
     if first < len(vois):
         yield vois[first:]
-
-
-def text_of_bytes(number: float) -> str:
-    """A size for people.
-
-    Examples
-    --------
-    >>> text_of_bytes(4.2e9)
-    '4.2 GB'
-    """
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
 from voxomics.engine import pool
 from voxomics.engine import resample as resampling
 from voxomics.engine.batch import F64, I64, Channel, Geometry, VoiBatch
+from voxomics.engine.errors import ResourceError, text_of_bytes
 from voxomics.engine.settings import Discretisation, Settings
 from voxomics.engine.volume import Image, MaskStack
 
@@ -76,14 +78,33 @@ def _table_of_values(labels: np.ndarray) -> tuple[I64, np.ndarray]:
     top = int(labels.max(initial=0))
     if top < _TABLE_VALUES:
         return np.arange(top + 1, dtype=np.int64), labels
-    values, ranks = np.unique(labels, return_inverse=True)
-    if values[0] != 0:
-        values, ranks = np.concatenate(([0], values)), ranks + 1
-    return values.astype(np.int64), ranks.reshape(labels.shape).astype(np.int32)
+    drawn = labels != 0
+    values, ranks = np.unique(labels[drawn], return_inverse=True)
+    ranked = np.zeros(labels.shape, np.int32)
+    ranked[drawn] = ranks + 1
+    return np.concatenate(([0], values)).astype(np.int64), ranked
 
 
 def _index(row: I64) -> tuple[int, int, int]:
     return (int(row[0]), int(row[1]), int(row[2]))
+
+
+@dataclass(frozen=True)
+class Processed:
+    """An image ready to be measured.
+
+    Attributes
+    ----------
+    image : Image
+    grid : Grid or None
+        How it was resampled.
+    old_shape : tuple of int
+        Size (z, y, x) before that.
+    """
+
+    image: Image
+    grid: resampling.Grid | None
+    old_shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -110,14 +131,47 @@ class Prepared:
     below: dict[str, I64]
 
 
-def build(image: Image, mask: MaskStack, vois: Sequence[Voi], settings: Settings, threads: int = 1) -> Prepared:
-    """Pack VOIs of one image: resampled, re-segmented, with one channel per discretisation.
+def process(image: Image, settings: Settings) -> Processed:
+    """The image as it will be measured: on the new grid, rounded where asked for. Voxels that are not finite stay so.
 
     Parameters
     ----------
     image : Image
+    settings : Settings
+
+    Returns
+    -------
+    Processed
+
+    Raises
+    ------
+    ResourceError
+        The new grid does not fit the memory limit.
+    """
+    new = resampling.grid(image.array.shape, image.spacing_mm, settings.resampling)
+    result = image
+    if new:
+        need = 8.0 * (prod(new.shape) + image.array.size)
+        if need > settings.memory_bytes:
+            raise ResourceError(
+                f"resampling to {' × '.join(map(str, new.shape))} voxels needs {text_of_bytes(need)}, the limit is "
+                f"{settings.memory}; raise `memory` or choose a coarser `resampling.spacing_mm`"
+            )
+        result = resampling.resample(image, new, settings.resampling)
+    if settings.round_intensities and not np.issubdtype(result.array.dtype, np.integer):
+        result = replace(result, array=np.rint(result.array))
+    return Processed(result, new, image.array.shape)
+
+
+def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settings: Settings, threads: int = 1) -> Prepared:
+    """Pack VOIs of one image: resampled, re-segmented, with one channel per discretisation.
+
+    Parameters
+    ----------
+    image : Image or Processed
+        The image as it was read; or, where several batches share it, as `process` made it.
     mask : MaskStack
-        On the image's grid (see MaskStack.corner).
+        On the grid of the image as read (see MaskStack.corner).
     vois : sequence of Voi
         From `find_vois`, each with at least one voxel.
     settings : Settings
@@ -129,9 +183,9 @@ def build(image: Image, mask: MaskStack, vois: Sequence[Voi], settings: Settings
     """
     from voxomics.kernels import pack
 
-    new = resampling.grid(image.array.shape, image.spacing_mm, settings.resampling)
-    prepared_image = _processed(image, new, settings)
-    geometry = _marked(mask, vois, image.array.shape, new, prepared_image, settings, threads)
+    processed = process(image, settings) if isinstance(image, Image) else image
+    array = processed.image.array
+    geometry = _marked(mask, vois, processed, settings, threads)
     n = len(vois)
     capacity = _offsets(geometry.n_morphological)
     values = np.empty(capacity[-1])
@@ -145,7 +199,7 @@ def build(image: Image, mask: MaskStack, vois: Sequence[Voi], settings: Settings
 
     def collect_part(part: I64) -> None:
         pack.collect(
-            prepared_image.array, g.corner, g.pad, g.start, g.shape, part, *bounds, sigma, g.region, values, capacity, kept,
+            array, g.corner, g.pad, g.start, g.shape, part, *bounds, sigma, g.region, values, capacity, kept,
             nonfinite, first,
         )  # fmt: skip
 
@@ -155,7 +209,7 @@ def build(image: Image, mask: MaskStack, vois: Sequence[Voi], settings: Settings
         closed = np.empty(value_start[-1])
         pack.compact(values, capacity, kept, closed, value_start)
         values = closed
-    batch = VoiBatch(geometry, values, value_start, (prepared_image.array,))
+    batch = VoiBatch(geometry, values, value_start, (array,))
     refused, below = {}, {}
     for chosen in dict.fromkeys((*settings.discretisation, *settings.for_histogram)):
         name = chosen.name
@@ -163,33 +217,16 @@ def build(image: Image, mask: MaskStack, vois: Sequence[Voi], settings: Settings
     return Prepared(batch, nonfinite, first, refused, below)
 
 
-def _processed(image: Image, new: resampling.Grid | None, settings: Settings) -> Image:
-    """The image on the new grid, rounded where asked for; non-finite voxels stay what they are."""
-    if new:
-        image = resampling.resample(image, new, settings.resampling)
-    if settings.round_intensities and not np.issubdtype(image.array.dtype, np.integer):
-        image = replace(image, array=np.rint(image.array))
-    return image
-
-
-def _marked(
-    mask: MaskStack,
-    vois: Sequence[Voi],
-    old_shape: tuple[int, ...],
-    new: resampling.Grid | None,
-    image: Image,
-    settings: Settings,
-    threads: int,
-) -> Geometry:
+def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings: Settings, threads: int) -> Geometry:
     """Boxes on the prepared grid with the morphological mask in them; the intensity mask is still empty."""
     from voxomics.kernels import pack
 
-    pad, n, chosen = settings.pad, len(vois), settings.resampling
+    pad, n, chosen, new = settings.pad, len(vois), settings.resampling, processed.grid
     origin = np.array(mask.corner)
     low = np.array([voi.low for voi in vois], dtype=np.int64).reshape(n, 3) + origin
     high = np.array([voi.high for voi in vois], dtype=np.int64).reshape(n, 3) + origin
     if new:  # every new voxel within one old voxel of the box may take part of it, and at the image's edge every one beyond
-        step, offset, size = np.array(new.step), np.array(new.offset), np.array(old_shape)
+        step, offset, size = np.array(new.step), np.array(new.offset), np.array(processed.old_shape)
         low = np.where(low == 0, 0, np.maximum(np.ceil((low - 1 - offset) / step), 0)).astype(np.int64)
         last = np.array(new.shape) - 1
         high = np.where(high == size - 1, last, np.minimum(np.floor((high + 1 - offset) / step), last)).astype(np.int64)
@@ -213,7 +250,7 @@ def _marked(
                 pack.mark(labels, value, (corner - origin).astype(np.int32), pad, start, shape, some, region)
 
     _for_parts(np.diff(start), threads, mark_part)
-    spacing = np.array([image.spacing_mm])
+    spacing = np.array([processed.image.spacing_mm])
     return Geometry(region, start, shape, corner, value, pad, np.zeros(n, np.int32), spacing, number, np.zeros(n, np.int64))
 
 

@@ -7,10 +7,12 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from voxomics.engine.settings import Resampling
 from voxomics.engine.volume import Image, Index, Triple
 
+F64 = npt.NDArray[np.float64]
 _ORDER: dict[str, Literal[0, 1, 3]] = {"nearest": 0, "linear": 1, "cubic_spline": 3}
 _WHOLE = 1e-6  # a size this close to a whole number is that number: ceil(40 · 0.5 / 0.1) must be 200, not 201
 
@@ -65,7 +67,7 @@ def grid(shape: tuple[int, ...], spacing_mm: Triple, chosen: Resampling) -> Grid
 
 
 def resample(image: Image, new: Grid, chosen: Resampling) -> Image:
-    """An image on a new grid, float64.
+    """An image on a new grid, float64; NaN where a voxel that is not finite lies among the (linear) neighbours.
 
     Parameters
     ----------
@@ -80,9 +82,16 @@ def resample(image: Image, new: Grid, chosen: Resampling) -> Image:
     """
     from scipy import ndimage
 
-    order = _ORDER[chosen.image]
+    def onto(array: F64, order: Literal[0, 1, 3]) -> F64:
+        return ndimage.affine_transform(array, np.array(new.step), new.offset, new.shape, order=order, mode="nearest")
+
     before = image.array.astype(np.float64)
-    array = ndimage.affine_transform(before, np.array(new.step), new.offset, new.shape, order=order, mode="nearest")
+    finite = np.isfinite(before)
+    if finite.all():
+        array = onto(before, _ORDER[chosen.image])
+    else:  # a spline would carry one NaN through the whole image, and SciPy counts a neighbour of weight 0
+        array = onto(np.where(finite, before, 0.0), _ORDER[chosen.image])
+        array[onto((~finite).astype(np.float64), min(_ORDER[chosen.image], 1)) > _WHOLE] = np.nan
     axes = np.array(image.direction).reshape(3, 3)
     shift = axes @ (np.array(new.offset)[::-1] * np.array(image.spacing_mm)[::-1])
     origin = tuple(float(o + d) for o, d in zip(image.origin_mm, shift, strict=True))

@@ -6,8 +6,9 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cached_property
+from math import inf, isnan
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from voxomics.engine.errors import InputError, SettingsError, nearest
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
 
+_LARGEST = 2**31 - 1
 Percentile = Literal["linear", "lower", "higher", "nearest", "midpoint", "inverted_cdf"]
 
 
@@ -39,16 +41,17 @@ class Discretisation(_Part):
     width : float
         Bin width in intensity units (fbs).
     origin : float or "minimum" or None
-        Lower edge of level 1 (fbs); intensities below it take level 1 and the row says how many. None: the lower bound of the
-        re-segmentation range, which must then be set; "minimum": each VOI's own minimum, against the standard's advice.
+        Lower edge of level 1 (fbs); in textures and histogram, intensities below it take level 1 and the row says how many.
+        None: the lower bound of the re-segmentation range, which must then be set; "minimum": each VOI's own minimum, against the
+        standard's advice.
     low, high : float
         Bounds in intensity units (bounds).
     """
 
     method: Literal["fbn", "fbs", "bounds", "none"] = "fbn"
-    bins: int | None = Field(None, ge=1)
+    bins: int | None = Field(None, ge=1, le=_LARGEST)
     width: float | None = Field(None, gt=0, allow_inf_nan=False)
-    origin: float | Literal["minimum"] | None = None
+    origin: Annotated[float, Field(allow_inf_nan=False)] | Literal["minimum"] | None = None
     low: float | None = Field(None, allow_inf_nan=False)
     high: float | None = Field(None, allow_inf_nan=False)
 
@@ -100,7 +103,7 @@ class Resegmentation(_Part):
     Attributes
     ----------
     range : (float or None, float or None), optional
-        Inclusive bounds in intensity units; None leaves a side open.
+        Inclusive bounds in intensity units; None, or infinity, leaves a side open.
     outliers_sigma : float, optional
         Keep intensities within the mean ± this many standard deviations (population).
     """
@@ -111,6 +114,11 @@ class Resegmentation(_Part):
     @field_validator("range")
     @classmethod
     def _ordered(cls, value: tuple[float | None, float | None] | None) -> tuple[float | None, float | None] | None:
+        if value and any(side is not None and isnan(side) for side in value):
+            raise ValueError(f"a bound is not a number, got {list(value)}; leave a side empty (null) for no limit")
+        if value:
+            low, high = value
+            value = (None if low == -inf else low, None if high == inf else high)
         if value and value[0] is not None and value[1] is not None and not value[0] <= value[1]:
             raise ValueError(f"the lower bound must not exceed the upper one, got {list(value)}")
         return value
@@ -184,7 +192,7 @@ class Ngldm(_Part):
     """NGLDM: `distance` as for NGTDM; neighbours count as dependent when levels differ by at most `coarseness`."""
 
     distance: int = Field(1, ge=1, le=20)
-    coarseness: int = Field(0, ge=0)
+    coarseness: int = Field(0, ge=0, le=_LARGEST)
 
 
 class Lifex(_Part):
@@ -254,7 +262,7 @@ class Settings(_Part):
     lifex: Lifex = Lifex()
     nonfinite: Literal["fail", "exclude"] = "fail"
     resample_mask: bool = False
-    min_voxels_texture: int = Field(0, ge=0)
+    min_voxels_texture: int = Field(0, ge=0, le=_LARGEST)
     memory: str = "4GB"
 
     @field_validator("aggregations")
@@ -290,6 +298,10 @@ class Settings(_Part):
                 raise ValueError(f"discretisation {sorted(twice)} stands twice: the columns would share a name")
             if not names:
                 raise ValueError("discretisation is empty; for intensities that are grey levels already use method none")
+        meant: dict[str, Discretisation] = {}
+        for d in (*self.discretisation, *self.for_histogram):
+            if meant.setdefault(d.name, d) != d:
+                raise ValueError(f"{d.name} stands for two discretisations that differ in origin; give both the same one")
         low = (self.resegmentation.range or (None, None))[0]
         for d in (*self.discretisation, *self.for_histogram, self.ivh_discretisation):
             if d.method == "fbs" and d.origin is None and low is None:

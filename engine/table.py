@@ -13,6 +13,7 @@ import numpy as np
 
 from voxomics.engine.batch import F64
 from voxomics.engine.errors import InputError, MissingExtraError
+from voxomics.engine.families import FAMILIES
 from voxomics.engine.measure import Measured
 from voxomics.engine.plan import Column
 
@@ -61,8 +62,8 @@ def _reason(i: int, missing: np.ndarray, measured: Measured, wanted: Sequence[Co
     groups: dict[str, list[str]] = {}
     for k in missing:
         column = wanted[k]
-        cause = measured.causes.get((i, column.family.name, column.discretisation))
-        whole = cause is not None
+        cause = measured.causes.get((i, column.family.compute, column.discretisation))
+        whole = cause is not None and sum(family.name == column.family.name for family in FAMILIES) == 1
         cause = cause or column.feature.undefined or "not a number"
         item = column.family.name if whole else f"{column.family.name}.{column.feature.name}"
         if item not in groups.setdefault(cause, []):

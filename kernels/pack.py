@@ -101,6 +101,7 @@ def collect(image, corner, pad, start, shape, vois, low, high, sigma, region, va
     for k in range(vois.size):
         i = vois[k]
         out = value_start[i]
+        origin = 0.0  # sums of distances to the first value: exact for a constant VOI, accurate far from 0
         total = 0.0
         for z in range(pad, shape[i, 0] - pad):
             for y in range(pad, shape[i, 1] - pad):
@@ -116,15 +117,17 @@ def collect(image, corner, pad, start, shape, vois, low, high, sigma, region, va
                             nonfinite[i] += 1
                         elif low <= v and v <= high:
                             region[row + x] = 3
+                            if out == value_start[i]:
+                                origin = v
                             value[out] = v
-                            total += v
+                            total += v - origin
                             out += 1
         kept[i] = out - value_start[i]
         if sigma > 0.0 and kept[i] > 0:
-            mean = total / kept[i]
+            shift = total / kept[i]
             squares = 0.0
             for j in range(value_start[i], out):
-                squares += (value[j] - mean) ** 2
+                squares += (value[j] - origin - shift) ** 2
             limit = sigma * np.sqrt(squares / kept[i])
             read = value_start[i]
             write = value_start[i]
@@ -132,7 +135,7 @@ def collect(image, corner, pad, start, shape, vois, low, high, sigma, region, va
                 if region[p] & 2:
                     v = value[read]
                     read += 1
-                    if np.abs(v - mean) <= limit:
+                    if np.abs(v - origin - shift) <= limit:
                         value[write] = v
                         write += 1
                     else:
@@ -146,7 +149,8 @@ def level_of_value(v, method, bins, width, low, high):
     if method == FBN:
         if v >= high:
             return np.int64(bins) if high > low else np.int64(1)
-        return np.int64(np.floor(bins * (v - low) / (high - low))) + 1
+        # rounding may lift a value just under the maximum into a level that does not exist
+        return min(np.int64(np.floor(bins * (v - low) / (high - low))) + 1, np.int64(bins))
     if method == FBS:
         return np.int64(np.floor((v - low) / width)) + 1
     if method == BOUNDS:

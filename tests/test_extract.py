@@ -269,7 +269,7 @@ def test_batches_under_a_memory_limit_give_the_same_table(default):
     image = rng.normal(0, 50, mask.shape)
     whole = default.extract(image, mask, spacing_mm=ONE)
     ours = Extractor(settings={"memory": "200KB", "exclude": ["morphology", "local_intensity"]}, threads=2)
-    assert len(list(ours._batches(find_vois(MaskStack((mask,))), Image(image, ONE)))) > 3
+    assert len(list(ours._batches(ours._packed_bytes(find_vois(MaskStack((mask,))), Image(image, ONE))))) > 3
     parts = ours.extract(image, mask, spacing_mm=ONE)
     assert (parts["status"] == "ok").all(), parts["reason"].tolist()
     for name in ours.columns:

@@ -16,9 +16,9 @@ import numpy as np
 
 from voxomics._version import __version__
 from voxomics.engine import backends, plan, pool, table
-from voxomics.engine.errors import InputError, SettingsError
+from voxomics.engine.errors import InputError, SettingsError, text_of_bytes
 from voxomics.engine.measure import Measured, measure
-from voxomics.engine.prepare import Prepared, Voi, build, find_vois
+from voxomics.engine.prepare import Prepared, Processed, Voi, build, find_vois, process
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 from voxomics.io import read_image, read_mask
@@ -148,13 +148,15 @@ class Extractor:
         n_voxels = np.zeros(count, np.int64)
         status, reason = [""] * count, [""] * count
         done = 0
-        for rows in self._batches(chosen, volume):
+        need = self._packed_bytes(chosen, volume)
+        processed = process(volume, self.settings)
+        for rows in self._batches(need):
 
             def inner(fraction: float, before: int = done, size: int = len(rows)) -> None:
                 if progress:
                     progress((before + fraction * size) / count)
 
-            found, sizes, remarks = self._one_batch(volume, masks, [chosen[k] for k in rows], inner)
+            found, sizes, remarks = self._one_batch(processed, masks, [chosen[k] for k in rows], need[rows], inner)
             texts = table.explain(found, self._columns)
             for place, k in enumerate(rows):
                 values[k] = found.values[place]
@@ -172,45 +174,46 @@ class Extractor:
             "reason": reason,
         }
         meta = {**self._meta, "inputs": {"image": _fingerprint(image), "mask": _fingerprint(mask)}}
-        return table.frame(identity, self._derived(values, n_voxels), self.columns, meta)
+        features = self._derived(values, n_voxels)
+        features[[k for k, text in enumerate(status) if text == "failed"]] = np.nan
+        return table.frame(identity, features, self.columns, meta)
 
-    def _packed_bytes(self, voi: Voi, volume: Image) -> int:
-        """Memory that a VOI takes in a batch, whatever is measured on it."""
+    def _packed_bytes(self, vois: list[Voi], volume: Image) -> np.ndarray:
+        """Memory that each VOI takes in a batch, whatever is measured on it, int64 [n]."""
         new = self.settings.resampling.spacing_mm or (None,) * 3
         finer = np.prod([old / size if size else 1.0 for old, size in zip(volume.spacing_mm, new, strict=True)])
-        box = np.prod([high - low + 1 + 2 * self.settings.pad for low, high in zip(voi.low, voi.high, strict=True)])
-        return int(finer * (int(box) * _BYTES_PER_BOX_VOXEL + voi.n_voxels * _BYTES_PER_VOXEL))
+        extent = np.array([voi.high for voi in vois]) - np.array([voi.low for voi in vois]) + 1 + 2 * self.settings.pad
+        number = np.array([voi.n_voxels for voi in vois])
+        need: np.ndarray = (finer * (extent.prod(1) * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL)).astype(np.int64)
+        return need
 
-    def _batches(self, vois: list[Voi], volume: Image) -> Iterator[list[int]]:
+    def _batches(self, need: np.ndarray) -> Iterator[list[int]]:
         """Rows in batches whose packed volumes stay below half the memory limit; one that cannot has a batch of its own."""
         limit = self.settings.memory_bytes // 2
         rows: list[int] = []
         taken = 0
-        for k, voi in enumerate(vois):
-            need = self._packed_bytes(voi, volume)
-            if rows and taken + need > limit:
+        for k, size in enumerate(need.tolist()):
+            if rows and taken + size > limit:
                 yield rows
                 rows, taken = [], 0
             rows.append(k)
-            taken += need
+            taken += size
         if rows:
             yield rows
 
     def _one_batch(
-        self, image: Image, masks: MaskStack, vois: list[Voi], progress: Progress
+        self, image: Processed, masks: MaskStack, vois: list[Voi], need: np.ndarray, progress: Progress
     ) -> tuple[Measured, np.ndarray, list[str]]:
         """Values, voxel counts and remarks of some VOIs; what cannot be packed is a failed row."""
         result = Measured(np.full((len(vois), len(self._columns)), np.nan))
         sizes = np.array([voi.n_voxels for voi in vois], dtype=np.int64)
         remarks = [""] * len(vois)
         for k, voi in enumerate(vois):
-            need = self._packed_bytes(voi, image)
             if not voi.n_voxels:
                 result.failed[k] = "no voxel carries this label: an empty segment, or too small for the grid it was resampled to"
-            elif need > self.settings.memory_bytes:
-                result.failed[k] = (
-                    f"needs {plan.text_of_bytes(need)} to be packed, the limit is {self.settings.memory}; raise `memory`"
-                )
+            elif need[k] > self.settings.memory_bytes:
+                size = text_of_bytes(float(need[k]))
+                result.failed[k] = f"needs {size} to be packed, the limit is {self.settings.memory}; raise `memory`"
         filled = [k for k in range(len(vois)) if k not in result.failed]
         if filled:
             prepared = build(image, masks, [vois[k] for k in filled], self.settings, self.threads)
@@ -320,13 +323,18 @@ def select(found: list[Voi], labels: Labels, masks: MaskStack) -> list[Voi]:
     there = ", ".join(f"{voi.value} ({voi.name})" if voi.name else str(voi.value) for voi in found)
     if not wanted:
         raise InputError(f'labels is empty; accepted: "all", or some of {there}')
-    chosen = []
+    by_value: dict[int | str, list[Voi]] = {}
+    for voi in found:
+        by_value.setdefault(voi.value, []).append(voi)
+        if voi.name:
+            by_value.setdefault(voi.name, []).append(voi)
+    chosen: dict[tuple[int, int], Voi] = {}
     for label in wanted:
-        matches = [voi for voi in found if (voi.name == label if isinstance(label, str) else voi.value == label)]
+        matches = by_value.get(label if isinstance(label, str) else int(label), [])
         if not matches:
             raise InputError(f"label {label!r} is not in mask {masks.name or 'array'}; there are: {there}")
-        chosen += [voi for voi in matches if voi not in chosen]
-    return chosen
+        chosen |= {(voi.layer, voi.value): voi for voi in matches}
+    return list(chosen.values())
 
 
 @cache
