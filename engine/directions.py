@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from voxomics.engine.batch import F64, I64, VoiBatch
+    from voxomics.engine.batch import F64, I64, Channel, VoiBatch
     from voxomics.engine.settings import Weighting
 
 _FLAGS = {  # planar, by slice, by direction
@@ -19,6 +19,7 @@ _FLAGS = {  # planar, by slice, by direction
     "3d_averaged": (0, 0, 1),
     "3d_merged": (0, 0, 0),
 }
+_LEAST = 1e-140  # its square is a normal float64; of any other weight it is nothing
 
 
 def aggregation_flags(aggregations: tuple[str, ...]) -> I64:
@@ -37,6 +38,12 @@ def n_groups(batch: VoiBatch, vois: I64, dirs: I64, n_planar: int, per_slice: bo
     """Matrices to count for each VOI, int64 [k]."""
     slices = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
     return slices * n_planar + len(dirs) - n_planar
+
+
+def zonal_cells(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, per_slice: bool) -> I64:
+    """Cells of a VOI's matrices by level and by something without a direction that has `columns` values, int64 [k]."""
+    groups = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+    return groups * (channel.n_present[vois] + 1) * columns
 
 
 @cache
@@ -90,11 +97,17 @@ def direction_weights(dirs: I64, batch: VoiBatch, vois: I64, chosen: Weighting) 
     Returns
     -------
     ndarray float64 [k, D]
-        All 1 without weighting.
+        All 1 without weighting. Features follow from ratios of the weights of a VOI (non-uniformities are all but 0 here), so
+        where none would reach e^-230 under "gaussian" (voxels of more than 15 mm) all are raised by one factor to keep them
+        above the smallest float64; and none is below _LEAST, so that a direction alone still has its matrix.
     """
     g = batch.geometry
     size = g.spacing_mm[g.image_of[vois]] if chosen.unit == "mm" else np.ones((len(vois), 3))
     steps = np.abs(dirs) * size[:, None, :]
     norm = {"manhattan": steps.sum(2), "euclidean": np.sqrt((steps**2).sum(2)), "chebyshev": steps.max(2)}[chosen.norm]
-    weights: dict[str, F64] = {"none": np.ones(norm.shape), "inverse": 1.0 / norm, "gaussian": np.exp(-(norm**2))}
-    return weights[chosen.function]
+    if chosen.function == "gaussian":
+        square = norm**2
+        raised = np.maximum(square.min(axis=1, keepdims=True, initial=np.inf) - 230.0, 0.0)
+        weights: F64 = np.maximum(np.exp(-(square - raised)), _LEAST)
+        return weights
+    return 1.0 / norm if chosen.function == "inverse" else np.ones(norm.shape)

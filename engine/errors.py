@@ -56,7 +56,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "did you mean 'contrast'?"
     """
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    close = [known for known in names if known.lower() == name.lower()] or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
     return "accepted: " + ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")

@@ -212,6 +212,8 @@ class Settings(_Part):
 
     Attributes
     ----------
+    profile : {"ibsi", "lifex"}, optional
+        The profile these settings were made for; using them with another is an error.
     features : "all" or list of str
         Families ("glcm") and features ("morphology.sphericity") to measure.
     exclude : list of str
@@ -245,6 +247,7 @@ class Settings(_Part):
         Working memory of a run beyond the image itself, for example "4GB".
     """
 
+    profile: Literal["ibsi", "lifex"] | None = None
     features: Literal["all"] | tuple[str, ...] = "all"
     exclude: tuple[str, ...] = ()
     aggregations: tuple[str, ...] = ("3d_averaged", "3d_merged", "3d")
@@ -264,6 +267,22 @@ class Settings(_Part):
     resample_mask: bool = False
     min_voxels_texture: int = Field(0, ge=0, le=_LARGEST)
     memory: str = "4GB"
+
+    @field_validator("features", "exclude", "aggregations", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) and value != "all" else value
+
+    @field_validator("discretisation", "histogram_discretisation", mode="before")
+    @classmethod
+    def _spelt_out(cls, value: Any) -> Any:
+        several = (value,) if isinstance(value, (str, Mapping, Discretisation)) else value
+        return several and tuple(Discretisation.parse(item) if isinstance(item, str) else item for item in several)
+
+    @field_validator("ivh_discretisation", mode="before")
+    @classmethod
+    def _spelt_out_alone(cls, value: Any) -> Any:
+        return Discretisation.parse(value) if isinstance(value, str) else value
 
     @field_validator("aggregations")
     @classmethod
@@ -378,7 +397,11 @@ class Settings(_Part):
         >>> Settings.of(yaml.safe_load(Settings().to_yaml())) == Settings()
         True
         """
-        return yaml.safe_dump(self.model_dump(mode="json", exclude_none=True), sort_keys=False)
+        content = self.model_dump(mode="json")
+        for key in ("discretisation", "histogram_discretisation"):
+            content[key] = content[key] and [_filled(item) for item in content[key]]
+        content["ivh_discretisation"] = _filled(content["ivh_discretisation"])
+        return yaml.safe_dump(content, sort_keys=False)
 
 
 def validated(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
@@ -404,6 +427,10 @@ def _finding(model: type[BaseModel], item: Any) -> str:
     if item["type"] in ("value_error",):
         return message if not path else f"{'.'.join(path)}: {message}"
     return f"{'.'.join(path)}: {message}, got {item['input']!r}"
+
+
+def _filled(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if value is not None}
 
 
 def _selectable() -> list[str]:

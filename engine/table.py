@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from voxomics.engine import outputs
 from voxomics.engine.batch import F64
 from voxomics.engine.errors import InputError, MissingExtraError
 from voxomics.engine.families import FAMILIES
@@ -125,7 +126,8 @@ def long(table: pd.DataFrame, described: dict[str, tuple[str, str]]) -> pd.DataF
 def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table as .csv, .parquet or .json, and its settings, versions and input hashes to PATH.meta.json beside it.
 
-    Floats read back to the last bit. Files appear whole or not at all.
+    Floats read back to the last bit. JSON has no number for what is not finite: NaN is null there (in the settings that Parquet
+    keeps, too) and infinity is the string "Infinity" or "-Infinity". Files appear whole or not at all; a link is written through.
 
     Parameters
     ----------
@@ -137,36 +139,47 @@ def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InputError
-        Another ending, or a folder that does not exist.
+        Another ending, a folder that does not exist, or a place that cannot be written to.
     """
     target = Path(path)
     check_target(target)
-    meta = table.attrs.get("voxomics", {})
+    meta = _finite(table.attrs.get("voxomics", {}))
     if target.suffix == ".csv":
-        _replace(target, table.to_csv(index=False).encode())
+        content = table.to_csv(index=False).encode()
     elif target.suffix == ".json":
-        content = {"voxomics": meta, "rows": _records(table)}
-        _replace(target, json.dumps(content, ensure_ascii=False, allow_nan=False).encode())
+        content = _json({"voxomics": meta, "rows": _finite(table.to_dict(orient="records"))})
     else:
-        _replace(target, _parquet(table, meta))
-    _replace(target.with_name(target.name + ".meta.json"), json.dumps(meta, indent=1, ensure_ascii=False).encode())
+        content = _parquet(table, meta)
+    outputs.write_whole({target: content, _meta_path(target): _json(meta, indent=1)})
 
 
 def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise InputError unless a table can be written to `path`: known ending, existing folder."""
+    """Raise InputError unless a table can be written to `path`: known ending, a place that takes files; tried now."""
     target = Path(path)
     if target.suffix not in FORMATS:
         raise InputError(f"output {target.name!r}: the ending chooses the format; accepted: {', '.join(FORMATS)}")
-    if not target.parent.is_dir():
-        raise InputError(f"output {target.name!r}: its folder {target.parent.name!r} does not exist; create it first")
+    outputs.check_writable(target, _meta_path(target))
     if target.suffix == ".parquet":
         _pyarrow()
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(key): None if value != value else value for key, value in row.items()} for row in table.to_dict(orient="records")
-    ]
+def _meta_path(target: Path) -> Path:
+    return target.with_name(target.name + ".meta.json")
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for NaN and a string for infinity."""
+    if isinstance(value, dict):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _json(content: Any, indent: int | None = None) -> bytes:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent).encode()
 
 
 def _parquet(table: pd.DataFrame, meta: dict[str, Any]) -> bytes:
@@ -174,7 +187,7 @@ def _parquet(table: pd.DataFrame, meta: dict[str, Any]) -> bytes:
     plain = table.copy(deep=False)
     plain.attrs = {}
     content = pyarrow.Table.from_pandas(plain, preserve_index=False)
-    content = content.replace_schema_metadata({**(content.schema.metadata or {}), b"voxomics": json.dumps(meta).encode()})
+    content = content.replace_schema_metadata({**(content.schema.metadata or {}), b"voxomics": _json(meta)})
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(content, sink)
     return bytes(sink.getvalue().to_pybytes())
@@ -187,13 +200,3 @@ def _pyarrow() -> tuple[Any, Any]:
     except ImportError:
         raise MissingExtraError("writing Parquet", "parquet") from None
     return pyarrow, parquet
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target, then rename: a reader never sees half a file."""
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    try:
-        draft.write_bytes(content)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)

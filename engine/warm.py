@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +21,12 @@ _GROUPS = (  # of about the same compile time, those first that share kernels
 )
 
 
-def is_cold() -> bool:
-    """True when this installation has not kept compiled kernels yet."""
-    from voxomics.kernels import glcm, jit, mesh
+def is_cold(families: tuple[str, ...]) -> bool:
+    """True when this installation has not kept the compiled kernels of these families yet."""
+    from voxomics.kernels import glcm, jit, local, mesh, pack, zones
 
-    return not all(jit.is_cached(kernel) for kernel in (glcm.measure, mesh.survey))
+    signs: dict[str, Any] = {"glcm": glcm.measure, "morphology": mesh.survey, "glszm": zones.find, "local_intensity": local.peaks}
+    return not all(jit.is_cached(kernel) for kernel in (pack.discretise, *(signs[name] for name in families if name in signs)))
 
 
 def warm(families: tuple[str, ...]) -> None:
@@ -41,28 +43,27 @@ def warm(families: tuple[str, ...]) -> None:
     measure(prepared, plan.calls(plan.columns(settings), settings), settings, threads=1)
 
 
-def warm_all(processes: int) -> None:
-    """Compile every family's kernels into the cache.
+def warm_all(processes: int, families: tuple[str, ...] = sum(_GROUPS, ())) -> None:
+    """Compile kernels into the cache, on several processes.
 
     Parameters
     ----------
     processes : int
-        This one and others beside it.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        Another process failed; its own message is on stderr.
+        This one and others beside it. What another one could not do is compiled here.
+    families : tuple of str
+        Those that will be needed.
     """
-    processes = min(processes, len(_GROUPS))
-    parts = [sum(_GROUPS[k::processes], ()) for k in range(processes)]
-    others = [subprocess.Popen([sys.executable, "-m", "voxomics.engine.warm", *part]) for part in parts[1:]]
+    groups = [wanted for group in _GROUPS if (wanted := tuple(name for name in group if name in families))]
+    parts: list[tuple[str, ...]] = [sum(groups[k::processes], ()) for k in range(min(processes, len(groups)))]
+    # the other processes find what this one finds, and not what lies in the user's folder
+    code = "import sys; sys.path[:] = {!r}; from voxomics.engine.warm import warm; warm({!r})"
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", code.format(sys.path, part)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for part in parts[1:]
+    ]
     warm(parts[0])
     for other in others:
-        if other.wait():
-            raise subprocess.CalledProcessError(other.returncode, other.args)
-    warm(sum(_GROUPS, ()))
-
-
-if __name__ == "__main__":
-    warm(tuple(sys.argv[1:]))
+        other.wait()
+    warm(families)

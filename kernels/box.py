@@ -64,6 +64,7 @@ def faces_up(unit, f, g):
 
 @jit.body
 def next_facet(g, stride, n):
+    """The facet a stride after g, of n in a ring."""
     return g + stride if g + stride < n else g + stride - n
 
 

@@ -7,6 +7,9 @@ one per slice where an aggregation by slice is wanted. Every aggregation is a su
 (1 without distance weighting, so that sums of counts stay exact integers in float64).
 
 Above DENSE_LEVELS levels present, matrices are sparse: the pairs of a group are sorted and counted.
+
+Differences and sums of levels are tallied by their number. Where levels lie so far apart that this would take long, they are
+tallied at their place in the ascending list of those that can occur, so that a wide span costs nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from voxomics.kernels import jit
 DENSE_LEVELS = 1024
 ROUNDING = 1e-14
 """Entropies that differ by less are equal; the root in information correlation 2 would make 1e-8 of their rounding."""
+
+ROOM = 64
+"""A span is wide beyond twice the number of pairs of levels and this."""
 
 FEATURES = (
     "joint_maximum",
@@ -100,58 +106,96 @@ def pairs(level, base, shape, pad, step, z_first, z_last, codes):
     return n
 
 
+def is_wide(span, n_pairs):
+    """Whether differences and sums are tallied by place: the highest level less the lowest, and how many pairs there may be."""
+    return span > 2 * n_pairs + ROOM
+
+
+def differences_and_sums(a, b, lowest):
+    """The differences and the sums (less twice the lowest level) of levels a ≤ b, each once and ascending."""
+    return np.unique(b - a), np.unique((a - lowest) + (b - lowest))
+
+
 @jit.body
-def tally(a, b, x, level_of, total, marginal, difference, sums, out):
+def place_of(values, v):
+    """Where v stands in an ascending list that holds it."""
+    first, last = np.int64(0), np.int64(values.size - 1)
+    while first < last:
+        middle = (first + last) >> 1
+        if values[middle] < v:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@jit.body
+def number_of(values, place):
+    """What stands at a place of the list, or the place if the list is empty."""
+    return float(values[place]) if values.size > 0 else float(place)
+
+
+@jit.body
+def tally(a, b, x, level_of, total, marginal, difference_of, difference, sum_of, sums, out):
     """Add the cell (a, b), a ≤ b, of the symmetric matrix, where x = P_ab · total, to the marginals and to the features that need
-    every cell. Levels are shifted by the lowest one present in `sums`."""
+    every cell."""
     weight = 1 if a == b else 2
     p = x / total
     marginal[a] += x
     if a != b:
         marginal[b] += x
-    difference[level_of[b] - level_of[a]] += weight * x
-    sums[level_of[a] + level_of[b] - 2 * level_of[0]] += weight * x
+    minus, plus = level_of[b] - level_of[a], (level_of[a] - level_of[0]) + (level_of[b] - level_of[0])
+    if difference_of.size > 0:
+        minus, plus = place_of(difference_of, minus), place_of(sum_of, plus)
+    difference[minus] += weight * x
+    sums[plus] += weight * x
     out[0] = max(out[0], p)
     out[3] -= weight * p * np.log2(p)
     out[10] += weight * p * p
 
 
 @jit.body
-def finish(level_of, n_nominal, total, marginal, difference, sums, out):
-    """The features that follow from the three marginal distributions; see engine/families/glcm.py for each definition."""
-    mean = 0.0
+def finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out):
+    """The features that follow from the three marginal distributions; see engine/families/glcm.py for each definition.
+
+    difference_of, sum_of : int64, ascending: what difference[c] and sums[c] belong to, or empty: c. Sums are less twice the
+    lowest level.
+    """
+    mean = 0.0  # from the lowest level
     for a in range(level_of.size):
-        mean += level_of[a] * (marginal[a] / total)
+        mean += (level_of[a] - level_of[0]) * (marginal[a] / total)
     variance = 0.0
     entropy = 0.0
     for a in range(level_of.size):
         if marginal[a] > 0:
             p = marginal[a] / total
-            variance += (level_of[a] - mean) ** 2 * p
+            variance += (level_of[a] - level_of[0] - mean) ** 2 * p
             entropy -= p * np.log2(p)
-    out[1] = mean
+    out[1] = level_of[0] + mean
     out[2] = variance
-    for k in range(difference.size):
-        if difference[k] > 0:
-            p = difference[k] / total
+    for c in range(difference.size):
+        if difference[c] > 0:
+            k = number_of(difference_of, c)
+            p = difference[c] / total
             out[4] += k * p
             out[6] -= p * np.log2(p)
-            out[11] += float(k) * k * p
+            out[11] += k * k * p
             out[13] += p / (1.0 + k)
             out[14] += p / (1.0 + k / n_nominal)
-            out[15] += p / (1.0 + float(k) * k)
+            out[15] += p / (1.0 + k * k)
             out[16] += p / (1.0 + (k / n_nominal) ** 2)
             if k > 0:
-                out[17] += p / (float(k) * k)
+                out[17] += p / (k * k)
     out[12] = out[4]
-    for k in range(difference.size):
-        if difference[k] > 0:
-            out[5] += (k - out[4]) ** 2 * (difference[k] / total)
-    out[7] = 2.0 * mean
-    for k in range(sums.size):
-        if sums[k] > 0:
-            p = sums[k] / total
-            centred = k + 2.0 * level_of[0] - 2.0 * mean
+    for c in range(difference.size):
+        if difference[c] > 0:
+            k = number_of(difference_of, c)
+            out[5] += (k - out[4]) ** 2 * (difference[c] / total)
+    out[7] = 2.0 * out[1]
+    for c in range(sums.size):
+        if sums[c] > 0:
+            p = sums[c] / total
+            centred = number_of(sum_of, c) - 2.0 * mean
             out[9] -= p * np.log2(p)
             out[20] += centred**2 * p
             out[21] += centred**3 * p
@@ -159,7 +203,7 @@ def finish(level_of, n_nominal, total, marginal, difference, sums, out):
     out[8] = out[20]
     # Σ(i-μ)(j-μ)p and Σ ij p from (i+j)² - (i-j)² = 4ij
     covariance = (out[20] - out[11]) / 4.0
-    out[19] = covariance + mean * mean
+    out[19] = covariance + out[1] * out[1]
     out[18] = covariance / variance if variance > 0.0 else np.nan
     # P is symmetric, so HXY1 = HXY2 = 2 HX
     out[23] = (out[3] - 2.0 * entropy) / entropy if entropy > 0.0 else np.nan
@@ -168,7 +212,7 @@ def finish(level_of, n_nominal, total, marginal, difference, sums, out):
 
 
 @jit.body
-def measure_dense(matrix, width, level_of, n_nominal, marginal, difference, sums, out):
+def measure_dense(matrix, width, level_of, n_nominal, marginal, difference_of, difference, sum_of, sums, out):
     """Features of one matrix of one-way counts, float64 [width · width], row and column 0 unused. False if it holds no pair."""
     total = 0.0
     for a in range(1, width):
@@ -184,18 +228,19 @@ def measure_dense(matrix, width, level_of, n_nominal, marginal, difference, sums
         for b in range(a, width):
             x = matrix[a * width + b] + matrix[b * width + a]
             if x > 0.0:
-                tally(a - 1, b - 1, x, level_of, total, marginal, difference, sums, out)
-    finish(level_of, n_nominal, total, marginal, difference, sums, out)
+                tally(a - 1, b - 1, x, level_of, total, marginal, difference_of, difference, sum_of, sums, out)
+    finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out)
     return True
 
 
 @jit.cpu
-def measure_sparse(codes, weight, level_of, n_nominal, out):
-    """Features of one matrix given as the sorted codes of its pairs (see `pairs`), int64 [pairs > 0], and the weight of each."""
+def measure_sparse(codes, weight, level_of, n_nominal, difference_of, sum_of, out):
+    """Features of one matrix given as the sorted codes of its pairs (see `pairs`), int64 [pairs > 0], and the weight of each;
+    difference_of and sum_of are from `differences_and_sums`, or empty."""
     span = level_of[-1] - level_of[0]
     marginal = np.zeros(level_of.size)
-    difference = np.zeros(span + 1)
-    sums = np.zeros(2 * span + 1)
+    difference = np.zeros(difference_of.size if difference_of.size > 0 else span + 1)
+    sums = np.zeros(sum_of.size if sum_of.size > 0 else 2 * span + 1)
     out[:] = 0.0
     total = 2.0 * weight.sum()
     x = 0.0
@@ -203,20 +248,24 @@ def measure_sparse(codes, weight, level_of, n_nominal, out):
         x += weight[k]
         if k + 1 == codes.size or codes[k + 1] != codes[k]:
             a, b = (codes[k] >> 32) - 1, (codes[k] & 0xFFFFFFFF) - 1
-            tally(a, b, 2.0 * x if a == b else x, level_of, total, marginal, difference, sums, out)
+            tally(
+                a, b, 2.0 * x if a == b else x, level_of, total, marginal, difference_of, difference, sum_of, sums, out
+            )  # fmt: skip
             x = 0.0
-    finish(level_of, n_nominal, total, marginal, difference, sums, out)
+    finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out)
 
 
 @jit.cpu
 def measure(
-    counts, counts_start, level_of, level_start, n_nominal, shape, vois, n_planar, weight, per_slice, aggregations, out
-):
+    counts, counts_start, level_of, level_start, values, values_start, n_nominal, shape, vois, n_planar, weight, per_slice,
+    aggregations, out,
+):  # fmt: skip
     """Features of every VOI for every aggregation.
 
-    weight : float64 [k, D] of each direction. aggregations : int64 [A, 3], flags planar (directions in plane alone), by slice,
-    by direction. out : float64 [k, A, features], the mean over an aggregation's matrices, each feature over those where it is
-    defined; NaN where there is none.
+    values : int64; VOI vois[k]'s differences are values[values_start[k, 0] : values_start[k, 1]], its sums end at
+    values_start[k, 2]; both are empty unless its levels lie far apart. weight : float64 [k, D] of each direction.
+    aggregations : int64 [A, 3], flags planar (directions in plane alone), by slice, by direction. out : float64 [k, A, features],
+    the mean over an aggregation's matrices, each feature over those where it is defined; NaN where there is none.
     """
     n_dirs = weight.shape[1]
     feature = np.empty(N_FEATURES)
@@ -229,9 +278,11 @@ def measure(
             out[k] = np.nan
             continue
         span = levels[-1] - levels[0]
+        difference_of = values[values_start[k, 0] : values_start[k, 1]]
+        sum_of = values[values_start[k, 1] : values_start[k, 2]]
         marginal = np.empty(levels.size)
-        difference = np.empty(span + 1)
-        sums = np.empty(2 * span + 1)
+        difference = np.empty(difference_of.size if difference_of.size > 0 else span + 1)
+        sums = np.empty(sum_of.size if sum_of.size > 0 else 2 * span + 1)
         matrix = np.empty(width * width)
         for j in range(aggregations.shape[0]):
             last = n_planar if aggregations[j, 0] else n_dirs
@@ -248,7 +299,9 @@ def measure(
                             first = counts_start[k] + group_of(dd, zz, n_planar, n_slices, per_slice) * width * width
                             for c in range(width * width):
                                 matrix[c] += weight[k, dd] * counts[first + c]
-                    if measure_dense(matrix, width, levels, n_nominal[i], marginal, difference, sums, feature):
+                    if measure_dense(
+                        matrix, width, levels, n_nominal[i], marginal, difference_of, difference, sum_of, sums, feature
+                    ):
                         for f in range(N_FEATURES):
                             if feature[f] == feature[f]:
                                 out[k, j, f] += feature[f]

@@ -173,15 +173,15 @@ def order_statistics(value, value_start, vois, ranks):
 
 
 @jit.body
-def describe(n, low, high, mean, m1, m2, m3, m4, p, n_robust, robust, from_median, out):
+def describe(n, low, high, mean, scale, m1, m2, m3, m4, p, n_robust, robust, from_median, out):
     """The sixteen features that intensities and grey levels have in common, in the order of FEATURES.
 
-    m1..m4 : Σ|d|, Σd², Σd³, Σd⁴ of the distances d to the mean. p : PERCENTS. n_robust : values within p[0]..p[4], robust : Σ of
-    their distances to their mean. from_median : Σ of all distances to the median.
+    m1..m4 : Σ|d|, Σd², Σd³, Σd⁴ of the distances d to the mean times `scale`. p : PERCENTS. n_robust : values within p[0]..p[4],
+    robust : Σ of their distances to their mean. from_median : Σ of all distances to the median.
     """
     variance = m2 / n
     out[0] = mean
-    out[1] = variance
+    out[1] = variance / scale / scale
     out[2] = m3 / n / (variance * np.sqrt(variance)) if variance > 0.0 else 0.0
     out[3] = m4 / n / (variance * variance) - 3.0 if variance > 0.0 else 0.0
     out[4] = p[2]
@@ -191,10 +191,10 @@ def describe(n, low, high, mean, m1, m2, m3, m4, p, n_robust, robust, from_media
     out[8] = high
     out[9] = p[3] - p[1]
     out[10] = high - low
-    out[11] = m1 / n
+    out[11] = m1 / n / scale
     out[12] = robust / n_robust if n_robust > 0.0 else np.nan
     out[13] = from_median / n
-    out[14] = np.sqrt(variance) / mean if mean != 0.0 else np.nan
+    out[14] = np.sqrt(variance) / scale / mean if mean != 0.0 else np.nan
     out[15] = (p[3] - p[1]) / (p[3] + p[1]) if p[3] + p[1] != 0.0 else np.nan
 
 
@@ -229,17 +229,20 @@ def measure(value, weight, stride, start, vois, found, at, out):
             within = low <= v and v <= high
             inside += w if within else 0.0
             total += w * (v - origin) if within else 0.0
-        mean = origin + shifted / n
-        robust_mean = origin + total / inside
+        # distances of values that lie close together and far from 0 are exact from `origin`, and not from a mean that was rounded
+        mean, robust_mean = shifted / n, total / inside
+        scale = 1.0
+        if highest > lowest and not (1e-70 < highest - lowest and highest - lowest < 1e70):  # d⁴ must not under- or overflow
+            scale = 1.0 / max(highest - lowest, 1e-300)
         m1 = m2 = m3 = m4 = robust = 0.0
         for j in range(first, last):
             v, w = value[j], weight[j * stride]
-            d = v - mean
+            d = (v - origin - mean) * scale
             m1 += w * np.abs(d)
             m2 += w * (d * d)
             m3 += w * (d * d * d)
             m4 += w * (d * d * (d * d))
-            robust += w * np.abs(v - robust_mean) if low <= v and v <= high else 0.0
-        describe(n, lowest, highest, mean, m1, m2, m3, m4, p, inside, robust, from_median, out[k])
+            robust += w * np.abs(v - origin - robust_mean) if low <= v and v <= high else 0.0
+        describe(n, lowest, highest, origin + mean, scale, m1, m2, m3, m4, p, inside, robust, from_median, out[k])
         out[k, 16] = squares
         out[k, 17] = np.sqrt(squares / n)

@@ -16,8 +16,10 @@ boundscheck : off; NUMBA_BOUNDSCHECK=1 turns it on for a test run.
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +29,7 @@ from numba.core import event
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def _sources() -> str:
@@ -70,7 +72,7 @@ event.register("numba:compile", _Undisturbed())  # Numba compiles under one lock
 
 def cpu(function: F) -> F:
     """Compile a kernel that walks VOIs on a CPU thread."""
-    return _stamped(numba.njit(**_OPTIONS)(function))
+    return _kept(function)
 
 
 def body(function: F) -> F:
@@ -78,20 +80,41 @@ def body(function: F) -> F:
 
     A CUDA kernel may call it too; numba-cuda compiles its source again.
     """
-    return _stamped(numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function))
+    return _kept(function, no_cpython_wrapper=True)
 
 
-def _stamped(kernel: Any) -> Any:
-    """Make cached code depend on every kernel file; Numba looks at a kernel's own file and not at the bodies it calls."""
+def _kept(function: Any, **more: bool) -> Any:
+    """Compiled on first use and kept on disk.
+
+    Cached code depends on every kernel file: Numba alone looks at a kernel's own file, not at the bodies it calls.
+    """
+    kernel = numba.njit(**_OPTIONS, **more)(function)
+    if numba.config.DISABLE_JIT:
+        return kernel
+    try:
+        kernel.enable_caching()
+    except RuntimeError:  # neither the package's folder nor one of the user's can be written to
+        _warn_once()
+        return kernel
     kernel._cache._cache_file._source_stamp = _STAMP
     return kernel
 
 
+@functools.cache
+def _warn_once() -> None:
+    warnings.warn(
+        "no folder for compiled kernels can be written to, so every run compiles them again (up to a minute); "
+        "set NUMBA_CACHE_DIR to a writable folder",
+        stacklevel=1,
+    )
+
+
 def cache_folder(kernel: Callable[..., Any]) -> str:
-    """Folder in which the compiled code of a kernel is kept."""
-    return str(kernel.stats.cache_path)  # type: ignore[attr-defined]
+    """Folder in which the compiled code of a kernel is kept; "" when there is none."""
+    return str(getattr(getattr(kernel, "stats", None), "cache_path", None) or "")
 
 
 def is_cached(kernel: Callable[..., Any]) -> bool:
     """True when compiled code of this kernel, from the present sources, is kept on disk."""
-    return bool(kernel._cache._cache_file._load_index())  # type: ignore[attr-defined]
+    file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
+    return bool(file and file._load_index())

@@ -8,6 +8,8 @@ a running sum would do. A centre's additions come in an order that depends on th
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from voxomics.kernels import jit
@@ -17,12 +19,13 @@ RADIUS_MM = 10.0 * (3.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
 """Radius of a sphere of 1 cm³, about 6.2 mm."""
 
 
+@lru_cache(maxsize=8)
 def sphere(spacing_mm):
     """Rows along x of the voxels whose centres lie within RADIUS_MM.
 
     Parameters
     ----------
-    spacing_mm : sequence of 3 floats
+    spacing_mm : tuple of 3 floats
         (z, y, x).
 
     Returns
@@ -32,14 +35,16 @@ def sphere(spacing_mm):
         grid lies exactly on the sphere.
     """
     sz, sy, sx = (float(s) for s in spacing_mm)
-    reach = [int(RADIUS_MM / s) + 1 for s in (sz, sy, sx)]
-    dz = np.arange(-reach[0], reach[0] + 1)[:, None, None]
-    dy = np.arange(-reach[1], reach[1] + 1)[None, :, None]
-    dx = np.arange(reach[2] + 1)
-    half_width = ((dz * sz) ** 2 + (dy * sy) ** 2 + (dx * sx) ** 2 <= RADIUS_MM**2).sum(2) - 1
-    z, y = np.nonzero(half_width >= 0)
-    rows = np.stack((half_width[z, y], z - reach[0], y - reach[1]), axis=1).astype(np.int64)
-    return rows[np.argsort(-rows[:, 0], kind="stable")]
+    z, y = (np.arange(-int(RADIUS_MM / s) - 1, int(RADIUS_MM / s) + 2) for s in (sz, sy))
+    z, y = (side.ravel() for side in np.meshgrid(z, y, indexing="ij"))
+    square = (z * sz) ** 2 + (y * sy) ** 2
+    inside = square <= RADIUS_MM**2
+    z, y, square = z[inside], y[inside], square[inside]
+    half_width = np.floor(np.sqrt(RADIUS_MM**2 - square) / sx).astype(np.int64)
+    half_width += square + ((half_width + 1) * sx) ** 2 <= RADIUS_MM**2  # where the root was rounded
+    half_width -= square + (half_width * sx) ** 2 > RADIUS_MM**2
+    rows = np.stack((half_width, z, y), axis=1)
+    return rows[np.argsort(-half_width, kind="stable")]
 
 
 @jit.body

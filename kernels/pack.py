@@ -161,8 +161,24 @@ def level_of_value(v, method, bins, width, low, high):
 
 @jit.cpu
 def discretise(
-    value, value_start, vois, method, bins, width, origin, low, high, level_min, rank, levels, number, n_present, n_nominal,
-    below, refused, spread,
+    value,
+    value_start,
+    vois,
+    method,
+    bins,
+    width,
+    origin,
+    low,
+    high,
+    level_min,
+    rank,
+    levels,
+    number,
+    n_present,
+    n_nominal,
+    below,
+    refused,
+    spread,
 ):
     """Grey levels of every VOI, ranked: rank[j] in 1..n_present[i], the level of rank r in levels[value_start[i] + r - 1] and its
     voxels in `number` beside it.

@@ -37,8 +37,6 @@ FEATURES = (
     "volume_density_convex_hull",
     "area_density_convex_hull",
     "integrated_intensity",
-    "morans_i_index",
-    "gearys_c_measure",
 )
 BOX, ELLIPSOID = 1, 2
 """What `around` finds beside the hull, bits."""
@@ -129,16 +127,18 @@ def around(region, start, shape, vois, pad, spacing, wanted):
 
 
 def measure(area, volume, moments, weighted, axes, around, extent, n_intensity, spacing, out):
-    """The features but Moran's I and Geary's C into out [k, 29], from what the other functions found; arguments [k] or [k, n]."""
+    """The features into out [k, 27], from what the other functions found; arguments [k] or [k, n]."""
     n, total = moments[:, 0].astype(float), weighted[:, 0]
     ball = np.cbrt(36.0 * np.pi * volume * volume)  # area of the ball with the same volume
     a, b, c = axes.T
     aee_area, mvee_area = ellipsoid.area(np.concatenate((axes, around[:, 5:]))).reshape(2, -1)
     z, y, x = (extent * spacing).T
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         apart = (moments[:, 1:4] / n[:, None] - np.where(total == 0, np.nan, weighted[:, 1:].T / total).T) * spacing
         aee = np.where(c > 0, 4.0 / 3.0 * np.pi * a * b * c, np.nan)
         mean = np.where(n_intensity > 0, total / n_intensity, np.nan)
+        shift = np.sqrt(apart[:, 0] ** 2 + apart[:, 1] ** 2 + apart[:, 2] ** 2)
+        integrated = volume * mean
     columns = (
         volume,
         n * (spacing[:, 0] * spacing[:, 1] * spacing[:, 2]),
@@ -149,7 +149,7 @@ def measure(area, volume, moments, weighted, axes, around, extent, n_intensity, 
         area / ball,
         ball / area,
         area / ball - 1.0,
-        np.sqrt(apart[:, 0] ** 2 + apart[:, 1] ** 2 + apart[:, 2] ** 2),
+        shift,
         around[:, 2],
         2.0 * a,
         2.0 * b,
@@ -166,7 +166,7 @@ def measure(area, volume, moments, weighted, axes, around, extent, n_intensity, 
         area / mvee_area,
         volume / around[:, 0],
         area / around[:, 1],
-        volume * mean,
+        integrated,
     )
     for j, column in enumerate(columns):
         out[:, j] = column

@@ -2,7 +2,8 @@
 
 The weight depends on the offset alone, so for many voxels the three sums over pairs are correlations, taken by FFT: with the
 indicator m, the centred intensity g and h = g² inside the mask, Σ w m m, Σ w g g and Σ w m h follow from four forward transforms
-by Parseval's theorem. The transforms' sizes follow from the VOI's own box.
+by Parseval's theorem. The transforms' sizes follow from the VOI's own box. Along x they are taken first; then each frequency
+along x is a problem of its own, so that full spectra are never held.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from voxomics.kernels import jit
 
 DIRECT_PAIRS_PER_POINT = 12
 """FFT beyond this many pairs of voxels per point of the padded box; measured on one EPYC core, where both cost the same."""
+SPECTRUM = 1 << 16
+"""Points of the spectra that are held at once, unless a single frequency along x has more."""
 
 
 @jit.cpu
@@ -36,23 +39,42 @@ def pair_sums(position, g, out):
 
 
 @jit.cpu
-def weighed(a, b, weight):
-    """Σ weight · Re(conj(a) b) over all frequencies, given half spectra a, b [nz, ny, nx / 2 + 1] and an even one's octant."""
+def weighed(a, b, weight, first):
+    """Σ weight · Re(conj(a) b) over the frequencies from x = `first` on, given spectra a, b [x, nz, ny] and an even one's octant.
+
+    weight : [z, y, x]. A frequency along x stands for its negative too, unless it is its own.
+    """
     total = 0.0
-    for z in range(a.shape[0]):
-        wz = min(z, a.shape[0] - z)
+    for c in range(a.shape[0]):
+        x = first + c
         plane = 0.0
-        for y in range(a.shape[1]):
-            wy = min(y, a.shape[1] - y)
+        for z in range(a.shape[1]):
+            wz = min(z, a.shape[1] - z)
             row = 0.0
-            for x in range(1, a.shape[2] - 1):
-                row += weight[wz, wy, x] * (a[z, y, x].real * b[z, y, x].real + a[z, y, x].imag * b[z, y, x].imag)
-            row *= 2.0  # the other half
-            for x in range(0, a.shape[2], a.shape[2] - 1):
-                row += weight[wz, wy, x] * (a[z, y, x].real * b[z, y, x].real + a[z, y, x].imag * b[z, y, x].imag)
+            for y in range(a.shape[2]):
+                w = weight[wz, min(y, a.shape[2] - y), x]
+                row += w * (a[c, z, y].real * b[c, z, y].real + a[c, z, y].imag * b[c, z, y].imag)
             plane += row
-        total += plane
+        total += plane if x == 0 or x == weight.shape[2] - 1 else 2.0 * plane
     return total
+
+
+def centred(values):
+    """Distances of intensities to their mean in units of their range; None where that is 0 or nothing is left to compare.
+
+    The lowest is taken away first: that leaves every digit of values that lie close together and far from 0. Both features are
+    ratios, so the unit does not matter, and no square over- or underflows.
+    """
+    if len(values) < 2:
+        return None
+    low, high = values.min(), values.max()
+    if low == high:
+        return None
+    if high * 0.5 - low * 0.5 > 1e307:  # halves cannot overflow
+        values, low, high = values * 0.5, low * 0.5, high * 0.5
+    g = (values - low) / (high - low)
+    g -= g.mean()
+    return g
 
 
 def moran_geary(n, square, weights, products, differences):
@@ -81,20 +103,33 @@ def by_fft(inside, g, spacing):
 
     size = padded(inside.shape)
     z, y, x = ((np.arange(n // 2 + 1) * s) ** 2 for n, s in zip(size, spacing, strict=True))
-    squared = z[:, None, None] + y[:, None] + x
-    squared[0, 0, 0] = np.inf  # a voxel has no weight with itself
-    weight = fft.dctn(1.0 / np.sqrt(squared), type=1, overwrite_x=True)  # the transform of the even extension
+    weight = z[:, None, None] + y[:, None] + x
+    weight[0, 0, 0] = np.inf  # a voxel has no weight with itself
+    np.sqrt(weight, out=weight)
+    np.divide(1.0, weight, out=weight)
+    weight = fft.dctn(weight, type=1, overwrite_x=True)  # the transform of the even extension
 
-    def spectrum(values):  # axis by axis, so that rows of the padding are never transformed
+    def half(values):
+        """Spectrum along x alone, [nz, ny, frequency]."""
         box = np.zeros(inside.shape)
         box[inside] = values
-        half = fft.rfft(box, size[2], axis=2)
-        return fft.fft(fft.fft(half, size[1], axis=1), size[0], axis=0)
+        return fft.rfft(box, size[2], axis=2)
 
-    points = size[0] * size[1] * size[2]
-    transformed = spectrum(g)
-    products = weighed(transformed, transformed, weight) / points
-    transformed = spectrum(1.0)
-    weights = weighed(transformed, transformed, weight) / points
-    squares = weighed(transformed, spectrum(g * g), weight) / points
+    points, many = size[0] * size[1] * size[2], max(1, SPECTRUM // (size[0] * size[1]))
+
+    def correlate(a, b):
+        total = 0.0
+        for first in range(0, weight.shape[2], many):
+            spectra = [
+                fft.fft2(np.ascontiguousarray(side[:, :, first : first + many].transpose(2, 0, 1)), size[:2])
+                for side in ((a,) if a is b else (a, b))
+            ]
+            total += weighed(spectra[0], spectra[-1], weight, first)
+        return total / points
+
+    side = half(g)
+    products = correlate(side, side)
+    side = half(1.0)
+    weights = correlate(side, side)
+    squares = correlate(side, half(g * g))
     return moran_geary(len(g), (g * g).sum(), weights, products, 2.0 * (squares - products))

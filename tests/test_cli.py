@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,17 +15,19 @@ import pytest
 import SimpleITK as sitk
 
 from shared import shared
+from voxomics import Extractor, InputError, terminal
+from voxomics.engine import outputs, table
 
 LIGHT = ["-f", "intensity_statistics", "-f", "glcm"]
 
 
-def run(*arguments, cwd=None, status=0):
+def run(*arguments, cwd=None, status=0, columns=200):
     done = subprocess.run(
         [sys.executable, "-m", "voxomics.cli", *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         text=True,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        env={**os.environ, "COLUMNS": str(columns), "NO_COLOR": "1"},
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done
@@ -92,6 +95,12 @@ def test_labels_and_the_long_format(phantom, tmp_path):
         (["cut.nii.gz", "mask.nii.gz", "-o", "o.csv"], "cut.nii.gz"),
         (["image.nii.gz", "shifted.nii.gz", "-o", "o.csv"], "--resample-mask"),
         (["image.nii.gz", "mask.nii.gz", "-o", "o.csv", "-s", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["image.nii.gz", "mask.nii.gz", "-o", "o.csv", "-l", "²"], "label '²' is not in mask"),
+        (["image.nii.gz", "mask.nii.gz", "-o", "o.csv", "--labels=--5"], "label '--5' is not in mask"),
+        (["image.nii.gz", "mask.nii.gz", "-o", "o.csv", "-l", "name:1"], "label '1' is not in mask"),
+        (["absent.nii.gz", "mask.nii.gz", "-o", "folder.csv"], "output 'folder.csv' is a folder"),  # before anything is read
+        (["absent.nii.gz", "mask.nii.gz", "-o", "a" * 245 + ".csv"], "choose a shorter name"),
+        (["image.nii.gz", "mask.nii.gz", "-o", "o.csv", "-d", "bounds:100:0:400:7"], "bounds:100:0:400:7"),
     ],
 )
 def test_wrong_input_ends_with_status_2_and_one_message(phantom, tmp_path, arguments, message):
@@ -102,6 +111,7 @@ def test_wrong_input_ends_with_status_2_and_one_message(phantom, tmp_path, argum
     (tmp_path / "cut.nii.gz").write_bytes((phantom / "image.nii.gz").read_bytes()[:50_000])
     mask.SetOrigin((0.3, 0.0, 0.0))
     sitk.WriteImage(mask, str(tmp_path / "shifted.nii.gz"))
+    (tmp_path / "folder.csv").mkdir()
     done = run("extract", *arguments, cwd=tmp_path, status=2)
     assert message in done.stderr.replace("\n", " ")
     assert "Traceback" not in done.stderr
@@ -137,6 +147,27 @@ def test_features_lists_the_catalogue_and_the_columns():
         f"original.ngtdm.{name}.3d.fbn32" for name in ("coarseness", "contrast", "busyness", "complexity", "strength")
     ]
     assert len(run("features", "--columns", "-p", "lifex").stdout.split()) == 45
+
+
+def test_features_into_a_file_is_one_line_a_column():
+    lines = run("features", columns=80).stdout.splitlines()
+    names = run("features", "--columns", columns=80).stdout.split()
+    assert lines[0].split() == ["column", "IBSI", "id", "unit", "definition"]
+    assert [line.split()[0] for line in lines[1:-1]] == names
+
+
+@pytest.mark.parametrize("width", [40, 80, 300])
+def test_features_on_a_terminal_keeps_every_name_and_definition_whole(monkeypatch, capsys, width):
+    ours = Extractor()
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    terminal.print_features(ours.outputs, "ibsi")
+    lines = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out).splitlines()
+    assert set(ours.columns) <= {line.split()[0] for line in lines}
+    together = " ".join(" ".join(lines).split())
+    for item in ours.outputs:
+        assert " ".join(item.definition.split()) in together
+    assert max(map(len, lines)) <= max(width, *map(len, ours.columns))
 
 
 def test_features_prints_settings_that_can_be_used(tmp_path):
@@ -189,11 +220,92 @@ def test_slicer_segments_carry_their_names(tmp_path):
         for key, text in (("ID", f"Segment_{number}"), ("Name", name), ("LabelValue", str(value)), ("Layer", "0")):
             segments.SetMetaData(f"Segment{number}_{key}", text)
     sitk.WriteImage(segments, str(tmp_path / "roi.seg.nrrd"))
-    run("extract", tmp_path / "ct.nrrd", tmp_path / "roi.seg.nrrd", "-o", tmp_path / "o.csv", "-f", "intensity_statistics")
+    pair = (tmp_path / "ct.nrrd", tmp_path / "roi.seg.nrrd")
+    run("extract", *pair, "-o", tmp_path / "o.csv", "-f", "intensity_statistics")
     table = pd.read_csv(tmp_path / "o.csv")
     assert table["name"].tolist() == ["Tumour", "Oedema"]
     inside = image[1:3, 2:7, 3:9].astype(float)
     assert table.loc[0, "original.intensity_statistics.mean"] == pytest.approx(inside.mean(), rel=1e-12)
+
+
+def test_a_segment_that_is_called_by_a_number_is_chosen_by_name(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(np.random.default_rng(0).normal(size=(6, 6, 6))), str(tmp_path / "i.nrrd"))
+    part = np.zeros((6, 6, 6), np.uint8)
+    part[1:3, 1:5, 1:5], part[3:5, 1:5, 1:5] = 1, 2
+    mask = sitk.GetImageFromArray(part)
+    for number, (name, value) in enumerate((("2", 1), ("name:1", 2))):
+        for key, text in (("ID", f"Segment_{number}"), ("Name", name), ("LabelValue", str(value)), ("Layer", "0")):
+            mask.SetMetaData(f"Segment{number}_{key}", text)
+    sitk.WriteImage(mask, str(tmp_path / "m.seg.nrrd"))
+    for asked, label in (("2", 2), ("name:2", 1), ("name:name:1", 2)):
+        run("extract", tmp_path / "i.nrrd", tmp_path / "m.seg.nrrd", "-o", tmp_path / "o.csv", "-l", asked, *LIGHT[:2])
+        assert pd.read_csv(tmp_path / "o.csv")["label"].tolist() == [label]
+
+
+def test_an_output_without_permission_is_found_before_the_work(tmp_path, monkeypatch):
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    with pytest.raises(InputError, match=r"'o.csv' cannot be written: Permission denied; choose a folder"):
+        table.check_target(tmp_path / "o.csv")
+
+
+def test_a_full_disk_replaces_no_file(tmp_path, monkeypatch):
+    (tmp_path / "o.csv").write_text("old")
+    write_bytes = Path.write_bytes
+
+    def full(self, content):
+        if content == b"second":
+            raise OSError(28, "No space left on device")
+        return write_bytes(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="free some space"):
+        outputs.write_whole({tmp_path / "o.csv": b"first", tmp_path / "o.csv.meta.json": b"second"})
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("o.csv", "old")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
+def test_links_as_outputs(tmp_path):
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    with pytest.raises(InputError, match="leads back to itself"):
+        outputs.check_writable(tmp_path / "loop.csv")
+    (tmp_path / "lost.csv").symlink_to(tmp_path / "absent" / "o.csv")
+    with pytest.raises(InputError, match="'absent' does not exist"):
+        outputs.check_writable(tmp_path / "lost.csv")
+    outputs.check_writable(Path("/dev/null"))
+    outputs.write_whole({Path("/dev/null"): b"x"})
+    assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_written_as_json_that_others_read(tmp_path, value):
+    import pyarrow.parquet
+
+    identity = {key: np.array([1]) if key in ("label", "n_voxels") else ["x"] for key in table.IDENTITY}
+    found = table.frame(identity, np.array([[value]]), ["f"], {"settings": {"range": (0.0, value)}})
+
+    def refuse(text):
+        raise AssertionError(f"{text} is no JSON")
+
+    texts = []
+    for ending in ("csv", "json", "parquet"):
+        table.write(found, tmp_path / f"o.{ending}")
+        texts.append((tmp_path / f"o.{ending}.meta.json").read_text())
+    texts.append(pyarrow.parquet.read_schema(tmp_path / "o.parquet").metadata[b"voxomics"].decode())
+    said = None if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    for text in texts:
+        assert json.loads(text, parse_constant=refuse)["settings"]["range"] == [0.0, said]
+    assert json.loads((tmp_path / "o.json").read_text(), parse_constant=refuse)["rows"][0]["f"] == said
+    np.testing.assert_array_equal(pd.read_parquet(tmp_path / "o.parquet")["f"], [value])
+    np.testing.assert_array_equal(pd.read_csv(tmp_path / "o.csv")["f"], [value])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+def test_a_phantom_folder_that_is_not_utf8(tmp_path):
+    done = run("phantom", os.fsdecode(os.fsencode(tmp_path) + b"/\xff"), status=2)
+    assert "not UTF-8" in done.stderr
 
 
 def test_the_package_runs_without_a_home_to_write_to(tmp_path):
@@ -218,3 +330,5 @@ def test_ibsi_check_prints_the_table_and_its_status_follows(tmp_path):
     assert misses["reference"].tolist() == [5.99]
     run("ibsi-check", tmp_path, "--reference", tmp_path / "good.csv", cwd=tmp_path, status=1)  # no row could be compared
     run("ibsi-check", folder, "--reference", tmp_path / "absent.csv", cwd=tmp_path, status=2)
+    done = run("ibsi-check", folder, "--misses", tmp_path, cwd=tmp_path, status=2)
+    assert "is a folder" in done.stderr

@@ -185,7 +185,7 @@ def test_re_segmentation_that_leaves_nothing_is_partial():
     [
         ({"method": "none"}, "intensities are not integers, which discretisation none needs"),
         ({"method": "fbs", "width": 1e-18, "origin": 0}, "grey levels beyond"),
-        ({"method": "fbs", "width": 1e-9, "origin": 0}, "raise `memory` or choose fewer, wider bins"),
+        ({"method": "fbs", "width": 5e-14, "origin": 0}, "levels further apart, than can be counted exactly"),
     ],
 )
 def test_levels_that_cannot_be_are_refused_and_the_rest_is_kept(discretisation, reason):
@@ -371,3 +371,10 @@ def test_all_36_pet_patients_have_a_complete_row():
     for patient in patients:
         row = ours.extract(patient / "PET_image.nii.gz", patient / "PET_mask.nii.gz")
         assert row["status"].tolist() == ["ok"], (patient.name, row["reason"].tolist())
+
+
+@pytest.mark.parametrize("spacing", [1, "abc", (1, 2), None])
+def test_a_spacing_that_is_none_is_an_input_error(default, spacing):
+    image, mask = case()
+    with pytest.raises(InputError, match="spacing_mm"):
+        default.extract(image, mask, spacing_mm=spacing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -95,3 +97,34 @@ def test_a_voi_is_the_same_alone_and_in_a_batch(aggregation):
         np.testing.assert_array_equal(
             glcm.compute(alone, alone.channels["none"], np.arange(1), options, (aggregation,))[0], whole[k]
         )
+
+
+def test_a_wide_span_of_levels_costs_nothing(monkeypatch):
+    rng = np.random.default_rng(7)
+    ranks = random_volume(rng, (6, 7, 8), 9)
+    levels = np.concatenate(([0], np.sort(rng.choice(10**9, 9, replace=False)) + 1))
+    batch, options = batch_of([levels[ranks], ranks])
+    channel, vois = batch.channels["none"], np.arange(2)
+    need = glcm.need(batch, channel, options, AGGREGATIONS)
+    assert need[0] == need[1]
+    start = time.process_time()
+    dense = glcm.compute(batch, channel, vois, options, AGGREGATIONS)
+    assert time.process_time() - start < 2
+    check([levels[ranks] // 1000 + 1], aggregations=("3d_merged",))
+    monkeypatch.setattr(kernel, "DENSE_LEVELS", 2)
+    sparse = glcm.compute(batch, channel, vois, options, AGGREGATIONS)
+    np.testing.assert_allclose(sparse, dense, rtol=1e-9, atol=1e-7)
+
+
+def test_the_work_does_not_follow_the_span():
+    rng = np.random.default_rng(8)
+    volumes = [rng.integers(1, 28, (3, 3, 3)) for _ in range(200)]
+    seconds = []
+    for factor in (1, 10**7):
+        batch, options = batch_of([volume * factor for volume in volumes])
+        need = glcm.need(batch, batch.channels["none"], options, ("3d_merged",))
+        assert need.max() < 200_000
+        start = time.process_time()
+        glcm.compute(batch, batch.channels["none"], np.arange(len(batch)), options, ("3d_averaged", "3d_merged"))
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 5 * seconds[0] + 0.2

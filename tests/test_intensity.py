@@ -62,6 +62,22 @@ def test_random_values_equal_the_twin(n, spread, offset, whole, rule, seed):
     check(*[np.round(s) if whole else s for s in sets], rule=rule)
 
 
+@pytest.mark.parametrize(("shift", "scale"), [(1e9, 2.0**-10), (0.0, 1e-200), (0.0, 1e160), (-1e300, 1e299)])
+def test_moments_keep_their_digits_wherever_the_values_lie(shift, scale):
+    values = np.random.default_rng(5).integers(1, 50, 1000) ** 2.0
+    plain, moved = features_of(values, values * scale + shift)
+    ratios = [kernel.FEATURES.index(name) for name in ("skewness", "kurtosis")]
+    np.testing.assert_allclose(moved[ratios], plain[ratios], rtol=1e-10)
+    lengths = [kernel.FEATURES.index(name) for name in ("mean_absolute_deviation", "robust_mean_absolute_deviation")]
+    np.testing.assert_allclose(moved[lengths], plain[lengths] * scale, rtol=1e-10)
+
+
+def test_what_leaves_float64_is_undefined_and_warns_nobody():
+    row = dict(zip(kernel.FEATURES, features_of([1e160, -3e160, 2e160, 2e160])[0], strict=True))
+    assert {name for name, value in row.items() if not np.isfinite(value)} == {"variance", "energy", "root_mean_square"}
+    assert not np.isinf(features_of([1.7e308, -1.7e308, 1.7e308])).any()
+
+
 AWKWARD = {
     "one": [5.0],
     "two": [1.0, 2.0],

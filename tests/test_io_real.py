@@ -71,7 +71,7 @@ def test_pyradiomics_nrrd(case):
 
 
 def test_raw_pet_series_is_noted_as_uneven_and_matches_its_nifti_twin():
-    with pytest.warns(UserWarning, match="3.19 to 3.29"):
+    with pytest.warns(UserWarning, match="3.19 to 3.29"), pytest.warns(UserWarning, match="PET in units BQML, read as stored"):
         raw = read_image(shared("data", "dicom", "sts_001_raw_pet", "image"))
     assert raw.array.shape == (267, 128, 128)
     np.testing.assert_allclose(raw.spacing_mm, (3.27, 4.6875, 4.6875), rtol=1e-6)

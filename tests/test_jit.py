@@ -73,3 +73,22 @@ def test_the_garbage_collector_is_on_after_compiling():
     assert not gc.isenabled()
     listener.on_end(ours)
     assert gc.isenabled()
+
+
+def test_without_a_folder_to_keep_code_in_it_still_computes():
+    code = (
+        "import warnings\n"
+        "from numba.core import caching\n"
+        "def refuse(*_): raise RuntimeError('cannot cache function: no locator available')\n"
+        "caching.CacheImpl.__init__ = refuse\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    from voxomics.kernels import jit, pack\n"
+        "import numpy as np\n"
+        "out = np.zeros(2)\n"
+        "pack.compact(np.array([3.0, 4.0]), np.array([0, 2]), np.array([2]), out, np.array([0, 2]))\n"
+        "kernel = pack.compact\n"
+        "print(out.tolist(), [str(w.message)[:40] for w in caught], jit.is_cached(kernel), repr(jit.cache_folder(kernel)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[3.0, 4.0] ['no folder for compiled kernels can be wr'] False ''"

@@ -74,3 +74,11 @@ def test_two_clusters_are_remarked_on():
     mask[0] = mask[2] = 1
     row = Extractor("lifex").extract(image, mask, spacing_mm=(1, 1, 1)).iloc[0]
     assert row["reason"].endswith("; 2 separate clusters of voxels; LIFEx expects one")
+
+
+def test_suv_in_bounds_meant_for_hu_is_remarked_on():
+    image = np.random.default_rng(0).gamma(2.0, 2.0, (5, 5, 5))
+    row = Extractor("lifex").extract(image, np.ones(image.shape, int), spacing_mm=(4, 4, 4)).iloc[0]
+    assert "all intensities fall into two levels of bounds64_-1000_1000 or fewer" in row["reason"]
+    suv = {"discretisation": [{"method": "bounds", "bins": 64, "low": 0, "high": 20}]}
+    assert Extractor("lifex", suv).extract(image, np.ones(image.shape, int), spacing_mm=(4, 4, 4)).loc[0, "reason"] == ""

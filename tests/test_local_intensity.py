@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -81,6 +83,35 @@ def test_the_sphere_is_a_cubic_centimetre():
         assert {(z, y, x) for h, z, y in rows.tolist() for x in range(-h, h + 1)} == want
         assert (np.diff(rows[:, 0]) <= 0).all()
     assert 4 / 3 * np.pi * kernel.RADIUS_MM**3 == pytest.approx(1000.0)
+
+
+def test_fine_spacing_takes_the_memory_asked_for_and_little_time():
+    rng = np.random.default_rng(5)
+    array = rng.normal(50, 20, (14, 14, 14))
+    labels = np.zeros(array.shape, np.int32)
+    labels[3:11, 3:11, 3:11] = 1
+    options, stack = Settings(), MaskStack((labels,))
+    for spacing_mm in ((0.025, 0.025, 0.025), (0.3, 0.2, 0.2)):
+        batch = build(Image(array, spacing_mm), stack, find_vois(stack), options).batch
+        kernel.sphere.cache_clear()
+        family.compute(batch, None, np.arange(1), options, ())
+        kernel.sphere.cache_clear()
+        tracemalloc.start()
+        start = time.process_time()
+        got = family.compute(batch, None, np.arange(1), options, ())[0, 0]
+        seconds = time.process_time() - start
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < family.need(batch, None, options, ())[0] < 6 * peak
+        assert seconds < 5
+    rows = features_of(array, labels, (0.025, 0.025, 0.025))[0]
+    np.testing.assert_allclose(rows, array.mean(), rtol=1e-12)  # the sphere holds the whole image
+    assert_close(got, list(naive.local_intensity(array, labels > 0, spacing_mm).values()), 100.0)
+
+
+def test_a_sum_beyond_float64_is_undefined():
+    array = np.full((5, 5, 5), 1e308)
+    assert np.isnan(features_of(array, np.ones(array.shape, int), (1.0, 1.0, 1.0))).all()
 
 
 def test_slabs_neighbours_and_the_surrounding_image_change_no_bit(monkeypatch):

@@ -98,7 +98,8 @@ def test_a_misspelt_discretisation():
 def test_the_catalogue_is_the_standard():
     """172 definitions give 174 values: the intensity-volume histogram's two curves are read at 10 % and 90 % each."""
     assert [family.name for family in FAMILIES] == [
-        "morphology", "local_intensity", "intensity_statistics", "intensity_histogram", "intensity_volume_histogram",
+        "morphology", "morphology", "local_intensity",
+        "intensity_statistics", "intensity_histogram", "intensity_volume_histogram",
         "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm",
     ]  # fmt: skip
     values = [(family.name, feature) for family in FAMILIES for feature in family.features]
@@ -136,3 +137,39 @@ def test_exclude_and_features():
     names = [c.name for c in plan.columns(Settings.of({"features": ["ngtdm"], "exclude": ["ngtdm.busyness"]}))]
     assert len(names) == 4
     assert not any("busyness" in name for name in names)
+
+
+def test_one_thing_needs_no_list_and_text_is_spelt_out():
+    short = Settings.of(
+        {"features": "glcm", "discretisation": "fbs:25:-1000", "ivh_discretisation": "none", "aggregations": "3d_merged"}
+    )
+    assert short == Settings.of(
+        {
+            "features": ["glcm"],
+            "discretisation": [{"method": "fbs", "width": 25, "origin": -1000}],
+            "ivh_discretisation": {"method": "none"},
+            "aggregations": ["3d_merged"],
+        }
+    )
+    assert Settings.of({"discretisation": {"method": "fbn", "bins": 8}}).discretisation[0].name == "fbn8"
+
+
+def test_the_yaml_names_every_choice_even_those_not_made():
+    text = Settings().to_yaml()
+    for key in ("spacing_mm: null", "range: null", "outliers_sigma: null", "histogram_discretisation: null", "profile: null"):
+        assert key in text
+
+
+def test_case_is_no_reason_to_be_lost():
+    with pytest.raises(SettingsError, match="did you mean 'glcm'"):
+        Settings.of({"features": ["GLCM"]})
+
+
+def test_settings_made_for_another_profile_are_refused():
+    from voxomics import Extractor
+
+    written = yaml.safe_load(Extractor("ibsi").settings.to_yaml())
+    assert written["profile"] == "ibsi"
+    with pytest.raises(SettingsError, match="these settings are for profile ibsi, and profile lifex was asked for"):
+        Extractor("lifex", written)
+    assert Extractor("ibsi", written).settings == Extractor("ibsi").settings

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from voxomics.engine import warm
+
 COUNT = """
 import numpy as np
 from numba.core import event
@@ -18,11 +20,16 @@ class Listener(event.Listener):
 event.register("numba:compile", Listener())
 from voxomics import extract
 from voxomics.engine import warm
-print(warm.is_cold())
+print(warm.is_cold(('glcm', 'morphology', 'glszm')))
 image = np.random.default_rng(0).integers(0, 90, (9, 9, 9)).astype(np.int16)
 extract(image, np.ones(image.shape, np.uint8), spacing_mm=(1, 1, 1))
 print(len(compiled))
 """
+
+
+def test_a_failing_helper_process_costs_nothing_but_time(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    warm.warm_all(3, ("ngtdm", "glcm", "morphology"))
 
 
 def test_after_warming_nothing_is_compiled(tmp_path):
@@ -32,6 +39,6 @@ def test_after_warming_nothing_is_compiled(tmp_path):
         done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
         return done.stdout.split()
 
-    assert run("from voxomics.engine import warm; print(warm.is_cold())") == ["True"]
+    assert run("from voxomics.engine import warm; print(warm.is_cold(('glcm',)))") == ["True"]
     run("from voxomics.engine import warm; warm.warm_all(2)")
     assert run(COUNT) == ["False", "0"]

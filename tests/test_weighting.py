@@ -10,6 +10,7 @@ import pytest
 from batches import assert_close, batch_of, random_volume
 from naive import glcm as naive_glcm
 from naive import glrlm as naive_glrlm
+from voxomics.engine.directions import direction_weights, directions
 from voxomics.engine.families import glcm, glrlm
 from voxomics.kernels import glcm as kernel
 
@@ -64,3 +65,23 @@ def test_the_sparse_paths_weigh_too(monkeypatch):
     monkeypatch.setattr(glrlm, "_is_dense", lambda batch, vois, cells: np.zeros(len(cells), bool))
     for family, expected in zip((glcm, glrlm), dense, strict=True):
         assert_close(family.compute(batch, channel, vois, options, MERGED), expected, 100.0**2)
+
+
+@pytest.mark.parametrize("spacing", [(30.0, 30.0, 30.0), (45.0, 0.8, 1.0), (60.0, 30.0, 30.5)])
+def test_gaussian_weights_survive_large_voxels(spacing):
+    volume = random_volume(np.random.default_rng(4), (4, 5, 6), 5)
+    weighting = {"weighting": {"function": "gaussian", "unit": "mm"}}
+    batch, options = batch_of([volume], {"glcm": weighting, "glrlm": weighting}, spacing)
+    plain, unweighted = batch_of([volume], {}, spacing)
+    for family in (glcm, glrlm):
+        got = family.compute(batch, batch.channels["none"], np.arange(1), options, MERGED)[0]
+        assert np.isfinite(got).all()
+        averaged = family.compute(plain, plain.channels["none"], np.arange(1), unweighted, ("3d_averaged",))[0, 0]
+        same = [j for j, f in enumerate(family.FEATURES) if "non_uniformity" not in f.name or "normalised" in f.name]
+        assert_close(got[MERGED.index("3d_averaged")][same], averaged[same], 30.0**2)
+    # the nearest direction alone is left: merged matrices are its own
+    steps = np.sqrt(((directions(1) * spacing) ** 2).sum(1))
+    nearest = np.flatnonzero(steps**2 < steps.min() ** 2 + 30)
+    found = direction_weights(directions(1), batch, np.arange(1), options.glcm.weighting)[0]
+    expected = np.exp(steps.min() ** 2 - steps**2)
+    np.testing.assert_allclose(found[nearest] / found.max(), expected[nearest], rtol=1e-9)

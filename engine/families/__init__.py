@@ -14,11 +14,13 @@ from voxomics.engine.families import (
     morphology,
     ngldm,
     ngtdm,
+    spatial_autocorrelation,
 )
 from voxomics.engine.feature import Family
 
 FAMILIES: tuple[Family, ...] = (
     morphology.FAMILY,
+    spatial_autocorrelation.FAMILY,  # morphology too
     local_intensity.FAMILY,
     intensity_statistics.FAMILY,
     intensity_histogram.FAMILY,

@@ -45,24 +45,34 @@ FEATURES = (
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    from voxomics.kernels.glcm import DENSE_LEVELS
+    from voxomics.kernels.glcm import DENSE_LEVELS, ROOM
 
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
-    n_present = channel.n_present
-    span = _span(channel)
-    dense = 4 * n_groups(batch, vois, *grouping(settings.glcm.distance, aggregations)) * (n_present + 1) ** 2
-    sparse = 40 * batch.geometry.n_intensity * len(directions(settings.glcm.distance))
-    return np.where(n_present > DENSE_LEVELS, sparse, dense + 8 * (n_present + 1) ** 2) + 24 * span
+    n = channel.n_present
+    pairs = batch.geometry.n_intensity * len(directions(settings.glcm.distance))
+    dense = 4 * n_groups(batch, vois, *grouping(settings.glcm.distance, aggregations)) * (n + 1) ** 2 + 24 * (n + 1) ** 2
+    # lists of differences and sums with their tallies: three times the span, which is limited; 16: where they are sorted
+    return np.where(n > DENSE_LEVELS, (40 + 48 + 16) * pairs, dense + 40 * n**2) + 48 * ROOM + 8 * n
 
 
-def _span(channel: Channel) -> I64:
-    """Difference of the highest and the lowest level present + 1, int64 [n]; 0 without voxels."""
-    last, first = channel.level_start[1:], channel.level_start[:-1]
+def _values(channel: Channel, vois: I64) -> tuple[I64, I64]:
+    """Differences and sums of the levels of VOIs where these lie far apart, and where they stand; see the kernel's `measure`."""
+    from voxomics.kernels import glcm as kernel
+
+    first, last = channel.level_start[vois], channel.level_start[vois + 1]
     filled = last > first
-    result = np.zeros(len(first), np.int64)
-    result[filled] = channel.level_of[last[filled] - 1] - channel.level_of[first[filled]] + 1
-    return result
+    span, n = np.zeros(len(vois), np.int64), last - first
+    span[filled] = channel.level_of[last[filled] - 1] - channel.level_of[first[filled]]
+    size = np.zeros((len(vois), 2), np.int64)
+    found = [np.empty(0, np.int64)]
+    for k in np.flatnonzero(kernel.is_wide(span, n * (n + 1) // 2)):
+        levels = channel.level_of[first[k] : last[k]]
+        a, b = np.triu_indices(n[k])
+        found += kernel.differences_and_sums(levels[a], levels[b], levels[0])
+        size[k] = len(found[-2]), len(found[-1])
+    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size.ravel())))
+    return np.concatenate(found), np.stack((start[:-1:2], start[1::2], start[2::2]), axis=1)
 
 
 def counts(batch: VoiBatch, channel: Channel, vois: I64, distance: int, aggregations: tuple[str, ...]) -> tuple[np.ndarray, I64]:
@@ -99,8 +109,9 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     dirs, n_planar, per_slice = grouping(settings.glcm.distance, aggregations)
     part = np.empty((len(some), len(aggregations), len(FEATURES)))
     kernel.measure(
-        found, counts_start, channel.level_of, channel.level_start, channel.n_nominal, batch.geometry.shape, some,
-        n_planar, direction_weights(dirs, batch, some, settings.glcm.weighting), per_slice, aggregation_flags(aggregations), part,
+        found, counts_start, channel.level_of, channel.level_start, *_values(channel, some), channel.n_nominal,
+        batch.geometry.shape, some, n_planar, direction_weights(dirs, batch, some, settings.glcm.weighting), per_slice,
+        aggregation_flags(aggregations), part,
     )  # fmt: skip
     out[dense] = part
     for k in np.flatnonzero(~dense):
@@ -136,8 +147,14 @@ def _many_levels(batch: VoiBatch, channel: Channel, i: int, settings: Settings, 
                 if len(together):
                     row = np.empty(len(FEATURES))
                     order = np.argsort(together, kind="stable")
-                    weight = np.repeat(weights[bundle], [len(part) for part in found])
-                    kernel.measure_sparse(together[order], weight[order], levels, channel.n_nominal[i], row)
+                    weight = np.repeat(weights[bundle], [len(part) for part in found])[order]
+                    together = together[order]
+                    lists = (np.empty(0, np.int64),) * 2
+                    if kernel.is_wide(levels[-1] - levels[0], len(together)):
+                        distinct = together[np.flatnonzero(np.diff(together, prepend=-1))]
+                        a, b = levels[(distinct >> 32) - 1], levels[(distinct & 0xFFFFFFFF) - 1]
+                        lists = kernel.differences_and_sums(a, b, levels[0])
+                    kernel.measure_sparse(together, weight, levels, channel.n_nominal[i], *lists, row)
                     rows.append(row)
         stack = np.array(rows).reshape(-1, len(FEATURES))
         defined = ~np.isnan(stack)

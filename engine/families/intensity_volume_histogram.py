@@ -102,8 +102,10 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     low, high, zero, width = steps(batch, vois, level, start, settings)
     out = np.empty((len(vois), len(FEATURES)))
     kernel.measure(level, found, start, low, high, out)
-    out[:, 2:4] = zero[:, None] + out[:, 2:4] * width
-    out[:, 5] *= width
+    with np.errstate(over="ignore", invalid="ignore"):
+        out[:, 2:4] = zero[:, None] + out[:, 2:4] * width
+        out[:, 5] *= width
+    out[np.isinf(out)] = np.nan
     return out[:, None]
 
 

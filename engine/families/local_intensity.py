@@ -12,7 +12,7 @@ from voxomics.engine.feature import Family, Feature
 if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
 
-EMPTY = "no voxel left in the intensity mask"
+EMPTY = "no voxel left in the intensity mask, or a sum beyond float64"
 _SLAB = 1 << 20  # voxels of a dilated box that are gathered at once, unless a single slice needs more
 _GROUP = 1 << 17  # voxels of smaller boxes that are gathered together
 
@@ -23,22 +23,32 @@ FEATURES = (
 )
 
 
-def _reach(spacing_mm: F64) -> I64:
-    """How many voxels the sphere reaches along (z, y, x), int64 [..., 3]."""
+def _reach(batch: VoiBatch) -> I64:
+    """How many voxels the sphere reaches along (z, y, x) in each VOI's image, int64 [n, 3].
+
+    Along z and y no further than the image: what lies beyond is lacking wherever the centre is. Along x rows keep their width, on
+    which the order of additions depends.
+    """
     from voxomics.kernels.local import RADIUS_MM
 
-    reach: I64 = np.floor(RADIUS_MM / spacing_mm).astype(np.int64)
-    return reach
+    g = batch.geometry
+    reach = np.floor(RADIUS_MM / g.spacing_mm).astype(np.int64)
+    reach[:, :2] = np.minimum(reach[:, :2], np.array([image.shape[:2] for image in batch.images]) - 1)
+    of_voi: I64 = reach[g.image_of]
+    return of_voi
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
-    """Bytes `compute` takes for each VOI, int64 [n]: one slab of its dilated box, twice where it leaves the image."""
+    """Bytes `compute` takes for each VOI, int64 [n]: one slab of its dilated box, what it lacks, and the sphere's rows."""
+    from voxomics.kernels.local import RADIUS_MM
+
     g = batch.geometry
-    reach = _reach(g.spacing_mm)[g.image_of]
+    reach = _reach(batch)
     size = g.shape.astype(np.int64) - 2 * g.pad + 2 * reach
     plane = size[:, 1] * size[:, 2]
-    slices = np.minimum(size[:, 0], 1 + 2 * reach[:, 0] + _SLAB // np.maximum(plane, 1))
-    total: I64 = 16 * plane * slices
+    slices = np.minimum(size[:, 0], 1 + 2 * reach[:, 0] + reach[:, 0] // 2 + _SLAB // np.maximum(plane, 1))
+    sphere = (2 * RADIUS_MM / g.spacing_mm[:, :2] + 3).prod(1).astype(np.int64)[g.image_of]
+    total: I64 = 18 * plane * slices + 24 * size[:, 2] + 64 * sphere
     return total
 
 
@@ -50,7 +60,9 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     out = np.full((len(vois), len(FEATURES)), np.nan)
     top = np.full(len(vois), -np.inf)
     for number in np.unique(g.image_of[vois]):
-        rows = kernel.sphere(g.spacing_mm[number])
+        nz, ny, _ = batch.images[number].shape
+        rows = kernel.sphere(tuple(g.spacing_mm[number].tolist()))
+        rows = rows[(np.abs(rows[:, 1]) < nz) & (np.abs(rows[:, 2]) < ny)]  # see _reach
         reach = np.array([rows[:, 1].max(), rows[:, 2].max(), rows[:, 0].max()], dtype=np.int64)
         chosen = np.flatnonzero((g.image_of[vois] == number) & (g.n_intensity[vois] > 0))
         k, low, size = slabs(batch, vois, chosen, reach)
@@ -75,6 +87,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
                 top,
                 out,
             )
+    out[np.isinf(out)] = np.nan  # a sum left float64
     return out[:, None]
 
 
@@ -93,7 +106,7 @@ def slabs(batch: VoiBatch, vois: I64, chosen: I64, reach: I64) -> tuple[I64, I64
     g = batch.geometry
     size = g.shape[vois[chosen]].astype(np.int64) - 2 * g.pad
     plane = (size[:, 1] + 2 * reach[1]) * (size[:, 2] + 2 * reach[2])
-    slices = np.maximum(_SLAB // plane - 2 * reach[0], 1 + _SLAB // plane // 4)
+    slices = np.maximum(_SLAB // plane - 2 * reach[0], 1 + np.maximum(_SLAB // plane // 4, reach[0] // 2))
     number = -(-size[:, 0] // slices)
     own = np.repeat(np.arange(len(chosen)), number)
     z = (np.arange(len(own)) - np.repeat(np.cumsum(number) - number, number)) * slices[own]
@@ -131,8 +144,10 @@ def gather(image: np.ndarray, corner: I64, size: I64) -> tuple[F64, F64, I64]:
     finite = np.isfinite(flat)
     if finite.all():
         return flat, np.empty(0), np.zeros(len(size), np.int64)
-    flat[~finite] = 0.0
-    return flat, 1.0 - finite, np.add.reduceat(~finite, last - number, dtype=np.int64)
+    np.logical_not(finite, out=finite)
+    flat[finite] = 0.0
+    lacking = [np.count_nonzero(finite[last[t] - number[t] : last[t]]) for t in range(len(size))]
+    return flat, finite.astype(np.float64), np.array(lacking, dtype=np.int64)
 
 
 FAMILY = Family("local_intensity", "9ST6", FEATURES, (), "value", compute, need)

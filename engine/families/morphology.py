@@ -1,18 +1,17 @@
-"""Morphology, IBSI HCUG: 29 features."""
+"""Morphology, IBSI HCUG: 27 of its 29 features; the other two are in spatial_autocorrelation.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from voxomics.engine.batch import F64, I64, INTENSITY, Channel, VoiBatch
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.feature import Family, Feature
 from voxomics.engine.settings import Settings
 
 ONE = "one voxel"
 LINE = "all voxel centres on one line"
 FLAT = "all voxel centres in one plane"
-EMPTY = "no voxel in the intensity mask"
-VARIED = "fewer than two voxels in the intensity mask, or a single intensity"
+EMPTY = "no voxel in the intensity mask, or intensities whose sum is beyond float64"
 
 FEATURES = (
     # V, A: volume and area of the surface mesh (marching cubes at 0.5 of the morphological mask); X: intensities of the intensity
@@ -32,7 +31,7 @@ FEATURES = (
         "mm",
         "|Σ position / N of the mask - Σ X position / Σ X|",
         0,
-        undefined="no voxel in the intensity mask, or intensities that add up to 0",
+        undefined="no voxel in the intensity mask, or intensities that add up to 0 or beyond float64",
     ),
     Feature("maximum_3d_diameter", "L0JK", "mm", "largest distance between two vertices of the mesh", 0),
     Feature("major_axis_length", "TDIC", "mm", "2 a = 4 √λ_major", 0, undefined=ONE),
@@ -51,30 +50,15 @@ FEATURES = (
     Feature("volume_density_convex_hull", "R3ER", "1", "V / volume of the mesh's convex hull", 0, 1),
     Feature("area_density_convex_hull", "7T7F", "1", "A / area of the mesh's convex hull", 0),
     Feature("integrated_intensity", "99N0", "intensity mm3", "V · mean of X", undefined=EMPTY),
-    Feature("morans_i_index", "N365", "1", "N Σ w (X-μ)(X'-μ) / (Σ w Σ (X-μ)²), w = 1 / distance", undefined=VARIED),
-    Feature("gearys_c_measure", "NPT7", "1", "(N-1) Σ w (X-X')² / (2 Σ w Σ (X-μ)²), w = 1 / distance", 0, undefined=VARIED),
 )
 
 _BOX = ("volume_density_ombb", "area_density_ombb")
 _ELLIPSOID = ("volume_density_mvee", "area_density_mvee")
 _HULL = ("maximum_3d_diameter", "volume_density_convex_hull", "area_density_convex_hull", *_BOX, *_ELLIPSOID)
-_SPATIAL = ("morans_i_index", "gearys_c_measure")
 
 
 def _wants(settings: Settings, names: tuple[str, ...]) -> bool:
     return any(settings.wants(f"morphology.{name}") for name in names)
-
-
-def _transforms(batch: VoiBatch) -> tuple[I64, np.ndarray]:
-    """Points of each VOI's padded box, int64 [n], and whether Moran's I takes the FFT, bool [n]."""
-    from voxomics.kernels.spatial import DIRECT_PAIRS_PER_POINT, padded
-
-    g = batch.geometry
-    extent = g.shape.astype(np.int64) - 2 * g.pad
-    distinct, which = np.unique(extent, return_inverse=True)
-    points = np.array(padded(distinct), dtype=np.int64)[which].reshape(extent.shape).prod(1)
-    n = g.n_intensity
-    return points, n * (n - 1) // 2 > DIRECT_PAIRS_PER_POINT * points
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
@@ -87,14 +71,11 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     result = np.full(len(batch), 4096, np.int64)
     if _wants(settings, _HULL):
         result += 700 * corners
-    if _wants(settings, _SPATIAL):
-        points, by_fft = _transforms(batch)
-        result += np.where(by_fft, 36 * points, 40 * g.n_intensity)
     return result
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Morphological features, float64 [k, 1, 29]; see `Family.compute`. Those not wanted and costly are NaN."""
+    """Morphological features, float64 [k, 1, 27]; see `Family.compute`. Those not wanted and costly are NaN."""
     from voxomics.kernels import mesh, shape
 
     g = batch.geometry
@@ -111,26 +92,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     area, volume = mesh.surface(counts, g.image_of[vois], g.spacing_mm)
     axes = shape.axes(moments, spacing)
     shape.measure(area, volume, moments, weighted, axes, around, extent, g.n_intensity[vois], spacing, out[:, 0])
-    if _wants(settings, _SPATIAL):
-        out[:, 0, -2:] = _spatial(batch, vois)
-    return out
-
-
-def _spatial(batch: VoiBatch, vois: I64) -> F64:
-    """Moran's I and Geary's C, float64 [k, 2]."""
-    from voxomics.kernels import spatial
-
-    g = batch.geometry
-    _, by_fft = _transforms(batch)
-    out = np.full((len(vois), 2), np.nan)
-    for k, i in enumerate(vois):
-        value = batch.value[batch.value_start[i] : batch.value_start[i + 1]]
-        if len(value) < 2 or value.min() == value.max():
-            continue
-        box = g.region[g.start[i] : g.start[i + 1]].reshape(g.shape[i])
-        inside = box[g.pad : -g.pad, g.pad : -g.pad, g.pad : -g.pad] & INTENSITY > 0
-        values, spacing = value - value.mean(), g.spacing_mm[g.image_of[i]]
-        out[k] = spatial.by_fft(inside, values, spacing) if by_fft[i] else spatial.by_pairs(inside, values, spacing)
+    out[np.isinf(out)] = np.nan  # an intensity or its sum left float64
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.directions import zonal_cells
 from voxomics.engine.feature import ZONAL, Family, Feature
 from voxomics.engine.settings import Settings
 
@@ -38,12 +39,6 @@ def _columns(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:
     return np.minimum((2 * distance + 1) ** (2 if planar else 3), batch.geometry.n_intensity[vois]) + 1
 
 
-def _size(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> I64:
-    """Cells of all groups of each VOI, int64 [k]."""
-    groups = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
-    return groups * (channel.n_present[vois] + 1) * _columns(batch, vois, distance, planar)
-
-
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     assert channel is not None
@@ -52,8 +47,9 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     bytes_ = np.zeros(len(vois), np.int64)
     for planar in (False, True):
         if any((name != "3d") == planar for name in aggregations):
-            bytes_ += 4 * _size(batch, channel, vois, distance, planar, planar and "2d" in aggregations)
-            bytes_ += 4 * 8 * (channel.n_present + 1) * _columns(batch, vois, distance, planar)
+            columns = _columns(batch, vois, distance, planar)
+            bytes_ += 4 * zonal_cells(batch, channel, vois, columns, planar and "2d" in aggregations)
+            bytes_ += 4 * 8 * (channel.n_present + 1) * columns
     return bytes_ + 24 * channel.n_present + 8 * (2 * distance + 1) ** 3
 
 
@@ -74,7 +70,7 @@ def counts(
 
     distance = settings.ngldm.distance
     columns = _columns(batch, vois, distance, planar)
-    counts_start = np.concatenate(([0], np.cumsum(_size(batch, channel, vois, distance, planar, per_slice))))
+    counts_start = np.concatenate(([0], np.cumsum(zonal_cells(batch, channel, vois, columns, per_slice))))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
     kernel.count(

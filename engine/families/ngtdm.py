@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.directions import zonal_cells
 from voxomics.engine.feature import ZONAL, Family, Feature
 from voxomics.engine.settings import Settings
 
@@ -34,12 +35,6 @@ def _columns(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:
     return np.minimum((2 * distance + 1) ** (2 if planar else 3), np.maximum(batch.geometry.n_intensity[vois], 1))
 
 
-def _size(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> I64:
-    """Items of all groups of each VOI, int64 [k]."""
-    groups = batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
-    return groups * (channel.n_present[vois] + 1) * _columns(batch, vois, distance, planar)
-
-
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n].
 
@@ -52,9 +47,9 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     plane = batch.geometry.shape[:, 1].astype(np.int64) * batch.geometry.shape[:, 2]
     bytes_ = np.zeros(len(vois), np.int64)
     if "3d" in aggregations:
-        bytes_ += 8 * _size(batch, channel, vois, distance, False, False)
+        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, False), False)
     if set(aggregations) - {"3d"}:
-        bytes_ += 8 * _size(batch, channel, vois, distance, True, "2d" in aggregations)
+        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, True), "2d" in aggregations)
     filled = channel.n_present > 0
     span = np.zeros(len(vois))
     last, first = channel.level_start[1:][filled] - 1, channel.level_start[:-1][filled]
@@ -78,7 +73,7 @@ def counts(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: 
     from voxomics.kernels import ngtdm as kernel
 
     columns = _columns(batch, vois, distance, planar)
-    sums_start = np.concatenate(([0], np.cumsum(_size(batch, channel, vois, distance, planar, per_slice))))
+    sums_start = np.concatenate(([0], np.cumsum(zonal_cells(batch, channel, vois, columns, per_slice))))
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
     kernel.count(

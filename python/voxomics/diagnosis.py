@@ -72,4 +72,4 @@ def _cache() -> str:
     from voxomics.kernels import jit, pack
 
     found = jit.cache_folder(pack.survey)
-    return f"{found}{'' if os.access(found, os.W_OK) or not os.path.exists(found) else ' (not writable)'}"
+    return found or "none: no folder can be written to; set NUMBA_CACHE_DIR to one that can"

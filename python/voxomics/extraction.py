@@ -21,7 +21,7 @@ from voxomics.engine.measure import Measured, measure
 from voxomics.engine.prepare import Prepared, Processed, Voi, build, find_vois, process
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
-from voxomics.io import read_image, read_mask
+from voxomics.io import input_files, read_image, read_mask
 from voxomics.profiles import profile_named
 
 if TYPE_CHECKING:
@@ -99,6 +99,11 @@ class Extractor:
         return [output.name for output in self.outputs]
 
     @property
+    def families(self) -> tuple[str, ...]:
+        """Names of the families that are measured."""
+        return tuple(dict.fromkeys(column.family.name for column in self._columns))
+
+    @property
     def described(self) -> dict[str, tuple[str, str]]:
         """IBSI id and unit of each feature column."""
         return {output.name: (output.ibsi_id, output.unit) for output in self.outputs}
@@ -149,6 +154,7 @@ class Extractor:
         status, reason = [""] * count, [""] * count
         done = 0
         need = self._packed_bytes(chosen, volume)
+        logger.info("measuring %d VOIs, %d columns, %d threads", count, len(self.columns), self.threads)
         processed = process(volume, self.settings)
         for rows in self._batches(need):
 
@@ -238,10 +244,23 @@ class Extractor:
         for name, below in prepared.below.items():
             for i in np.flatnonzero(below):
                 noted[i].append(f"{below[i]} voxels below the origin of {name} are counted in level 1")
+        for chosen in prepared.batch.channels:
+            for i in np.flatnonzero(self._crowded(prepared, chosen)):
+                noted[i].append(
+                    f"all intensities fall into two levels of {chosen} or fewer; check its bounds (PET needs bounds in SUV)"
+                )
         if self.profile.remarks:
             for texts, remark in zip(noted, self.profile.remarks(prepared.batch), strict=True):
                 texts.append(remark)
         return noted
+
+    def _crowded(self, prepared: Prepared, name: str) -> np.ndarray:
+        """VOIs whose many intensities a discretisation between fixed bounds crowds into one or two of many levels, bool [n]."""
+        batch, channel = prepared.batch, prepared.batch.channels[name]
+        if not name.startswith("bounds"):
+            return np.zeros(len(batch), bool)
+        few: np.ndarray = (channel.n_present <= 2) & (channel.n_nominal > 8) & (batch.geometry.n_intensity >= 64)
+        return few
 
     def _derived(self, values: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
         """The profile's columns from the engine's."""
@@ -346,10 +365,11 @@ def _versions() -> dict[str, str]:
 def _triple(spacing_mm: Sequence[float] | None) -> tuple[float, float, float] | None:
     if spacing_mm is None:
         return None
-    given = tuple(float(v) for v in spacing_mm)
-    if len(given) != 3:
-        raise InputError(f"spacing_mm needs three numbers (z, y, x) in mm, got {list(spacing_mm)}")
-    return given
+    try:
+        z, y, x = (float(v) for v in spacing_mm)
+    except (TypeError, ValueError):
+        raise InputError(f"spacing_mm needs three numbers (z, y, x) in mm, got {spacing_mm!r}") from None
+    return (z, y, x)
 
 
 def _shown(source: Any, name: str, include_paths: bool) -> str:
@@ -357,14 +377,13 @@ def _shown(source: Any, name: str, include_paths: bool) -> str:
 
 
 def _fingerprint(source: Any) -> dict[str, str]:
-    """Name and SHA-256 of a file, or of a folder's files in name order; arrays and images in memory have none."""
+    """Name and SHA-256 of a file with the data it points to, or of a folder's files; arrays and images in memory have none."""
     if not isinstance(source, (str, os.PathLike)):
         return {"kind": type(source).__name__}
     path = Path(source)
     digest = hashlib.sha256()
-    for part in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if part.is_file():
-            with part.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
+    for part in input_files(path):
+        with part.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
     return {"name": path.name, "sha256": digest.hexdigest()}

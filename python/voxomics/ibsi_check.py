@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from voxomics.engine.batch import INTENSITY, MORPHOLOGICAL
+from voxomics.engine import outputs
 from voxomics.engine.errors import InputError
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
-from voxomics.engine.prepare import Prepared, build, find_vois
 from voxomics.engine.settings import Settings
-from voxomics.engine.volume import Image
 from voxomics.extraction import Extractor
-from voxomics.io import read_image, read_mask
+from voxomics.ibsi_diagnostics import diagnose
 
 BUILTIN = Path(__file__).parent / "reference" / "ibsi1.csv"
 """Reference values of every configuration, made from the manual by tools/make_ibsi_reference.py."""
@@ -199,6 +196,10 @@ def check(
     list of Outcome
         One per row, in order.
     """
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder.name}: no such folder; give the one with the IBSI's phantoms (https://github.com/theibsi/data_sets)"
+        )
     outcomes = []
     for config in dict.fromkeys(row.config for row in rows):
         if progress:
@@ -214,6 +215,27 @@ def check(
             continue
         outcomes += _run(config, mine, image, mask, backend, threads)
     return outcomes
+
+
+def write_outcomes(path: Path, outcomes: list[Outcome]) -> None:
+    """Write rows with what the engine gave as CSV.
+
+    Parameters
+    ----------
+    path : Path
+    outcomes : list of Outcome
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(
+        ["config", "family", "feature", "ibsi_code", "aggregation", "reference", "tolerance", "value", "verdict", "why"]
+    )
+    for o in outcomes:
+        r = o.reference
+        writer.writerow(
+            [r.config, r.family, r.feature, r.ibsi_id, r.aggregation, r.printed, r.tolerance, repr(o.value), o.verdict, o.why]
+        )
+    outputs.write_whole({path: text.getvalue().encode()})
 
 
 def phantom(folder: Path, config: str) -> tuple[Path, Path]:
@@ -275,59 +297,3 @@ def _column(row: Reference, settings: Settings) -> str:
 
 
 _BY_ID = {feature.ibsi: (family.name, feature.name) for family in FAMILIES for feature in family.features}
-
-
-def diagnose(image_path: Path, mask_path: Path, settings: Settings) -> dict[str, float]:
-    """The standard's diagnostic features of image and mask, before and after each processing step.
-
-    Parameters
-    ----------
-    image_path, mask_path : Path
-    settings : Settings
-
-    Returns
-    -------
-    dict str -> float
-        Keyed "<step>: <feature>", for example "interpolated image: Mean intensity".
-    """
-    image = read_image(image_path)
-    mask = read_mask(mask_path, image)
-    vois = find_vois(mask)
-    whole = settings.model_copy(update={"resegmentation": type(settings.resegmentation)()})
-    initial = whole.model_copy(update={"resampling": type(settings.resampling)()})
-    steps = {
-        "initial": build(image, mask, vois, initial),
-        "interpolated": build(image, mask, vois, whole),
-        "resegmented": build(image, mask, vois, settings),
-    }
-    result: dict[str, float] = {}
-    for step, prepared in steps.items():
-        array = prepared.batch.images[0]
-        spacing = prepared.batch.geometry.spacing_mm[0]
-        if step != "resegmented":
-            result |= _of_image(f"{step} image", Image(array, (spacing[0], spacing[1], spacing[2])))
-        result |= _of_roi(f"{step} ROI", prepared)
-    return result
-
-
-def _of_image(where: str, image: Image) -> dict[str, float]:
-    found = {"Mean intensity": image.array.mean(), "Minimum intensity": image.array.min(), "Maximum intensity": image.array.max()}
-    for axis, size, spacing in zip("zyx", image.array.shape, image.spacing_mm, strict=True):
-        found |= {f"Image dimension {axis}": size, f"Voxel dimension {axis}": spacing}
-    return {f"{where}: {name}": float(value) for name, value in found.items()}
-
-
-def _of_roi(where: str, prepared: Prepared) -> dict[str, float]:
-    batch = prepared.batch
-    box = batch.geometry.region.reshape(batch.geometry.shape[0])
-    found = {
-        "Int. mask mean intensity": batch.value.mean(),
-        "Int. mask minimum intensity": batch.value.min(),
-        "Int. mask maximum intensity": batch.value.max(),
-    }
-    for name, bit in (("Int.", INTENSITY), ("Morph.", MORPHOLOGICAL)):
-        where_set = np.argwhere(box & bit)
-        found[f"{name} mask voxel count"] = len(where_set)
-        for axis, size, extent in zip("zyx", batch.images[0].shape, np.ptp(where_set, axis=0) + 1, strict=True):
-            found |= {f"{name} mask dimension {axis}": size, f"{name} mask bounding box dimension {axis}": extent}
-    return {f"{where}: {name}": float(value) for name, value in found.items()}

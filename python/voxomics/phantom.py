@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from voxomics.engine.errors import InputError
+from voxomics.engine.outputs import check_writable
 
 SPACING_MM = (2.5, 0.8, 0.8)
 _SHAPE = (64, 128, 128)
@@ -78,6 +79,8 @@ def write(folder: str | Path, seed: int = 0) -> list[Path]:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"folder {target.name!r} cannot be made ({error.strerror}); give one that can be written to") from None
+    for name in ("image.nii.gz", "mask.nii.gz"):
+        check_writable(target / name)
     paths = []
     for name, array in zip(("image.nii.gz", "mask.nii.gz"), make(seed), strict=True):
         volume = sitk.GetImageFromArray(array)

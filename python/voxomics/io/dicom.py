@@ -28,7 +28,7 @@ DRIFT_TOLERANCE_VOXELS = 0.1
 # Slices of one series may be turned against each other by header rounding only.
 TURN_TOLERANCE = 1e-3
 
-SERIES, DESCRIPTION, MODALITY = "0020|000e", "0008|103e", "0008|0060"
+SERIES, DESCRIPTION, MODALITY, UNITS = "0020|000e", "0008|103e", "0008|0060", "0054|1001"
 # SOP classes without pixels that may lie beside a series: reports, presentation states, RTSTRUCT, RTPLAN, DICOMDIR …
 NOT_IMAGES = re.compile(rb"1\.2\.840\.10008\.(1\.3\.10|5\.1\.4\.1\.1\.(66|67|66\.[1235]|481\.[34589]|(9|11|68|88|104)(\.\d+)*))$")
 SEGMENTATION = b"1.2.840.10008.5.1.4.1.1.66.4"
@@ -46,6 +46,7 @@ class Slice:
     origin: npt.NDArray[np.float64]
     direction: tuple[float, ...]
     dtype: np.dtype[Any]
+    units: str
 
 
 def read_series(folder: Path, max_bytes: int | None = None) -> itk.Volume:
@@ -75,6 +76,8 @@ def read_series(folder: Path, max_bytes: int | None = None) -> itk.Volume:
     _check_alike(slices, name)
     slices, gap = _ordered(slices, name)
     first = slices[0]
+    if first.units not in ("", "GML"):
+        warnings.warn(f"{name}: PET in units {first.units}, read as stored; convert it to SUV for values in SUV.", stacklevel=2)
     x, y = first.size[:2]
     dtype = np.result_type(*{s.dtype for s in slices})
     origin = tuple(float(v) for v in first.origin)
@@ -82,6 +85,11 @@ def read_series(folder: Path, max_bytes: int | None = None) -> itk.Volume:
     check_grid(grid, name)
     itk.check_bytes(x * y * len(slices) * dtype.itemsize, max_bytes, name)
     return itk.Volume(itk.read_stack([s.path for s in slices], dtype, name), grid, name)
+
+
+def series_files(folder: Path) -> list[Path]:
+    """The files of a folder that are looked at, in name order: not the hidden ones, not those of its subfolders."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
 def single_file(path: Path) -> InputError:
@@ -101,13 +109,14 @@ def _slices(folder: Path, name: str) -> list[Slice]:
     """Every DICOM image in the folder; an image that cannot be read is an error, other files are passed over."""
     slices: list[Slice] = []
     segmentations = []
-    for path in sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")):
+    for path in series_files(folder):
         sop_class = _sop_class(path)
         if sop_class is not None and NOT_IMAGES.match(sop_class):
             continue
         if sop_class == SEGMENTATION:
             segmentations.append(path)
             continue
+        itk.path_text(path)  # below, an error of a file that is not plainly DICOM would pass it over
         try:
             reader = itk.open_header(path, "GDCMImageIO")
         except InputError as error:
@@ -137,7 +146,7 @@ def _slice(path: Path, reader: itk.Reader, name: str) -> Slice:
         raise InputError(f"{name}/{path.name}: a DICOM image without a position in space; it cannot be stacked.")
 
     def tag(key: str) -> str:
-        return str(reader.GetMetaData(key)).strip() if reader.HasMetaDataKey(key) else ""
+        return itk.readable(reader.GetMetaData(key)).strip() if reader.HasMetaDataKey(key) else ""
 
     return Slice(
         path=path,
@@ -148,6 +157,7 @@ def _slice(path: Path, reader: itk.Reader, name: str) -> Slice:
         origin=np.array(reader.GetOrigin(), float),
         direction=tuple(reader.GetDirection()),
         dtype=itk.pixel_dtype(reader.GetPixelID()),
+        units=tag(UNITS) if tag(MODALITY) == "PT" else "",
     )
 
 

@@ -85,7 +85,7 @@ def read_volume(source: Any, what: str, max_bytes: int | None = None) -> itk.Vol
     sitk = sys.modules.get("SimpleITK")  # whoever holds such an image has imported it
     if sitk is not None and isinstance(source, sitk.Image):
         grid = itk.reader_grid(source, what)
-        return itk.Volume(itk.shared_array(source), grid, "", {k: source.GetMetaData(k) for k in source.GetMetaDataKeys()})
+        return itk.Volume(itk.shared_array(source), grid, "", itk.metadata(source))
     try:
         path = Path(os.fsdecode(source))
     except TypeError:
@@ -99,6 +99,7 @@ def read_volume(source: Any, what: str, max_bytes: int | None = None) -> itk.Vol
 
 
 def _read_path(path: Path, what: str, max_bytes: int | None) -> itk.Volume:
+    itk.path_text(path)
     if path.is_dir():
         return read_series(path, max_bytes)
     if not path.exists():
@@ -144,8 +145,7 @@ def _read_itk(path: Path, image_io: str, max_bytes: int | None) -> itk.Volume:
     reader = itk.open_header(path, image_io)
     grid = itk.reader_grid(reader, path.name)
     itk.check_bytes(itk.reader_bytes(reader), max_bytes, path.name)
-    metadata = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-    return itk.Volume(itk.shared_array(itk.read_voxels(reader, path.name)), grid, path.name, metadata)
+    return itk.Volume(itk.shared_array(itk.read_voxels(reader, path.name)), grid, path.name, itk.metadata(reader))
 
 
 def real_array(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

@@ -75,12 +75,36 @@ def quiet() -> Iterator[None]:
                 switch.SetGlobalWarningDisplay(_quiet_before)
 
 
+def path_text(path: Path) -> str:
+    """A path as ITK takes it, which ends the whole process on text that is not UTF-8; InputError instead."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        name = readable(path.name)
+        part = "its name" if name != path.name else "the name of a folder on its path"
+        raise InputError(f"{name}: {part} is not UTF-8 text, which cannot be read. Rename it.") from None
+    return text
+
+
+def readable(text: str) -> str:
+    """The text with U+FFFD for each byte that was not UTF-8, so that it can be printed and written."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def metadata(source: Reader) -> dict[str, str]:
+    """Keys and values of an opened file or an ITK image; keys that are not UTF-8 name nothing that is read here."""
+    keys = [key for key in source.GetMetaDataKeys() if key == readable(key)]
+    return {key: readable(source.GetMetaData(key)) for key in keys}
+
+
 def format_of(path: Path) -> str:
     """ITK's name for the format of a file, found by its content; "" if ITK does not know it."""
     import SimpleITK as sitk
 
+    text = path_text(path)
     with quiet():
-        return str(sitk.ImageFileReader.GetImageIOFromFileName(str(path)))
+        return str(sitk.ImageFileReader.GetImageIOFromFileName(text))
 
 
 def reader_of(path: Path, image_io: str) -> Reader:
@@ -89,7 +113,7 @@ def reader_of(path: Path, image_io: str) -> Reader:
 
     reader: Reader = sitk.ImageFileReader()
     reader.SetImageIO(image_io)
-    reader.SetFileName(str(path))
+    reader.SetFileName(path_text(path))
     return reader
 
 
@@ -126,7 +150,7 @@ def read_stack(paths: list[Path], dtype: np.dtype[Any], name: str) -> npt.NDArra
 
     reader: Reader = sitk.ImageSeriesReader()
     reader.SetImageIO("GDCMImageIO")
-    reader.SetFileNames([str(p) for p in paths])
+    reader.SetFileNames([path_text(p) for p in paths])
     # ITK would convert every slice to the type of the first.
     reader.SetOutputPixelType(sitk.GetImageFromArray(np.zeros((1, 1, 1), dtype)).GetPixelID())
     return shared_array(read_voxels(reader, name, paths[0].parent))

@@ -68,23 +68,13 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
         )
     declared = segments(volume.metadata, 1 if volume.array.ndim == 3 else volume.array.shape[3], called)
     layers = tuple(_labels(a, called) for a in _layers(volume.array, bool(declared), called))
-    corner: Index = (0, 0, 0)
-    present: tuple[tuple[int, int], ...] = ()
-    if volume.grid is not None:
-        offset = whole_voxel_offset(volume.grid, grid_of(image))
-        if offset is not None:
-            layers, corner = _placed(layers, offset, image, called)
-        elif resample:
-            present = _present(layers)
-            layers, corner = resampled(layers, volume.grid, grid_of(image), called)
-        else:
-            raise _other_grid(volume.grid, image, called)
+    placed, corner, resampled_labels = _on_grid(layers, volume.grid, image, resample, called)
     return MaskStack(
-        layers=layers,
+        layers=placed,
         corner=corner,
         names={(layer, value): name for layer, value, name in declared if name},
         name=volume.name,
-        declared=tuple((layer, value) for layer, value, _ in declared) or present,
+        declared=tuple((layer, value) for layer, value, _ in declared) or resampled_labels,
     )
 
 
@@ -125,6 +115,19 @@ def _refuse(wrong: npt.NDArray[np.bool_], array: npt.NDArray[Any], what: str, na
             f"{name}: {count:,} voxels {what}, first {array[at]} at [z, y, x] = {list(at)}. A mask holds labels: "
             "0 for background, 1, 2, 3 … for VOIs. Threshold or relabel it, and check that it is not the image."
         )
+
+
+def _on_grid(
+    layers: tuple[Labels, ...], grid: Grid | None, image: Image, resample: bool, name: str
+) -> tuple[tuple[Labels, ...], Index, tuple[tuple[int, int], ...]]:
+    """Layers on the image's grid, where they begin in it, and the labels that there were if they had to be resampled."""
+    offset = whole_voxel_offset(grid, grid_of(image)) if grid else (0, 0, 0)
+    if offset is not None:
+        return *_placed(layers, offset, image, name), ()
+    assert grid is not None
+    if not resample:
+        raise _other_grid(grid, image, name)
+    return *resampled(layers, grid, grid_of(image), name), _present(layers)
 
 
 def _placed(layers: tuple[Labels, ...], offset: Index, image: Image, name: str) -> tuple[tuple[Labels, ...], Index]:

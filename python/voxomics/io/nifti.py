@@ -69,7 +69,7 @@ def read_nifti(path: Path, max_bytes: int | None = None) -> itk.Volume:
     ResourceError
         Above `max_bytes`.
     """
-    header_path, data_path = _pair(path)
+    header_path, data_path = pair(path)
     with _opened(header_path) as (stream, _):
         start = _take(stream, HEADER_BYTES, path.name)
     header, order = _header(start, path.name)
@@ -89,7 +89,7 @@ def read_nifti(path: Path, max_bytes: int | None = None) -> itk.Volume:
     return itk.Volume(array, grid, path.name)
 
 
-def _pair(path: Path) -> tuple[Path, Path]:
+def pair(path: Path) -> tuple[Path, Path]:
     """Header file and voxel file of a NIfTI; the same one for .nii and .nii.gz."""
     lower = path.name.lower()
     for ending, twins in ((".hdr", (".img", ".img.gz")), (".img", (".hdr",)), (".img.gz", (".hdr", ".hdr.gz"))):

@@ -35,7 +35,7 @@ def segments(metadata: Mapping[str, str], layers: int, name: str) -> list[tuple[
     InputError
         Not a binary label map, a layer that does not exist, or two segments with one value in one layer.
     """
-    numbers = sorted({int(found[1]) for key in metadata if (found := re.match(r"Segment(\d+)_", key))})
+    numbers = sorted({int(found[1]) for key in metadata if (found := re.match(r"Segment(\d{1,9})_", key))})
     if not numbers:
         return []
     for key in ("Segmentation_SourceRepresentation", "Segmentation_MasterRepresentation"):

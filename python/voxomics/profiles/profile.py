@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.batch import VoiBatch
+from voxomics.engine.errors import SettingsError
 from voxomics.engine.settings import Settings, validated
 
 F64 = npt.NDArray[np.float64]
@@ -75,7 +76,12 @@ class Profile:
             As `Settings.of`.
         """
         if given is None:
-            return validated(Settings, self.defaults, f"profile {self.name}")
+            return validated(Settings, {**self.defaults, "profile": self.name}, f"profile {self.name}")
         checked = Settings.of(given)
+        if checked.profile not in (None, self.name):
+            raise SettingsError(
+                f"these settings are for profile {checked.profile}, and profile {self.name} was asked for; choose that one, or "
+                "take `profile` out of the settings"
+            )
         chosen = {key: getattr(checked, key) for key in checked.model_fields_set}
-        return validated(Settings, {**self.defaults, **chosen}, f"profile {self.name}")
+        return validated(Settings, {**self.defaults, **chosen, "profile": self.name}, f"profile {self.name}")

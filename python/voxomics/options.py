@@ -1,0 +1,125 @@
+"""The options of the command line, and what they mean for the engine."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from voxomics.engine.errors import SettingsError
+
+
+class Format(str, Enum):
+    """Shape of the table."""
+
+    wide = "wide"
+    long = "long"
+
+
+ImageArgument = Annotated[Path, typer.Argument(help="NIfTI, NRRD, MHA, or a folder with one DICOM series.", show_default=False)]
+MaskArgument = Annotated[Path, typer.Argument(help="Label image, or a 3D Slicer .seg.nrrd.", show_default=False)]
+OutputOption = Annotated[
+    Path, typer.Option("--output", "-o", help="Table to write: .csv, .parquet or .json.", show_default=False)
+]
+LabelsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--labels", "-l", help="Label number or segment name (name:7 for a segment that is called 7); repeat. Default: all."
+    ),
+]
+ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="ibsi, or lifex: the 45 features of Hoshino et al. 2020.")]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", "-s", help="YAML file; `voxomics features --yaml` prints one to start from.")
+]
+FeaturesOption = Annotated[
+    list[str] | None, typer.Option("--features", "-f", help="Family or family.feature; repeat. Default: all.")
+]
+ExcludeOption = Annotated[
+    list[str] | None, typer.Option("--exclude", "-x", help="Family or family.feature to leave out; repeat.")
+]
+AggregationsOption = Annotated[
+    list[str] | None,
+    typer.Option("--aggregations", "-a", help="3d_averaged, 3d_merged, 3d, 2d_averaged, ...; repeat."),
+]
+DiscretisationOption = Annotated[
+    list[str] | None,
+    typer.Option("--discretisation", "-d", help="fbn:BINS, fbs:WIDTH:ORIGIN, bounds:BINS:LOW:HIGH or none; repeat."),
+]
+IvhOption = Annotated[str | None, typer.Option("--ivh-discretisation", help="The same, for the intensity-volume histogram.")]
+RangeOption = Annotated[
+    str | None, typer.Option("--resegmentation-range", help="LOW:HIGH, inclusive; leave a side empty for no limit: 0:")
+]
+SigmaOption = Annotated[
+    float | None, typer.Option("--outliers-sigma", help="Re-segment to the mean ± this many standard deviations.")
+]
+PercentileOption = Annotated[
+    str | None, typer.Option("--percentile", help="linear, lower, higher, nearest, midpoint, inverted_cdf.")
+]
+NonfiniteOption = Annotated[
+    str | None, typer.Option("--nonfinite", help="NaN or infinity in a VOI: fail its row, or exclude them.")
+]
+ResampleOption = Annotated[bool | None, typer.Option("--resample-mask", help="Bring a mask on another grid onto the image's.")]
+MinVoxelsOption = Annotated[int | None, typer.Option("--min-voxels-texture", help="No textures for VOIs with fewer voxels.")]
+MemoryOption = Annotated[str | None, typer.Option("--memory", help="Working memory of the run, for example 4GB.")]
+BackendOption = Annotated[str, typer.Option("--backend", help="auto, cpu or cuda.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Default: every core.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="One row per VOI, or one per feature with id and unit.")]
+PathsOption = Annotated[
+    bool, typer.Option("--include-paths", help="Write paths as given, not file names (paths often name patients).")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+
+
+def labels_of(items: list[str] | None) -> Any:
+    """Labels for `Extractor.extract`.
+
+    Parameters
+    ----------
+    items : list of str or None
+        A whole number is a label, anything else a segment's name; "name:" in front makes it a name whatever follows.
+
+    Returns
+    -------
+    "all" or list of int and str
+
+    Examples
+    --------
+    >>> labels_of(["2", "Tumour", "name:7"]), labels_of(None)
+    ([2, 'Tumour', '7'], 'all')
+    """
+    if not items:
+        return "all"
+    return [int(item) if re.fullmatch(r"-?[0-9]{1,18}", item) else item.removeprefix("name:") for item in items]
+
+
+def settings_of(path: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """The YAML file's settings overridden by the flags that were given."""
+    from voxomics.engine.settings import Discretisation, Settings
+
+    base = Settings.of(path) if path else Settings()
+    chosen: dict[str, Any] = {key: getattr(base, key) for key in base.model_fields_set}
+    given = {key: value for key, value in flags.items() if value is not None and value != []}
+    if "discretisation" in given:
+        given["discretisation"] = tuple(Discretisation.parse(text) for text in given["discretisation"])
+    if "ivh_discretisation" in given:
+        given["ivh_discretisation"] = Discretisation.parse(given["ivh_discretisation"])
+    part = dict(chosen["resegmentation"].model_dump()) if "resegmentation" in chosen else {}
+    if "resegmentation_range" in given:
+        part["range"] = _range(given.pop("resegmentation_range"))
+    if "outliers_sigma" in given:
+        part["outliers_sigma"] = given.pop("outliers_sigma")
+    if part:
+        given["resegmentation"] = part
+    return {**chosen, **given}
+
+
+def _range(text: str) -> tuple[float | None, float | None]:
+    sides = text.split(":")
+    try:
+        low, high = (float(side) if side.strip() else None for side in sides)
+    except ValueError:
+        raise SettingsError(f"--resegmentation-range {text!r}: give LOW:HIGH, like -500:400, or 0: for no upper limit") from None
+    return low, high

@@ -1,0 +1,122 @@
+"""What the command line shows: errors, progress, summaries and tables that lose nothing on 80 columns."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from voxomics.engine.errors import VoxomicsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from voxomics.ibsi_check import Outcome
+    from voxomics.profiles.profile import Output
+
+# Emoji are off: rich would turn the ":100:" of "bounds:100:0:400" into one. Lines are folded by the terminal, never cut.
+errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def output(**options: Any) -> Console:
+    """Standard output."""
+    return Console(highlight=False, markup=False, emoji=False, **options)
+
+
+_TOLD = 5  # different reasons that a summary spells out
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Errors made for people end in one message and exit status 2; anything else keeps its traceback."""
+    try:
+        yield
+    except VoxomicsError as error:
+        errors.print("[bold red]error:[/] ", end="")
+        errors.print(str(error), markup=False)
+        raise typer.Exit(2) from None
+
+
+def warm(threads: int, families: tuple[str, ...], quiet: bool, always: bool = False) -> None:
+    """Compile kernels on all cores where none are kept yet; later runs find them in the cache."""
+    from voxomics.engine import warm as kernels
+
+    if always or (threads > 1 and kernels.is_cold(families)):
+        if not quiet:
+            errors.print("compiling kernels, once on this machine (up to a minute) ...", style="dim")
+        kernels.warm_all(threads, families)
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[float], None] | None]:
+    """A bar on a terminal's stderr, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    with Progress(TextColumn("measuring"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True) as bar:
+        task = bar.add_task("measuring", total=1.0)
+        yield lambda fraction: bar.update(task, completed=fraction)
+
+
+def print_summary(found: pd.DataFrame, target: Path, columns: int) -> None:
+    """How many VOIs were measured, and the reasons and remarks they carry."""
+    counts = found["status"].value_counts().to_dict()
+    summary = ", ".join(f"{counts[key]} {key}" for key in ("ok", "partial", "failed") if key in counts)
+    number = len(found)
+    typer.echo(f"{target}: {number} VOI{'s' if number > 1 else ''} ({summary}), {columns} features", err=True)
+    reasons = Counter(zip(found["status"], found["reason"], strict=True))
+    told = [(status, reason, n) for (status, reason), n in reasons.most_common() if reason]
+    for status, reason, n in told[:_TOLD]:
+        errors.print(f"{n} {status}: {reason}", style="yellow", markup=False)
+    if len(told) > _TOLD:
+        errors.print(f"{len(told) - _TOLD} more reasons and remarks; see the column reason", style="yellow")
+
+
+def print_features(outputs: Sequence[Output], profile: str) -> None:
+    """One line a column into a file or on a wide terminal; else the name on one line and the rest below it, indented."""
+    rows = [(item.name, item.ibsi_id or "–", item.unit, item.definition) for item in outputs]
+    table = [("column", "IBSI id", "unit", "definition"), *rows]
+    widths = [max(len(row[k]) for row in table) for k in range(4)]
+    console = output(soft_wrap=True)
+    if not sys.stdout.isatty() or sum(widths) + 6 <= console.width:
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+        console.print(Text(lines[0], style="bold"))
+        console.print("\n".join(lines[1:]))
+    else:
+        # A formula is not broken at its minus.
+        below = textwrap.TextWrapper(console.width, "    ", " " * 8, break_on_hyphens=False, break_long_words=False)
+        for name, *rest in rows:
+            console.print(Text(name, style="bold"))
+            console.print(below.fill("  ".join(rest)))
+    console.print(f"{len(rows)} columns, profile {profile}")
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """Configuration × family: passed / present / skipped, and why rows were skipped."""
+    from rich.table import Table
+
+    counts = Counter((o.reference.config, o.reference.family, o.verdict) for o in outcomes)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("configuration", "family"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("passed", "present", "skipped"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    total = Counter(o.verdict for o in outcomes)
+    for config, family in dict.fromkeys((o.reference.config, o.reference.family) for o in outcomes):
+        passed, missed, skipped = (counts[config, family, verdict] for verdict in ("passed", "missed", "skipped"))
+        style = "red" if missed else "yellow" if skipped else ""
+        table.add_row(config, family, str(passed), str(passed + missed + skipped), str(skipped), style=style)
+    table.add_row("total", "", str(total["passed"]), str(len(outcomes)), str(total["skipped"]), style="bold")
+    output().print(table)
+    for why in dict.fromkeys(o.why for o in outcomes if o.verdict == "skipped"):
+        output(soft_wrap=True).print(f"skipped: {why}")
