@@ -332,3 +332,25 @@ def test_ibsi_check_prints_the_table_and_its_status_follows(tmp_path):
     run("ibsi-check", folder, "--reference", tmp_path / "absent.csv", cwd=tmp_path, status=2)
     done = run("ibsi-check", folder, "--misses", tmp_path, cwd=tmp_path, status=2)
     assert "is a folder" in done.stderr
+
+
+def test_every_setting_has_a_flag(tmp_path):
+    flags = ["--set", "ngldm.coarseness=1", "--set", "resampling.image=cubic_spline", "--set", "lifex={columns: all46}"]
+    (tmp_path / "s.yaml").write_text("resampling: {mask_threshold: 0.6}\nngldm: {distance: 2}\n")
+    written = run("features", "--yaml", "-s", tmp_path / "s.yaml", *flags).stdout
+    for text in ("coarseness: 1", "distance: 2", "image: cubic_spline", "mask_threshold: 0.6", "columns: all46"):
+        assert text in written
+    assert "did you mean 'coarseness'" in run("features", "--set", "ngldm.coarsness=1", status=2).stderr.replace("\n", " ")
+    assert "give KEY=VALUE" in run("features", "--set", "ngldm", status=2).stderr
+
+
+def test_resampling_flags_are_those_settings(phantom, tmp_path):
+    pair = (phantom / "image.nii.gz", phantom / "mask.nii.gz")
+    run("extract", *pair, "-o", tmp_path / "a.csv", "--resampling-spacing", "2", "--round-intensities", *LIGHT)
+    meta = json.loads((tmp_path / "a.csv.meta.json").read_text())
+    assert meta["settings"]["resampling"]["spacing_mm"] == [2, 2, 2]
+    assert meta["settings"]["round_intensities"] is True
+    run("extract", *pair, "-o", tmp_path / "b.csv", "--resampling-spacing", ":1.5:1.5", *LIGHT)
+    assert json.loads((tmp_path / "b.csv.meta.json").read_text())["settings"]["resampling"]["spacing_mm"] == [None, 1.5, 1.5]
+    done = run("extract", *pair, "-o", tmp_path / "c.csv", "--resampling-spacing", "1:2", status=2)
+    assert "give one size in mm, or Z:Y:X" in done.stderr.replace("\n", " ")

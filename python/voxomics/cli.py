@@ -38,11 +38,14 @@ def extract(
     ivh_discretisation: o.IvhOption = None,
     resegmentation_range: o.RangeOption = None,
     outliers_sigma: o.SigmaOption = None,
+    resampling_spacing: o.SpacingOption = None,
+    round_intensities: o.RoundOption = None,
     percentile: o.PercentileOption = None,
     nonfinite: o.NonfiniteOption = None,
     resample_mask: o.ResampleOption = None,
     min_voxels_texture: o.MinVoxelsOption = None,
     memory: o.MemoryOption = None,
+    set: o.SetOption = None,
     backend: o.BackendOption = "auto",
     threads: o.ThreadsOption = None,
     format: o.FormatOption = o.Format.wide,
@@ -66,11 +69,14 @@ def extract(
             "ivh_discretisation": ivh_discretisation,
             "resegmentation_range": resegmentation_range,
             "outliers_sigma": outliers_sigma,
+            "resampling_spacing": resampling_spacing,
+            "round_intensities": round_intensities,
             "percentile": percentile,
             "nonfinite": nonfinite,
             "resample_mask": resample_mask,
             "min_voxels_texture": min_voxels_texture,
             "memory": memory,
+            "set": set,
         }
         ours = Extractor(profile, o.settings_of(settings, flags), backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
@@ -91,6 +97,7 @@ def features(
     discretisation: o.DiscretisationOption = None,
     ivh_discretisation: o.IvhOption = None,
     resegmentation_range: o.RangeOption = None,
+    set: o.SetOption = None,
     columns: Annotated[bool, typer.Option("--columns", help="Only the column names, one a line.")] = False,
     yaml: Annotated[bool, typer.Option("--yaml", help="The settings in force, as a YAML file.")] = False,
 ) -> None:
@@ -105,6 +112,7 @@ def features(
             "discretisation": discretisation,
             "ivh_discretisation": ivh_discretisation,
             "resegmentation_range": resegmentation_range,
+            "set": set,
         }
         ours = Extractor(profile, o.settings_of(settings, flags))
     if yaml:

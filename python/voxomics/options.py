@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from voxomics.engine.errors import SettingsError
 
@@ -55,6 +56,15 @@ RangeOption = Annotated[
 SigmaOption = Annotated[
     float | None, typer.Option("--outliers-sigma", help="Re-segment to the mean ± this many standard deviations.")
 ]
+SpacingOption = Annotated[
+    str | None,
+    typer.Option("--resampling-spacing", help="New voxel size in mm, one for all axes or Z:Y:X; an empty one keeps an axis."),
+]
+RoundOption = Annotated[bool | None, typer.Option("--round-intensities", help="Round to integers after resampling (CT).")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other setting of `voxomics features --yaml` as KEY=VALUE, like ngldm.coarseness=1; repeat."),
+]
 PercentileOption = Annotated[
     str | None, typer.Option("--percentile", help="linear, lower, higher, nearest, midpoint, inverted_cdf.")
 ]
@@ -97,29 +107,47 @@ def labels_of(items: list[str] | None) -> Any:
 
 def settings_of(path: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
     """The YAML file's settings overridden by the flags that were given."""
-    from voxomics.engine.settings import Discretisation, Settings
+    from voxomics.engine.settings import Settings
 
-    base = Settings.of(path) if path else Settings()
-    chosen: dict[str, Any] = {key: getattr(base, key) for key in base.model_fields_set}
+    chosen: dict[str, Any] = Settings.of(path).model_dump(exclude_unset=True) if path else {}
     given = {key: value for key, value in flags.items() if value is not None and value != []}
-    if "discretisation" in given:
-        given["discretisation"] = tuple(Discretisation.parse(text) for text in given["discretisation"])
-    if "ivh_discretisation" in given:
-        given["ivh_discretisation"] = Discretisation.parse(given["ivh_discretisation"])
-    part = dict(chosen["resegmentation"].model_dump()) if "resegmentation" in chosen else {}
-    if "resegmentation_range" in given:
-        part["range"] = _range(given.pop("resegmentation_range"))
-    if "outliers_sigma" in given:
-        part["outliers_sigma"] = given.pop("outliers_sigma")
-    if part:
-        given["resegmentation"] = part
+    for item in given.pop("set", []):
+        key, sign, text = item.partition("=")
+        if not sign:
+            raise SettingsError(f"--set {item!r}: give KEY=VALUE, like ngldm.coarseness=1")
+        _put(chosen, key.split("."), yaml.safe_load(text))
+    for flag, keys, read in (
+        ("resegmentation_range", ["resegmentation", "range"], _range),
+        ("outliers_sigma", ["resegmentation", "outliers_sigma"], float),
+        ("resampling_spacing", ["resampling", "spacing_mm"], _spacing),
+    ):
+        if flag in given:
+            _put(chosen, keys, read(given.pop(flag)))
     return {**chosen, **given}
 
 
+def _put(settings: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        inner = settings.get(key)
+        settings[key] = dict(inner) if isinstance(inner, dict) else {}
+        settings = settings[key]
+    settings[keys[-1]] = value
+
+
 def _range(text: str) -> tuple[float | None, float | None]:
-    sides = text.split(":")
     try:
-        low, high = (float(side) if side.strip() else None for side in sides)
+        low, high = (float(side) if side.strip() else None for side in text.split(":"))
     except ValueError:
         raise SettingsError(f"--resegmentation-range {text!r}: give LOW:HIGH, like -500:400, or 0: for no upper limit") from None
     return low, high
+
+
+def _spacing(text: str) -> list[float | None]:
+    sides = text.split(":")
+    try:
+        z, y, x = (float(side) if side.strip() else None for side in (sides if len(sides) > 1 else sides * 3))
+    except ValueError:
+        raise SettingsError(
+            f"--resampling-spacing {text!r}: give one size in mm, or Z:Y:X; an empty one keeps an axis: :2:2"
+        ) from None
+    return [z, y, x]
