@@ -15,7 +15,7 @@ import numpy as np
 from voxomics.kernels import jit
 
 CORNER, BESIDE, NORMAL, OFFSET, WAITING, SEEN_BY, WIDTH = 0, 3, 6, 9, 10, 11, 12
-TODO, SEEN, FRESH, UNUSED = 0, 1, 2, 3  # lists of facets
+OPEN, SEEN, FRESH, UNUSED = 0, 1, 2, 3  # lists of facets
 TETRAHEDRON = np.array([(0, 1, 2, 1, 2, 3), (0, 3, 1, 3, 2, 0), (1, 3, 2, 1, 3, 0), (2, 3, 0, 2, 1, 0)])
 """Corners and neighbours of the facets of a tetrahedron whose corner 3 lies below corners 0, 1, 2."""
 
@@ -155,16 +155,16 @@ def convex_hull(points):
     alive, queued = np.zeros(room, np.uint8), np.zeros(room, np.uint8)
     simplex(points, facets)
     for k in range(room):
-        lists[TODO, k], lists[UNUSED, k] = k, room - 1 - k
+        lists[OPEN, k], lists[UNUSED, k] = k, room - 1 - k
     for q in range(n):
         following[q] = q - 1
-    n_todo, n_unused, todo, fresh = np.int64(4), room - 4, np.int64(TODO), np.int64(FRESH)
+    n_open, n_unused, open_, fresh = np.int64(4), room - 4, np.int64(OPEN), np.int64(FRESH)
     alive[:4] = 1
     queued[:4] = 1
-    hand_over(points, n - 1, following, lists, todo, n_todo, facets)
-    while n_todo > 0:
-        n_todo -= 1
-        f = lists[TODO, n_todo]
+    hand_over(points, n - 1, following, lists, open_, n_open, facets)
+    while n_open > 0:
+        n_open -= 1
+        f = lists[OPEN, n_open]
         queued[f] = 0
         if alive[f] == 0 or facets[f, WAITING] < 0:
             continue
@@ -181,8 +181,8 @@ def convex_hull(points):
             alive[e] = 1
             if facets[e, WAITING] >= 0 and queued[e] == 0:
                 queued[e] = 1
-                lists[TODO, n_todo] = e
-                n_todo += 1
+                lists[OPEN, n_open] = e
+                n_open += 1
     return closed_up(alive, facets)
 
 
