@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+    from voxomics.engine.resident import Resident
     from voxomics.engine.settings import Settings
 
+UNCOUNTABLE = 1 << 60
+"""Bytes a family asks for when no memory would do."""
 DIRECTIONAL = ("2d_averaged", "2d_slice_merged", "2_5d_direction_merged", "2_5d_merged", "3d_averaged", "3d_merged")
 """Aggregations of matrices counted per direction (IBSI BTW3, SUJT, JJUI, ZW7Z, ITBB, IAZD)."""
 ZONAL = ("2d", "2_5d", "3d")
@@ -47,6 +50,26 @@ class Feature:
 
 
 @dataclass(frozen=True)
+class OnDevice:
+    """How a family is measured on a device.
+
+    Attributes
+    ----------
+    compute : callable
+        As `Family.compute`, with a `Resident` in place of the batch.
+    need : callable
+        As `Family.need`: bytes of device memory beside the batch. UNCOUNTABLE for a VOI that the device does not take (too many
+        grey levels, for one): it is measured on the CPU.
+    host : tuple of str
+        Features that are computed on the CPU all the same.
+    """
+
+    compute: Callable[[Resident, Channel | None, I64, Settings, tuple[str, ...]], F64]
+    need: Callable[[VoiBatch, Channel | None, Settings, tuple[str, ...]], I64]
+    host: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Family:
     """A group of features measured on one structure.
 
@@ -71,6 +94,8 @@ class Family:
     first : int
         Where the family's features begin on `compute`'s last axis. Families that share one `compute` (GLSZM and GLDZM measure the
         same zones) are computed in one call, whose last axis holds the features of all of them.
+    device : OnDevice, optional
+        None: the family is always measured on the CPU.
     """
 
     name: str
@@ -81,3 +106,4 @@ class Family:
     compute: Callable[[VoiBatch, Channel | None, I64, Settings, tuple[str, ...]], F64]
     need: Callable[[VoiBatch, Channel | None, Settings, tuple[str, ...]], I64]
     first: int = 0
+    device: OnDevice | None = None

@@ -12,13 +12,12 @@ import numpy as np
 from voxomics.engine import plan, pool
 from voxomics.engine.batch import F64, I64, Channel
 from voxomics.engine.errors import VoxomicsError, text_of_bytes
+from voxomics.engine.feature import UNCOUNTABLE
 from voxomics.engine.prepare import Prepared, channel
 from voxomics.engine.settings import Settings
 
 logger = logging.getLogger("voxomics")
 
-UNCOUNTABLE = 1 << 60
-"""Bytes a family asks for when no memory would do: its integers would overflow."""
 TEXTURES = ("glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")
 _ANY_LEVEL = -(1 << 62)  # the intensity-volume histogram accepts levels of any sign
 

@@ -6,6 +6,8 @@ matrix comes as the list of its non-empty cells, dense or not, so that memory fo
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from voxomics.kernels import jit
@@ -30,6 +32,29 @@ FEATURES = (
     "entropy",
 )
 N_FEATURES = len(FEATURES)
+
+
+@jit.body
+def add(i, j, p, out):
+    """Add a cell of level i, size j and probability p to the features that are sums over cells."""
+    ii = i * i
+    jj = j * j
+    out[0] += p / jj
+    out[1] += p * jj
+    out[2] += p / ii
+    out[3] += p * ii
+    out[4] += p / (ii * jj)
+    out[5] += p * ii / jj
+    out[6] += p * jj / ii
+    out[7] += p * ii * jj
+    out[15] -= p * math.log2(p)
+
+
+@jit.body
+def spread(i, j, p, mean_level, mean_size, out):
+    """Add a cell to the variances, once the means are known."""
+    out[13] += (i - mean_level) * (i - mean_level) * p
+    out[14] += (j - mean_size) * (j - mean_size) * p
 
 
 @jit.body
@@ -78,17 +103,7 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
         j = float(size[c])
         mean_level += i * p
         mean_size += j * p
-        ii = i * i
-        jj = j * j
-        out[0] += p / jj
-        out[1] += p * jj
-        out[2] += p / ii
-        out[3] += p * ii
-        out[4] += p / (ii * jj)
-        out[5] += p * ii / jj
-        out[6] += p * jj / ii
-        out[7] += p * ii * jj
-        out[15] -= p * np.log2(p)
+        add(i, j, p, out)
     for a in range(level_of.size):
         out[8] += rows[a] * rows[a] / total
     for s in range(largest):
@@ -98,10 +113,7 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
     out[12] = total / n_voxels
     for c in range(n_cells):
         p = count[c] / total
-        from_level = level_of[rank[c] - 1] - mean_level
-        from_size = size[c] - mean_size
-        out[13] += from_level * from_level * p
-        out[14] += from_size * from_size * p
+        spread(float(level_of[rank[c] - 1]), float(size[c]), p, mean_level, mean_size, out)
     return True
 
 

@@ -10,13 +10,19 @@ Above DENSE_LEVELS levels present, matrices are sparse: the pairs of a group are
 
 Differences and sums of levels are tallied by their number. Where levels lie so far apart that this would take long, they are
 tallied at their place in the ascending list of those that can occur, so that a wide span costs nothing.
+
+On a GPU a block counts one tile along one direction, in shared memory where a triangle of the pairs a ≤ b fits, else in the
+device's. A block measures one matrix: its threads add up the triangle row by row, so that every sum is taken in the order of the
+CPU, and one of them finishes.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from voxomics.kernels import jit
+from voxomics.kernels import block, jit
 
 DENSE_LEVELS = 1024
 ROUNDING = 1e-14
@@ -136,21 +142,18 @@ def number_of(values, place):
 
 
 @jit.body
-def tally(a, b, x, level_of, total, marginal, difference_of, difference, sum_of, sums, out):
-    """Add the cell (a, b), a ≤ b, of the symmetric matrix, where x = P_ab · total, to the marginals and to the features that need
-    every cell."""
+def tally(a, b, x, level_of, total, difference_of, difference, sum_of, sums, out):
+    """Add the cell (a, b), a ≤ b, of the symmetric matrix, where x = P_ab · total, to the distributions of differences and sums
+    and to the features that need every cell."""
     weight = 1 if a == b else 2
     p = x / total
-    marginal[a] += x
-    if a != b:
-        marginal[b] += x
     minus, plus = level_of[b] - level_of[a], (level_of[a] - level_of[0]) + (level_of[b] - level_of[0])
     if difference_of.size > 0:
         minus, plus = place_of(difference_of, minus), place_of(sum_of, plus)
     difference[minus] += weight * x
     sums[plus] += weight * x
     out[0] = max(out[0], p)
-    out[3] -= weight * p * np.log2(p)
+    out[3] -= weight * p * math.log2(p)
     out[10] += weight * p * p
 
 
@@ -170,7 +173,7 @@ def finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_
         if marginal[a] > 0:
             p = marginal[a] / total
             variance += (level_of[a] - level_of[0] - mean) ** 2 * p
-            entropy -= p * np.log2(p)
+            entropy -= p * math.log2(p)
     out[1] = level_of[0] + mean
     out[2] = variance
     for c in range(difference.size):
@@ -178,7 +181,7 @@ def finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_
             k = number_of(difference_of, c)
             p = difference[c] / total
             out[4] += k * p
-            out[6] -= p * np.log2(p)
+            out[6] -= p * math.log2(p)
             out[11] += k * k * p
             out[13] += p / (1.0 + k)
             out[14] += p / (1.0 + k / n_nominal)
@@ -196,7 +199,7 @@ def finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_
         if sums[c] > 0:
             p = sums[c] / total
             centred = number_of(sum_of, c) - 2.0 * mean
-            out[9] -= p * np.log2(p)
+            out[9] -= p * math.log2(p)
             out[20] += centred**2 * p
             out[21] += centred**3 * p
             out[22] += centred**4 * p
@@ -208,7 +211,7 @@ def finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_
     # P is symmetric, so HXY1 = HXY2 = 2 HX
     out[23] = (out[3] - 2.0 * entropy) / entropy if entropy > 0.0 else np.nan
     gap = 2.0 * entropy - out[3]
-    out[24] = np.sqrt(1.0 - np.exp(-2.0 * gap)) if gap > ROUNDING else 0.0
+    out[24] = math.sqrt(1.0 - math.exp(-2.0 * gap)) if gap > ROUNDING else 0.0
 
 
 @jit.body
@@ -228,7 +231,10 @@ def measure_dense(matrix, width, level_of, n_nominal, marginal, difference_of, d
         for b in range(a, width):
             x = matrix[a * width + b] + matrix[b * width + a]
             if x > 0.0:
-                tally(a - 1, b - 1, x, level_of, total, marginal, difference_of, difference, sum_of, sums, out)
+                tally(a - 1, b - 1, x, level_of, total, difference_of, difference, sum_of, sums, out)
+                marginal[a - 1] += x
+                if a != b:
+                    marginal[b - 1] += x
     finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out)
     return True
 
@@ -248,9 +254,11 @@ def measure_sparse(codes, weight, level_of, n_nominal, difference_of, sum_of, ou
         x += weight[k]
         if k + 1 == codes.size or codes[k + 1] != codes[k]:
             a, b = (codes[k] >> 32) - 1, (codes[k] & 0xFFFFFFFF) - 1
-            tally(
-                a, b, 2.0 * x if a == b else x, level_of, total, marginal, difference_of, difference, sum_of, sums, out
-            )  # fmt: skip
+            x = 2.0 * x if a == b else x
+            tally(a, b, x, level_of, total, difference_of, difference, sum_of, sums, out)
+            marginal[a] += x
+            if a != b:
+                marginal[b] += x
             x = 0.0
     finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out)
 
@@ -308,3 +316,156 @@ def measure(
                                 number[f] += 1
             for f in range(N_FEATURES):
                 out[k, j, f] = out[k, j, f] / number[f] if number[f] else np.nan
+
+
+COUNTING = 256
+"""Threads of a block that counts."""
+MEASURING = 128
+"""Threads of a block that measures."""
+
+
+@jit.body
+def cell_of(a, b, n_levels):
+    """Place of the pair of ranks a ≤ b, from 0, in a triangle whose rows are one a each."""
+    return (a * (2 * n_levels - a + 1) >> 1) + b - a
+
+
+@jit.gpu("level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i4[:, ::1], i4, b1, i4, i4[::1], i8[::1]")
+def count_gpu(
+    level, tile_row, tile_first, tile_length, tile_z, shape, level_start, dirs, n_planar, per_slice, room, counts, counts_start
+):
+    """Count pairs of a tile along a direction: counts[counts_start[i] + group · L(L+1)/2 + cell_of(a, b)], a ≤ b, of VOI i.
+
+    Grid (tiles, directions). room : cells that shared memory holds; a larger triangle is counted in `counts` itself.
+    """
+    shared = jit.cuda.shared.array(0, np.int32)
+    tile, d, thread = jit.cuda.blockIdx.x, jit.cuda.blockIdx.y, np.int32(jit.cuda.threadIdx.x)
+    threads = np.int32(jit.cuda.blockDim.x)
+    i = tile_row[tile]
+    step = (dirs[d, 0] * shape[i, 1] + dirs[d, 1]) * shape[i, 2] + dirs[d, 2]
+    n_levels = np.int32(level_start[i + 1] - level_start[i])
+    cells = n_levels * (n_levels + 1) // 2
+    table = counts_start[i] + np.int64(group_of(d, tile_z[tile], n_planar, shape[i, 0], per_slice)) * cells
+    fits = cells <= room
+    c = thread
+    while fits and c < cells:
+        shared[c] = 0
+        c += threads
+    jit.cuda.syncthreads()
+    q, length, first = thread, tile_length[tile], tile_first[tile]
+    while q < length:
+        a = np.int32(level[first + q])
+        if a > 0:
+            b = np.int32(level[first + q + step])
+            if b > 0:
+                c = cell_of(min(a, b) - 1, max(a, b) - 1, n_levels)
+                if fits:
+                    jit.cuda.atomic.add(shared, c, 1)
+                else:
+                    jit.cuda.atomic.add(counts, table + c, 1)
+        q += threads
+    jit.cuda.syncthreads()
+    c = thread
+    while fits and c < cells:
+        if shared[c] > 0:
+            jit.cuda.atomic.add(counts, table + c, shared[c])
+        c += threads
+
+
+@jit.body
+def merge(counts, first, cells, work, m, n_slices, n_planar, per_slice, weight, matrix):
+    """matrix[c] = weighted sum of the triangles that matrix m of the work list is made of; every thread adds up its own cells."""
+    c = np.int32(jit.cuda.threadIdx.x)
+    while c < cells:
+        x = 0.0
+        for d in range(work[m, 3], work[m, 4]):
+            for z in range(work[m, 1], work[m, 2] if per_slice and d < n_planar else work[m, 1] + 1):
+                x += weight[d] * counts[first + np.int64(group_of(d, z, n_planar, n_slices, per_slice)) * cells + c]
+        matrix[c] = x
+        c += jit.cuda.blockDim.x
+    jit.cuda.syncthreads()
+
+
+@jit.body
+def distribute(matrix, n_levels, level_of, total, marginal, difference_of, difference, sum_of, sums, own):
+    """`tally` every cell of a triangle of one-way counts. No two cells of a row have the same difference, or the same sum."""
+    thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    for a in range(n_levels):
+        b = a + thread
+        while b < n_levels:
+            x = matrix[cell_of(a, b, n_levels)]
+            if x > 0.0:
+                tally(a, b, 2.0 * x if a == b else x, level_of, total, difference_of, difference, sum_of, sums, own)
+            b += threads
+        jit.cuda.syncthreads()
+    a = thread
+    while a < n_levels:
+        x = 0.0
+        for b in range(n_levels):
+            x += matrix[cell_of(min(a, b), max(a, b), n_levels)] * (2.0 if a == b else 1.0)
+        marginal[a] = x
+        a += threads
+
+
+@jit.gpu(
+    "i4[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:, ::1], i8[::1], i4[:, ::1], i4[:, ::1], f8[:, ::1], i4, b1, f8[::1], i8, "
+    "f8[:, ::1]",
+    registers=128,
+    because="entropies and quotients in float64, and some thirty addresses",
+)  # fmt: skip
+def measure_gpu(
+    counts, counts_start, level_of, level_start, values, values_start, n_nominal, shape, work, weight, n_planar, per_slice,
+    scratch, stride, out,
+):  # fmt: skip
+    """Features of every matrix, out float64 [m, features]; NaN where it holds no pair. Any number of blocks.
+
+    work : int32 [m, 5], see engine/directions.py, matrices. weight : float64 [n, D]. values, values_start : as for `measure`, of
+    every VOI. scratch : `stride` places for each block.
+    """
+    room = jit.cuda.shared.array(MEASURING, np.float64)
+    feature = jit.cuda.shared.array(N_FEATURES, np.float64)
+    own = jit.cuda.local.array(N_FEATURES, np.float64)
+    thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    mine = scratch[jit.cuda.blockIdx.x * stride : (jit.cuda.blockIdx.x + 1) * stride]
+    m = np.int32(jit.cuda.blockIdx.x)
+    while m < work.shape[0]:
+        i = work[m, 0]
+        levels = level_of[level_start[i] : level_start[i + 1]]
+        n_levels = np.int32(levels.size)
+        cells = n_levels * (n_levels + 1) // 2
+        difference_of = values[values_start[i, 0] : values_start[i, 1]]
+        sum_of = values[values_start[i, 1] : values_start[i, 2]]
+        span = levels[n_levels - 1] - levels[0]
+        at_difference = np.int64(cells + n_levels)
+        at_sums = at_difference + (difference_of.size if difference_of.size > 0 else span + 1)
+        end = at_sums + (sum_of.size if sum_of.size > 0 else 2 * span + 1)
+        merge(counts, counts_start[i], cells, work, m, shape[i, 0], n_planar, per_slice, weight[i], mine)
+        c = thread
+        x = 0.0
+        while c < cells:
+            x += 2.0 * mine[c]
+            c += threads
+        total = block.sum_of(x, room)
+        if total > 0.0:
+            c = np.int64(cells + thread)
+            while c < end:
+                mine[c] = 0.0
+                c += threads
+            for f in range(N_FEATURES):
+                own[f] = 0.0
+            jit.cuda.syncthreads()
+            marginal, difference, sums = mine[cells:at_difference], mine[at_difference:at_sums], mine[at_sums:end]
+            distribute(mine, n_levels, levels, total, marginal, difference_of, difference, sum_of, sums, own)
+            largest, entropy, energy = block.max_of(own[0], room), block.sum_of(own[3], room), block.sum_of(own[10], room)
+            if thread == 0:
+                for f in range(N_FEATURES):
+                    feature[f] = 0.0
+                feature[0], feature[3], feature[10] = largest, entropy, energy
+                finish(levels, n_nominal[i], total, marginal, difference_of, difference, sum_of, sums, feature)
+            jit.cuda.syncthreads()
+        f = thread
+        while f < N_FEATURES:
+            out[m, f] = feature[f] if total > 0.0 else np.nan
+            f += threads
+        jit.cuda.syncthreads()
+        m += jit.cuda.gridDim.x

@@ -1,6 +1,8 @@
 """Every compile option and its reason.
 
-`body` marks arithmetic that CPU and CUDA share; `cpu` marks a loop over VOIs that runs on CPU threads.
+`body` marks arithmetic that CPU and CUDA share; `cpu` marks a loop over VOIs that runs on CPU threads; `gpu` marks a kernel for a
+CUDA device. What a kernel needs of CUDA it reaches as ``jit.cuda``, the one import of numba.cuda: made when a kernel is first
+compiled, because it takes two seconds, and because nobody without a GPU has to install it.
 
 Options
 -------
@@ -42,6 +44,15 @@ def _sources() -> str:
 _STAMP = _sources()
 
 
+def __getattr__(name: str) -> Any:
+    if name != "cuda":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import numba.cuda as cuda  # numba-cuda; its successor numba-cuda-mlir would be named in this line
+
+    globals()["cuda"] = cuda
+    return cuda
+
+
 class _Undisturbed(event.Listener):
     """Holds Python's garbage collector off while one of our kernels compiles: millions of small objects, a fifth of the time."""
 
@@ -81,6 +92,69 @@ def body(function: F) -> F:
     A CUDA kernel may call it too; numba-cuda compiles its source again.
     """
     return _kept(function, no_cpython_wrapper=True)
+
+
+GPU_KERNELS: dict[str, Kernel] = {}
+"""Every kernel for a GPU of the modules imported so far, by name (``glcm.count_gpu``)."""
+
+
+class Kernel:
+    """A kernel for a GPU: a plain Python function, compiled when a device first launches it.
+
+    Attributes
+    ----------
+    function : callable
+    name : str
+        ``module.function``.
+    signatures : tuple of str
+        What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a GPU.
+    registers : int
+        How many it may take of a thread's.
+    because : str
+        Why it may take more than 64.
+    """
+
+    def __init__(self, function: Callable[..., None], signature: str, registers: int, because: str) -> None:
+        self.function = function
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        types = ("u1", "u2") if "level" in signature else ("",)
+        self.signatures = tuple(f"void({signature.replace('level', level)})" for level in types)
+        self.registers = registers
+        self.because = because
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> None:
+        """Raise: a kernel is launched through a device (kernels/device.py)."""
+        raise TypeError(f"{self.name} runs on a device: device.launch({self.name}, blocks, threads, ...)")
+
+    @functools.cached_property
+    def compiled(self) -> Any:
+        """The kernel compiled for the present device, one specialisation per signature."""
+        return __getattr__("cuda").jit(list(self.signatures))(self.function)
+
+
+def gpu(signature: str, registers: int = 64, because: str = "") -> Callable[[Callable[..., None]], Kernel]:
+    """Declare a kernel for a GPU by the types of its arguments.
+
+    Parameters
+    ----------
+    signature : str
+        Types in Numba's short notation, separated by commas: ``i4`` int32, ``i8[::1]`` a contiguous vector of int64,
+        ``f8[:, ::1]`` a table of float64 in C order. ``level`` stands for uint8 and for uint16: the kernel is compiled for both.
+    registers : int
+        The most it may take; a counting kernel keeps within 64, a measuring kernel within 128.
+    because : str
+        The reason for more than 64.
+    """
+    if registers > 64 and not because:
+        raise ValueError("a kernel that takes more than 64 registers says why")
+
+    def declare(function: Callable[..., None]) -> Kernel:
+        kernel = Kernel(function, signature, registers, because)
+        GPU_KERNELS[kernel.name] = kernel
+        return kernel
+
+    return declare
 
 
 def _kept(function: Any, **more: bool) -> Any:

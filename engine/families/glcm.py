@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.directions import aggregation_flags, direction_weights, directions, grouping, n_groups
-from voxomics.engine.feature import DIRECTIONAL, Family, Feature
+from voxomics.engine.directions import aggregation_flags, direction_weights, directions, grouping, matrices, n_groups
+from voxomics.engine.feature import DIRECTIONAL, UNCOUNTABLE, Family, Feature, OnDevice
+from voxomics.engine.resident import MAX_SHARED, Resident
 from voxomics.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from voxomics.kernels.device import Array
 
 PAIR = "no two voxels are neighbours"
 VARIED = "no two neighbouring voxels, or a single grey level"
@@ -163,4 +169,85 @@ def _many_levels(batch: VoiBatch, channel: Channel, i: int, settings: Settings, 
     return out
 
 
-FAMILY = Family("glcm", "LFYI", FEATURES, DIRECTIONAL, "level", compute, need)
+SCRATCH = 1 << 25
+"""float64 that the blocks measuring matrices on a device share."""
+
+
+def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of device memory beside the batch, int64 [n]; VOIs of more than DENSE_LEVELS levels are left to the CPU."""
+    from voxomics.kernels.glcm import DENSE_LEVELS
+
+    assert channel is not None
+    vois = np.arange(len(batch), dtype=np.int64)
+    n = channel.n_present
+    cells = n_groups(batch, vois, *grouping(settings.glcm.distance, aggregations)) * (n * (n + 1) // 2)
+    matrices_of = len(FEATURES) * 8 * 15 * batch.geometry.shape[:, 0].astype(np.int64) * len(aggregations)
+    return np.where(n > DENSE_LEVELS, UNCOUNTABLE, 4 * cells + matrices_of)
+
+
+def counts_on_device(
+    resident: Resident, channel: Channel, vois: I64, distance: int, aggregations: tuple[str, ...]
+) -> tuple[Array, I64]:
+    """Counts of every group, symmetric pairs counted once.
+
+    Returns
+    -------
+    counts : device int32 [total]
+        Ragged [n][group, L (L + 1) / 2]: see the kernel's `cell_of`.
+    counts_start : ndarray int64 [n + 1]
+        By row of the batch; rows that are not in `vois` have none.
+    """
+    from voxomics.kernels import glcm as kernel
+
+    device, batch = resident.device, resident.batch
+    dirs, n_planar, per_slice = grouping(distance, aggregations)
+    n = channel.n_present[vois]
+    size = np.zeros(len(batch), np.int64)
+    size[vois] = n_groups(batch, vois, dirs, n_planar, per_slice) * (n * (n + 1) // 2)
+    counts_start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size)))
+    found = device.zeros(counts_start[-1], np.int32)
+    room = min(int((n * (n + 1) // 2).max(initial=0)), MAX_SHARED // 4)
+    row, first, length, z = resident.tiles(vois, per_slice)
+    there = resident.channel(channel)
+    device.launch(
+        kernel.count_gpu, (row.size, len(dirs)), kernel.COUNTING, there.level, row, first, length, z, resident.shape,
+        there.level_start, device.put(dirs.astype(np.int32)), n_planar, per_slice, room, found, device.put(counts_start),
+        shared=4 * room,
+    )  # fmt: skip
+    return found, counts_start
+
+
+def compute_on_device(
+    resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
+    """GLCM features, float64 [k, aggregations, 25]; see `OnDevice.compute`."""
+    from voxomics.kernels import block
+    from voxomics.kernels import glcm as kernel
+
+    assert channel is not None
+    device, batch = resident.device, resident.batch
+    everyone = np.arange(len(batch), dtype=np.int64)
+    found, counts_start = counts_on_device(resident, channel, vois, settings.glcm.distance, aggregations)
+    dirs, n_planar, per_slice = grouping(settings.glcm.distance, aggregations)
+    work, first = matrices(batch, vois, n_planar, len(dirs), per_slice, aggregation_flags(aggregations))
+    values, values_start = _values(channel, everyone)
+    n = channel.n_present[vois]
+    span = channel.level_of[channel.level_start[vois + 1] - 1] - channel.level_of[channel.level_start[vois]]
+    listed = np.diff(values_start[vois], axis=1).sum(1)
+    stride = int((n * (n + 1) // 2 + n + np.where(listed > 0, listed, 3 * span + 2)).max(initial=1))
+    blocks = int(min(len(work), max(1, SCRATCH // stride)))
+    there = resident.channel(channel)
+    feature = device.empty((len(work), len(FEATURES)), np.float64)
+    device.launch(
+        kernel.measure_gpu, blocks, kernel.MEASURING, found, device.put(counts_start), there.level_of, there.level_start,
+        device.put(values), device.put(values_start), there.n_nominal, resident.shape, device.put(work),
+        device.put(direction_weights(dirs, batch, everyone, settings.glcm.weighting)), n_planar, per_slice,
+        device.empty(blocks * stride, np.float64), stride, feature,
+    )  # fmt: skip
+    means = device.get(block.mean(device, feature, first, len(FEATURES)))
+    return means.reshape(len(vois), len(aggregations), len(FEATURES))
+
+
+FAMILY = Family(
+    "glcm", "LFYI", FEATURES, DIRECTIONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device)
+)
