@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,21 @@ class Geometry:
     n_morphological: I64
     n_intensity: I64
 
+    def part(self, first: int, last: int) -> Geometry:
+        """Rows first .. last - 1, their voxels not copied."""
+        rows = slice(first, last)
+        return replace(
+            self,
+            region=self.region[self.start[first] : self.start[last]],
+            start=self.start[first : last + 1] - self.start[first],
+            shape=self.shape[rows],
+            corner=self.corner[rows],
+            label=self.label[rows],
+            image_of=self.image_of[rows],
+            n_morphological=self.n_morphological[rows],
+            n_intensity=self.n_intensity[rows],
+        )
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -85,6 +100,17 @@ class Channel:
         """Grey levels present in each VOI, int64 [n]."""
         return np.diff(self.level_start)
 
+    def part(self, geometry: Geometry, first: int, last: int) -> Channel:
+        """Rows first .. last - 1, nothing copied; `geometry` is that of the whole batch."""
+        own = slice(self.level_start[first], self.level_start[last])
+        return Channel(
+            self.level[geometry.start[first] : geometry.start[last]],
+            self.level_of[own],
+            self.level_start[first : last + 1] - self.level_start[first],
+            self.count[own],
+            self.n_nominal[first:last],
+        )
+
 
 @dataclass(frozen=True)
 class VoiBatch:
@@ -110,3 +136,10 @@ class VoiBatch:
 
     def __len__(self) -> int:
         return len(self.geometry.label)
+
+    def part(self, first: int, last: int) -> VoiBatch:
+        """Rows first .. last - 1, their voxels not copied."""
+        channels = {name: channel.part(self.geometry, first, last) for name, channel in self.channels.items()}
+        own = slice(self.value_start[first], self.value_start[last])
+        start = self.value_start[first : last + 1] - self.value_start[first]
+        return VoiBatch(self.geometry.part(first, last), self.value[own], start, self.images, channels)

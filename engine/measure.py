@@ -5,16 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine import plan, pool
+from voxomics.engine import offload, plan, pool
 from voxomics.engine.batch import F64, I64, Channel
 from voxomics.engine.errors import VoxomicsError, text_of_bytes
 from voxomics.engine.feature import UNCOUNTABLE
 from voxomics.engine.prepare import Prepared, channel
 from voxomics.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from voxomics.kernels.device import Device
 
 logger = logging.getLogger("voxomics")
 
@@ -47,6 +52,7 @@ def measure(
     settings: Settings,
     threads: int,
     progress: Callable[[float], None] | None = None,
+    device: Device | None = None,
 ) -> Measured:
     """All columns of a batch.
 
@@ -59,6 +65,8 @@ def measure(
     threads : int
     progress : callable, optional
         Told the fraction of the work that is done, from the caller's thread.
+    device : Device, optional
+        Does what it can, while the CPU does the rest.
 
     Returns
     -------
@@ -71,10 +79,14 @@ def measure(
     alive = np.array([i for i in range(len(batch)) if i not in result.failed], dtype=np.int64)
     large: list[pool.Task] = []
     small: list[pool.Task] = []
-    lock = threading.Lock()
+    orders: list[offload.Order] = []
+    keep = _keeper(result)
     for call in calls:
         levels, refused = _channel_of(call, prepared, settings, threads)
         vois = _fit(call, alive, refused, prepared, settings, result)
+        if device:
+            order, vois = offload.order(call, levels, vois, batch, settings, device)
+            orders += [order] if order else []
         need = call.family.need(batch, levels, settings, call.aggregations)
         too_large = need[vois] > settings.memory_bytes
         for i in vois[too_large]:
@@ -82,34 +94,54 @@ def measure(
         share = settings.memory_bytes // threads
         for part in plan.chunks(vois[~too_large], need, batch.geometry.n_morphological, share):
             bag = large if need[part].sum() > share else small
-            bag.append(_task(call, part, levels, prepared, settings, result, lock))
-    finished = 0
-
-    def advance() -> None:
-        nonlocal finished
-        finished += 1
-        if progress:
-            progress(finished / (len(large) + len(small)))
-
-    pool.run(large, 1, advance)  # each of them may take the whole memory
-    pool.run(small, threads, advance)
+            bag.append(_task(call, part, levels, prepared, settings, keep))
+    done = _Done(progress)
+    beside, pieces = offload.tasks(orders, batch, settings, device, keep, done.count) if device else ([], 0)
+    done.total = len(large) + len(small) + pieces
+    with ThreadPoolExecutor(1) as executor:
+        on_device = executor.submit(pool.run, beside, offload.STREAMS) if beside else None
+        pool.run(large, 1, done.advance)  # each of them may take the whole memory
+        pool.run(small, threads, done.advance)
+        while on_device and not on_device.done():
+            wait([on_device], 0.1)
+            done.tell()
+    if on_device:
+        on_device.result()
+    done.tell()
     return result
 
 
-def _task(
-    call: plan.Call,
-    part: I64,
-    levels: Channel | None,
-    prepared: Prepared,
-    settings: Settings,
-    result: Measured,
-    lock: threading.Lock,
-) -> pool.Task:
-    batch = prepared.batch
+class _Done:
+    """How much of the work is done."""
 
-    def work() -> None:
+    def __init__(self, progress: Callable[[float], None] | None) -> None:
+        self.progress = progress
+        self.total = self.finished = 0
+        self.lock = threading.Lock()
+
+    def count(self) -> None:
+        """One piece more, from any thread."""
+        with self.lock:
+            self.finished += 1
+
+    def tell(self) -> None:
+        """Report, from the caller's thread."""
+        if self.progress and self.total:
+            self.progress(self.finished / self.total)
+
+    def advance(self) -> None:
+        """Both."""
+        self.count()
+        self.tell()
+
+
+def _keeper(result: Measured) -> offload.Keep:
+    """Runs computations from several threads and keeps their values, or why there are none."""
+    lock = threading.Lock()
+
+    def keep(call: plan.Call, part: I64, compute: Callable[[], F64]) -> None:
         try:
-            found = call.family.compute(batch, levels, part, settings, call.aggregations)
+            found = compute()
         except (ArithmeticError, MemoryError, ValueError, VoxomicsError) as error:
             # a fault in one family must not cost the others; it is logged and named in the row, never turned into a number
             logger.exception("%s failed on %d VOIs", call.family.name, len(part))
@@ -118,6 +150,17 @@ def _task(
                     _refuse(result, call, int(i), f"{type(error).__name__}: {error}")
             return
         result.values[part[:, None], call.target] = found.reshape(len(part), -1)[:, call.source]
+
+    return keep
+
+
+def _task(
+    call: plan.Call, part: I64, levels: Channel | None, prepared: Prepared, settings: Settings, keep: offload.Keep
+) -> pool.Task:
+    batch = prepared.batch
+
+    def work() -> None:
+        keep(call, part, lambda: call.family.compute(batch, levels, part, settings, call.aggregations))
 
     return pool.Task(float(batch.geometry.n_morphological[part].sum()), work)
 

@@ -24,13 +24,10 @@ class Resident:
     device : Device
     batch : VoiBatch
         The same in host memory.
-    tile : int
-        Voxels of a tile; see kernels/block.py.
     """
 
     device: Device
     batch: VoiBatch
-    tile: int
     _channels: dict[int, ResidentChannel] = field(default_factory=dict)
     _tiles: dict[tuple[bytes, bool], tuple[Array, ...]] = field(default_factory=dict)
 
@@ -70,7 +67,8 @@ class Resident:
         key = (vois.tobytes(), per_slice)
         if key not in self._tiles:
             g = self.batch.geometry
-            self._tiles[key] = tuple(self.device.put(part) for part in block.tiles(g.start, g.shape, vois, per_slice, self.tile))
+            parts = block.tiles(g.start, g.shape, vois, per_slice, self.device.tile)
+            self._tiles[key] = tuple(self.device.put(part) for part in parts)
         row, first, length, z = self._tiles[key]
         return row, first, length, z
 

@@ -11,11 +11,8 @@ import numpy as np
 
 from voxomics.kernels import jit
 
-TILE = 1 << 15
-"""Voxels of a tile: some tiles per multiprocessor for a batch, and little to add up for each."""
 
-
-def tiles(start, shape, vois, per_slice, size=TILE):
+def tiles(start, shape, vois, per_slice, size):
     """Cut VOIs into tiles; the VOI with the largest box comes first, and its tiles stand together in box order.
 
     Parameters

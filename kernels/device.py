@@ -27,9 +27,12 @@ class Device(Protocol):
     ----------
     name : str
         For people.
+    tile : int
+        Voxels of a VOI that a block works on; see kernels/block.py.
     """
 
     name: str
+    tile: int
 
     def free_bytes(self) -> int:
         """Memory that can still be taken."""
@@ -72,6 +75,8 @@ class Cuda:
     RuntimeError
         It cannot be used; the text is the reason.
     """
+
+    tile = 1 << 15  # some tiles per multiprocessor for a batch, and little to add up for each
 
     def __init__(self) -> None:
         reason = self.unavailable()

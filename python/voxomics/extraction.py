@@ -76,7 +76,8 @@ class Extractor:
     ) -> None:
         self.profile = profile_named(profile)
         self.settings = self.profile.settings(settings)
-        self.backend = backends.choose(backend)
+        self._device = backends.choose(backend)
+        self.backend = "cuda" if self._device else "cpu"
         if threads is not None and threads < 1:
             raise SettingsError(f"threads must be at least 1, got {threads}; leave it out to use every core")
         self.threads = threads or pool.available_threads()
@@ -223,7 +224,7 @@ class Extractor:
         filled = [k for k in range(len(vois)) if k not in result.failed]
         if filled:
             prepared = build(image, masks, [vois[k] for k in filled], self.settings, self.threads)
-            found = measure(prepared, self._calls, self.settings, self.threads, progress)
+            found = measure(prepared, self._calls, self.settings, self.threads, progress, self._device)
             result.values[filled] = found.values
             sizes[filled] = prepared.batch.geometry.n_morphological
             result.causes = {(filled[i], *rest): text for (i, *rest), text in found.causes.items()}  # type: ignore[misc]
