@@ -12,6 +12,8 @@ PY := $(VENV)/bin/python
 VOXOMICS := $(VENV)/bin/voxomics
 CORE := $(VENV)/.voxomics-core
 DEV := $(VENV)/.voxomics-dev
+GPU := $(VENV)/.voxomics-gpu
+GPU_EXTRAS := dev,cuda-compile
 PACKAGING := pyproject.toml setup.py python/voxomics/_version.py
 RECENT := import sys; sys.exit(sys.version_info < (3, 10))
 DEMO := demo-out
@@ -21,11 +23,11 @@ DEMO := demo-out
 KERNEL_TESTS := $(patsubst %,tests/test_%.py,batch glcm glrlm glszm gldzm ngtdm ngldm histogram intensity ivh local_intensity \
   morphology weighting resample)
 
-.PHONY: help demo test bounds check bench env dev clean
+.PHONY: help demo test bounds cuda cuda-gate check bench bench-gpu env dev clean
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(CORE)  ## make a phantom, extract its features, say where the table is
 	$(VOXOMICS) phantom $(DEMO)
@@ -38,12 +40,21 @@ test: $(DEV)  ## run every test
 bounds: $(DEV)  ## the kernels against their twins once more, with Numba's bounds check on
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/.bounds-cache $(PY) -m pytest -q -k "twin or alone or levels" $(KERNEL_TESTS)
 
+cuda: $(GPU)  ## the GPU's kernels, run on CPU threads with their checks on
+	LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS=0 $(PY) -m pytest -q tests/cuda $(ARGS)
+
+cuda-gate: $(GPU)  ## compile every GPU kernel and judge ptxas' report
+	$(PY) tools/cuda_gate.py $(ARGS)
+
 check: $(DEV)  ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
 bench: $(CORE)  ## time the engine
 	$(PY) bench/run.py $(ARGS)
+
+bench-gpu: $(CORE)  ## time a GPU against the CPU; needs one, and the extra [cuda]
+	$(PY) bench/gpu.py $(ARGS)
 
 env: $(CORE)  ## the environment alone, with voxomics in it
 dev: $(DEV)  ## the environment with the tools for working on voxomics
@@ -68,6 +79,10 @@ $(CORE): $(PACKAGING) | $(PY)
 $(DEV): $(PACKAGING) | $(PY)
 	$(call install,.[dev])
 	@touch $(CORE) $@
+
+$(GPU): $(DEV)
+	$(call install,.[$(GPU_EXTRAS)])
+	@touch $@
 
 $(PY):
 	@$(PYTHON) -c '$(RECENT)' 2>/dev/null || { \

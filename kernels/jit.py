@@ -129,8 +129,15 @@ class Kernel:
 
     @functools.cached_property
     def compiled(self) -> Any:
-        """The kernel compiled for the present device, one specialisation per signature."""
-        return __getattr__("cuda").jit(list(self.signatures))(self.function)
+        """The kernel compiled for the present device, for every signature and no other types."""
+        from numba.core import sigutils
+
+        kernel = __getattr__("cuda").jit(self.function)
+        _keep(kernel)
+        for signature in self.signatures:
+            kernel.compile(sigutils.normalize_signature(signature)[0])
+        kernel.disable_compile()
+        return kernel
 
 
 def gpu(signature: str, registers: int = 64, because: str = "") -> Callable[[Callable[..., None]], Kernel]:
@@ -158,20 +165,24 @@ def gpu(signature: str, registers: int = 64, because: str = "") -> Callable[[Cal
 
 
 def _kept(function: Any, **more: bool) -> Any:
-    """Compiled on first use and kept on disk.
+    """Compiled on first use and kept on disk."""
+    kernel = numba.njit(**_OPTIONS, **more)(function)
+    if not numba.config.DISABLE_JIT:
+        _keep(kernel)
+    return kernel
+
+
+def _keep(kernel: Any) -> None:
+    """Keep a kernel's compiled code on disk.
 
     Cached code depends on every kernel file: Numba alone looks at a kernel's own file, not at the bodies it calls.
     """
-    kernel = numba.njit(**_OPTIONS, **more)(function)
-    if numba.config.DISABLE_JIT:
-        return kernel
     try:
         kernel.enable_caching()
     except RuntimeError:  # neither the package's folder nor one of the user's can be written to
         _warn_once()
-        return kernel
+        return
     kernel._cache._cache_file._source_stamp = _STAMP
-    return kernel
 
 
 @functools.cache
