@@ -73,7 +73,7 @@ def _checked_array(name: str, value: Any, kind: Any) -> Any:
 
 
 def _scalar(name: str, value: Any, kind: Any) -> int:
-    """The 64-bit word that holds a scalar."""
+    """The integer that holds a scalar's bits."""
     if isinstance(kind, types.Float):
         return int.from_bytes(struct.pack("<d" if kind.bitwidth == 64 else "<f", float(value)), "little")
     if isinstance(kind, types.Boolean):
@@ -82,13 +82,13 @@ def _scalar(name: str, value: Any, kind: Any) -> int:
         raise NotImplementedError(f"{name}: the emulator passes arrays, numbers and booleans, not {kind}")
     if int(value) != value or not kind.minval <= value <= kind.maxval:
         raise TypeError(f"{name}: the kernel takes {kind}, got {value!r}")
-    return int(value) & (1 << 64) - 1
+    return int(value)
 
 
 def _moved_apart(arrays: dict[str, Any], arguments: Arguments) -> dict[str, int]:
     """Copies of the arrays, gaps between them, and their addresses. Arrays that overlap stay together in one region."""
     groups: list[tuple[int, int, list[str]]] = []
-    bounds = {name: np.lib.array_utils.byte_bounds(array) if array.size else (array.ctypes.data,) * 2 for name, array in arrays.items()}
+    bounds = {name: _bounds(array) for name, array in arrays.items()}
     for name in sorted(arrays, key=lambda name: bounds[name]):
         low, high = bounds[name]
         if groups and low < groups[-1][1]:
@@ -109,6 +109,15 @@ def _moved_apart(arrays: dict[str, Any], arguments: Arguments) -> dict[str, int]
             arguments.copies.append((arrays[name], ours))
         place += size
     return moved
+
+
+def _bounds(array: Any) -> tuple[int, int]:
+    """First byte of an array, and the one behind its last."""
+    if not array.size:
+        return array.ctypes.data, array.ctypes.data
+    reach = [(n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
+    low = array.ctypes.data + sum(min(step, 0) for step in reach)
+    return low, low + sum(abs(step) for step in reach) + array.itemsize
 
 
 def _view(memory: Any, address: int, like: Any) -> Any:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-READ, WRITE, UPDATE, EXCHANGE = range(4)  # runtime.c
-MOST_LOCALS = 64  # runtime.c
+READ, WRITE, UPDATE, EXCHANGE = range(4)  # runtime.h
+MOST_LOCALS = 64  # runtime.h
 
 _POINTER = r"ptr (?P<pointer>[%@][^ ,]+|(?:getelementptr|inttoptr).*?\))"
 _TYPE = r"(?P<type><[^>]*>|\{[^}]*\}|\[[^\]]*\]|\w+)"
@@ -30,11 +30,12 @@ def instrumented(ir: str) -> str:
             number += 1
             pointer, size, kind = access
             lines.append(f"  %checked.{number} = call ptr @gpu_access(ptr {pointer}, i64 {size}, i32 {kind})")
-            line = line.replace(f"ptr {pointer}", f"ptr %checked.{number}", 1) if kind != WRITE else _replaced_last(line, pointer, number)
+            before, _, after = line.rpartition(f"ptr {pointer}")  # the last: a store may store a pointer
+            line = f"{before}ptr %checked.{number}{after}"
         lines.append(line)
         if local := _LOCAL.match(line):
             locals_ += 1
-            lines.append(f"  call void @gpu_local(ptr {local['name']}, i64 {_size(local['type'], local['count'] or '1')})")
+            lines.append(f"  call void @gpu_local(ptr {local['name']}, i64 {bytes_of(local['type'], local['count'] or '1')})")
         elif not access and _UNSEEN.match(line):
             raise NotImplementedError(f"the emulator cannot check this instruction of the kernel: {line.strip()}")
     if locals_ > MOST_LOCALS:
@@ -45,22 +46,16 @@ def instrumented(ir: str) -> str:
 def _access(line: str) -> tuple[str, str, int] | None:
     """Pointer, size and kind of the access in a line of IR."""
     if found := _LOAD.match(line):
-        return found["pointer"], _size(found["type"]), READ
+        return found["pointer"], bytes_of(found["type"]), READ
     if found := _STORE.match(line):
-        return found["pointer"], _size(found["type"]), WRITE
+        return found["pointer"], bytes_of(found["type"]), WRITE
     if found := _ATOMIC.match(line):
-        return found["pointer"], _size(found["type"]), EXCHANGE if found["operation"] == "xchg" else UPDATE
+        return found["pointer"], bytes_of(found["type"]), EXCHANGE if found["operation"] == "xchg" else UPDATE
     if found := _COMPARE.match(line):
-        return found["pointer"], _size(found["type"]), UPDATE
+        return found["pointer"], bytes_of(found["type"]), UPDATE
     return None
 
 
-def _replaced_last(line: str, pointer: str, number: int) -> str:
-    """A store's address is the last pointer in its line: what it stores may be a pointer too."""
-    before, _, after = line.rpartition(f"ptr {pointer}")
-    return f"{before}ptr %checked.{number}{after}"
-
-
-def _size(kind: str, count: str = "1") -> str:
+def bytes_of(kind: str, count: str = "1") -> str:
     """Size of a type in bytes, as a constant that LLVM works out."""
     return f"ptrtoint (ptr getelementptr ({kind}, ptr null, i64 {count}) to i64)"

@@ -18,10 +18,11 @@ import llvmlite.binding as llvm
 from emulator import checks, driverless, ir
 
 # libdevice's functions are libm's: __nv_log2 is log2, __nv_log2f is log2f.
-_LIBM = (
-    "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs floor fma fmax fmin fmod "
-    "hypot ldexp lgamma llrint llround log log10 log1p log2 nearbyint pow remainder rint round sin sinh sqrt tan tanh tgamma trunc"
-).split()
+_LIBM = """
+    acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp10 exp2 expm1 fabs floor fma fmax fmin
+    fmod hypot ldexp lgamma llrint llround log log10 log1p log2 nearbyint pow remainder rint round sin sinh sqrt tan tanh tgamma
+    trunc
+"""
 _TESTS = {"__nv_isnand": "gpu_isnan", "__nv_isinfd": "gpu_isinf", "__nv_isfinited": "gpu_isfinite"}
 _CONSTANT = re.compile(r"^(@\S+) = (?:private|internal) .*?constant ((?:\[\d+ x )+\w+\]+) ", re.MULTILINE)
 
@@ -39,11 +40,11 @@ class Compiled:
 
 @functools.cache
 def runtime() -> ctypes.CDLL:
-    """runtime.c, compiled once a process."""
-    source = Path(__file__).with_name("runtime.c")
+    """The C files, compiled once a process."""
+    sources = [str(Path(__file__).with_name(name)) for name in ("runtime.c", "detector.c")]
     with tempfile.TemporaryDirectory() as folder:  # a loaded library needs its file no longer
         library = Path(folder) / "runtime.so"
-        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-pthread", str(source), "-o", str(library), "-lm"], check=True)
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-pthread", *sources, "-o", str(library), "-lm"], check=True)
         return ctypes.CDLL(str(library))
 
 
@@ -81,9 +82,7 @@ def _machine() -> llvm.TargetMachine:
 
 def _table_of(constants: list[tuple[str, str]]) -> str:
     """Address and size of each constant array, to be read once the code has its place."""
-    rows = ", ".join(
-        f"{{ptr, i64}} {{ptr {name}, i64 ptrtoint (ptr getelementptr ({kind}, ptr null, i64 1) to i64)}}" for name, kind in constants
-    )
+    rows = ", ".join(f"{{ptr, i64}} {{ptr {name}, i64 {checks.bytes_of(kind)}}}" for name, kind in constants)
     return f"\n@gpu_constants = constant [{len(constants)} x {{ptr, i64}}] [{rows}]\n"
 
 
@@ -104,7 +103,7 @@ def _entry(kernel: llvm.ValueRef) -> str:
 def _bind(module: llvm.ModuleRef) -> None:
     """Tell LLVM where the functions are that the module calls."""
     libm = ctypes.CDLL("libm.so.6")
-    known = {f"__nv_{name}{suffix}": (libm, f"{name}{suffix}") for name in _LIBM for suffix in ("", "f")}
+    known = {f"__nv_{name}{suffix}": (libm, f"{name}{suffix}") for name in _LIBM.split() for suffix in ("", "f")}
     known |= {libdevice: (runtime(), name) for libdevice, name in _TESTS.items()}
     for function in module.functions:
         name = function.name

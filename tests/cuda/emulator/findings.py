@@ -9,11 +9,11 @@ import numpy as np
 
 from emulator.arguments import Region
 
-KINDS = ("races", "out_of_bounds", "divergent_barriers", "exited_before_barrier", "deadlocks", "uninitialised")  # runtime.c
+KINDS = ("races", "out_of_bounds", "divergent_barriers", "exited_before_barrier", "deadlocks", "uninitialised")  # runtime.h
 _RACE, _BOUNDS, _DIVERGENT, _EXITED, _DEADLOCK, _UNINITIALISED = range(len(KINDS))
-_ACCESSES = ("read", "write", "atomic update", "atomic exchange")  # runtime.c
-_SEVERAL = -2  # runtime.c
-_NOWHERE = {-1: "no array", -3: "a local array, outside its elements"}  # runtime.c
+_ACCESSES = ("read", "write", "atomic update", "atomic exchange")  # runtime.h
+_SEVERAL = -2  # runtime.h
+_NOWHERE = {-1: "no array", -3: "a local array, outside its elements"}  # runtime.h
 
 Sizes = tuple[int, int, int]
 
@@ -49,21 +49,20 @@ def described(note: Any, regions: list[Region], grid: Sizes, block: Sizes) -> st
         return f"deadlock: {who} does not come to an end"
     if note.kind == _BOUNDS:
         where = _element(regions[note.region], note.offset) if note.region >= 0 else _NOWHERE[note.region]
-        return f"out of bounds: {access} of {where} by {who}"
+        return f"out of bounds: {access} of {where}, by {who}"
     element = _element(regions[note.region], note.offset)
     if note.kind == _UNINITIALISED:
         return f"uninitialised: {access} of {element} by {who}, before any thread of the block wrote it"
-    several = note.other_block == _SEVERAL
-    block_of_other = "several blocks" if several else f"block {_place(note.other_block, grid)}"
-    thread_of_other = "" if several else f", {_thread(note.other_thread, block)}"
-    return f"race: {access} of {element} by {who}, and {_ACCESSES[note.other_access]} by {block_of_other}{thread_of_other}"
+    other = f"block {_place(note.other_block, grid)}, thread {_place(note.other_thread, block)}"
+    other = "several blocks" if note.other_block == _SEVERAL else other
+    return f"race: {access} of {element} by {who}, and {_ACCESSES[note.other_access]} by {other}"
 
 
 def _element(region: Region, offset: int) -> str:
     """An element by its indices, or by its place in memory when it lies outside or the array has gaps."""
     index = offset // region.granule
     if not 0 <= offset < region.size:
-        return f"{region.name}[{index}], which has {region.size // region.granule} elements"
+        return f"{region.name}[{index}], outside its {region.size // region.granule} elements"
     if region.constant:
         return f"{region.name}[{index}], which is read-only"
     indices = np.unravel_index(index, region.shape) if region.shape else (index,)
@@ -76,7 +75,3 @@ def _place(number: int, sizes: Sizes) -> str:
     if sizes[1:] == (1, 1):
         return str(number)
     return f"({number % x}, {number // x % y}, {number // x // y})"
-
-
-def _thread(number: int, block: Sizes) -> str:
-    return "several threads" if number == _SEVERAL else f"thread {_place(number, block)}"

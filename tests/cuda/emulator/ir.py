@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import llvmlite.binding as llvm
@@ -16,18 +18,18 @@ _ANSWERS = {
     for register in ("tid", "ctaid", "ntid", "nctaid")
     for axis in "xyz"
 }
-_BARRIERS = ("llvm.nvvm.barrier0", "llvm.nvvm.barrier.cta.sync.aligned.all")
 _DYNAMIC_BYTES = 'asm sideeffect "mov.u32 $0, %dynamic_smem_size;", "=r"()'
 _RUNTIME = """
 declare ptr @gpu_shared(i64) memory(none) nounwind willreturn
 declare i32 @gpu_dynamic_bytes() memory(none) nounwind willreturn
-declare void @gpu_barrier() convergent nounwind
+declare void @gpu_barrier(i32) convergent nounwind
 """ + "".join(f"declare i32 @{name}() memory(none) nounwind willreturn\n" for name in _ANSWERS.values())
 
 _SHARED = re.compile(r'^@"?([\w.$]+)"? = (?:external )?addrspace\(3\) global \[(\d+) x (\w+)\].*\n', re.MULTILINE)
 _SHARED_USE = re.compile(r'addrspacecast ptr addrspace\(3\) @"?([\w.$]+)"? to ptr')
 _CONSTANT_USE = re.compile(r'addrspacecast ptr addrspace\(4\) (@"[^"]+"|@[\w.$]+) to ptr')
-_DROPPED = re.compile(r'^(?:target |!nvvm|@"?llvm\.used).*\n', re.MULTILINE)
+_BARRIER = re.compile(r'call void @"llvm\.nvvm\.barrier0"\(\)')
+_DROPPED = re.compile(r'^(?:target |!nvvm|@"?llvm\.used|declare void @"llvm\.nvvm\.barrier0").*\n', re.MULTILINE)
 _DECLARED = re.compile(r"^declare [^\n@]*@\"?([\w.$]+)\"?\(.*\n", re.MULTILINE)
 _DEFINED = re.compile(r"^define (?:linkonce_odr )?(.*\))\s*$", re.MULTILINE)
 
@@ -47,7 +49,7 @@ class SharedLayout:
     """The shared arrays of a kernel and of its device functions, laid out one behind the other."""
 
     arrays: dict[str, SharedArray] = field(default_factory=dict)
-    static_bytes: int = 0
+    static_bytes: int = APART
 
     def add(self, symbol: str, length: int, element: str) -> None:
         if symbol in self.arrays:
@@ -69,29 +71,26 @@ def translated(modules: list[str]) -> tuple[list[str], SharedLayout]:
     for text in modules:
         for symbol, length, element in _SHARED.findall(text):
             layout.add(symbol, int(length), element)
-    return [_translated(text, layout) for text in modules], layout
+    barriers = itertools.count(1)
+    return [_translated(text, layout, barriers) for text in modules], layout
 
 
-def _translated(text: str, layout: SharedLayout) -> str:
+def _translated(text: str, layout: SharedLayout, barriers: Iterator[int]) -> str:
     text = _SHARED.sub("", _DROPPED.sub("", text))
     text = _SHARED_USE.sub(lambda use: f"call ptr @gpu_shared(i64 {layout.offset(use[1])})", text)
     text = _CONSTANT_USE.sub(r"getelementptr i8, ptr \1, i64 0", text).replace("addrspace(4) constant", "constant")
     text = text.replace(_DYNAMIC_BYTES, "@gpu_dynamic_bytes()")
-    replaced = {**_ANSWERS, **dict.fromkeys(_BARRIERS, "gpu_barrier")}
-    for intrinsic, name in replaced.items():
+    text = _BARRIER.sub(lambda _: f"call void @gpu_barrier(i32 {next(barriers)})", text)  # LLVM may make one of two
+    for intrinsic, name in _ANSWERS.items():
         text = text.replace(f'@"{intrinsic}"(', f"@{name}(")
     _refuse_the_rest(text)
     # `convergent` keeps LLVM from copying a barrier; `no-builtins` keeps it from turning loops into memset, which no check sees.
     text = _DEFINED.sub(r'define linkonce_odr \1 alwaysinline convergent "no-builtins"', text)
-    return _once(_RUNTIME + _DECLARED.sub(_without(_RUNTIME), text))
+    return _declared_once(_RUNTIME + text)
 
 
-def _without(declarations: str):  # type: ignore[no-untyped-def]
-    return lambda found: "" if f"@{found[1]}(" in declarations else found[0]
-
-
-def _once(text: str) -> str:
-    """Numba declares a function each time it calls it from another place; LLVM wants one declaration."""
+def _declared_once(text: str) -> str:
+    """Two intrinsics may have become one function of the runtime, and LLVM wants one declaration."""
     seen: set[str] = set()
 
     def first(found: re.Match[str]) -> str:
@@ -126,4 +125,4 @@ def optimised(modules: list[str], kernel: str, machine: llvm.TargetMachine) -> s
     left = [function.name for function in whole.functions if not function.is_declaration and function.name != kernel]
     if left:
         raise NotImplementedError(f"the emulator inlines every device function, but could not inline (recursion?): {left}")
-    return str(whole)
+    return str(whole).replace("tail call void @gpu_barrier", "notail call void @gpu_barrier")  # the runtime asks who called

@@ -13,32 +13,36 @@ from emulator.arguments import Region, arranged, shared_regions
 from emulator.compiled import compiled, runtime
 from emulator.faults import plain
 from emulator.findings import KINDS, Findings, Sizes, described
+from emulator.ir import APART
 
-ORDERS = ("forward", "reverse", "random")  # runtime.c
-NOTED = 4  # runtime.c: faults of a kind that are described; all are counted
+ORDERS = ("forward", "reverse", "random")  # runtime.h
+NOTED = 4  # runtime.h: faults of a kind that are described; all are counted
 
 _one_at_a_time = threading.Lock()  # the runtime keeps a launch in static variables
 
 
+def _words(names: str) -> list[tuple[str, type]]:
+    return [(name, ctypes.c_int64) for name in names.split()]
+
+
+# The structures of runtime.h.
 class _Region(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_int64) for name in ("base", "size", "granule", "first", "shared", "constant", "relaxed")]
+    _fields_ = _words("base size granule first shared constant relaxed")
 
 
 class _Note(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_int64)
-        for name in ("kind", "region", "offset", "access", "block", "thread", "other_access", "other_block", "other_thread")
-    ]
+    _fields_ = _words("kind region offset access block thread other_access other_block other_thread")
 
 
 class _Launch(ctypes.Structure):
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("entry", "arguments")),
-        *((name, ctypes.c_int64 * 3) for name in ("grid", "block")),
-        *((name, ctypes.c_int64) for name in ("shared_bytes", "dynamic_bytes", "order", "seed", "workers", "checked", "patience")),
-        *((name, ctypes.c_int64) for name in ("regions", "global_regions", "shared_regions", "global_granules", "shared_granules")),
+        *_words("entry arguments"),
+        ("grid", ctypes.c_int64 * 3),
+        ("block", ctypes.c_int64 * 3),
+        *_words("shared_bytes dynamic_bytes order seed workers checked patience"),
+        *_words("regions global_regions shared_regions global_granules shared_granules"),
         ("counts", ctypes.c_int64 * len(KINDS)),
-        *((name, ctypes.c_int64) for name in ("accesses", "noted")),
+        *_words("accesses noted"),
         ("notes", _Note * (len(KINDS) * NOTED)),
     ]
 
@@ -88,13 +92,13 @@ class Kernel:
         if order not in ORDERS:
             raise ValueError(f"order is one of {', '.join(ORDERS)}, got {order!r}")
         taken = arranged(arguments, self._compiled.parameters, guarded=self.checked)
-        words = np.array(taken.words, np.uint64)
+        words = np.array([word & (1 << 64) - 1 for word in taken.words], np.uint64)
         call = _Launch(entry=self._compiled.entry, arguments=words.ctypes.data, order=ORDERS.index(order), seed=seed)
         call.grid[:], call.block[:] = _sizes("grid", grid), _sizes("block", block, most=1024)
         call.checked, call.patience = self.checked, patience
         call.workers = 1 if self.checked else max(1, min(workers, 64))
         call.dynamic_bytes = dynamic_shared
-        call.shared_bytes = self._compiled.shared.static_bytes + dynamic_shared
+        call.shared_bytes = self._compiled.shared.static_bytes + dynamic_shared + APART
         inner = shared_regions(self._compiled.shared, dynamic_shared)
         constants = [Region("constant table", base, size, 1, constant=True) for base, size in self._compiled.constants]
         outer = sorted([*taken.regions, *constants], key=lambda region: region.base)

@@ -26,5 +26,5 @@ def unavailable() -> str:
     if importlib.util.find_spec("numba_cuda") is None:
         return "numba-cuda is not installed: pip install 'voxomics[cuda]'"
     if shutil.which("gcc") is None:
-        return "gcc is not installed: the emulator's runtime is a C file"
+        return "gcc is not installed: the emulator's runtime is written in C"
     return ""

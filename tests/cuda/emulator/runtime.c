@@ -1,78 +1,31 @@
 // A GPU of fibers: every CUDA thread is a fiber with its own stack, and a block is a scheduler that runs its fibers in turn.
 //
 // A compiled kernel calls the functions `gpu_*`: which thread am I, where is shared memory, wait at the barrier. A checked
-// kernel also calls gpu_access before each load, store and atomic. What goes wrong is counted and noted for launch.py to tell.
-//
-// Order of two accesses. Every stretch of a block between two barriers has a number, its phase, unlike any other phase of the
-// launch. Accesses by two threads are ordered when they are of one block and of different phases; otherwise they may meet.
+// kernel also calls gpu_access (detector.c) before each load, store and atomic.
 
 #define _GNU_SOURCE
+#include "runtime.h"
 #include <math.h>
 #include <pthread.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STACK = 256 << 10, GUARD = 4 << 10, MOST_LOCALS = 64, MOST_RESIDENTS = 4, MOST_WORKERS = 64, POISON = 0xA5 };
-enum { FORWARD, REVERSE, RANDOM };                                       // launch.py: ORDERS
-enum { READ, WRITE, UPDATE, EXCHANGE };                                  // checks.py: atomics update, or replace what they do not read
-enum { RACE, BOUNDS, DIVERGENT, EXITED, DEADLOCK, UNINITIALISED, KINDS }; // launch.py: KINDS
-enum { NOBODY = 0xFFF, LOCAL = -3, SEVERAL = -2, NONE = -1, NOTED = 4 }; // findings.py, launch.py
+Run run;
+__thread Thread *me;
 
-// ---- what launch.py hands over (same fields, same order, all 64 bits wide) -------------------------------------------------
-
-typedef struct { int64_t base, size, granule, first, shared, constant, relaxed; } Region; // shared: base is an offset
-typedef struct { int64_t kind, region, offset, access, block, thread, other_access, other_block, other_thread; } Note;
-typedef struct {
-    int64_t entry, arguments, grid[3], block[3], shared_bytes, dynamic_bytes, order, seed, workers, checked, patience;
-    int64_t regions, global_regions, shared_regions, global_granules, shared_granules; // global regions first, each part by address
-    int64_t counts[KINDS], accesses, noted;
-    Note notes[KINDS * NOTED];
-} Launch;
-
-// ---- shadow memory: who touched a granule (one array element) --------------------------------------------------------------
-
-typedef struct { uint64_t phase : 32, first : 12, second : 12, blocks : 1; } Mark; // blocks: more than one block was here
-typedef struct { Mark written, updated, read; } Shadow;                           // all zero: never touched
-
-// ---- threads and blocks ----------------------------------------------------------------------------------------------------
-
-typedef struct Block Block;
-typedef struct { char *at; int64_t size; } Local;
-typedef enum { READY, WAITING, DONE } State;
-typedef struct {
-    void *stack_pointer, *barrier;
-    char *stack;
-    Block *block;
-    State state;
-    int id[3], number, locals;
-    int64_t accesses;
-    Local local[MOST_LOCALS];
-} Thread;
-struct Block {
-    int id[3], number, threads, active;
-    uint32_t phase, first_phase;
-    uint64_t random;
-    void *scheduler;
-    char *shared, *stacks;
-    Shadow *shadow;
-    Thread *thread;
-    int *order;
-};
-
-static struct {
-    Launch *launch;
-    Region *regions, *last[2];
-    Shadow *shadow;
-    int64_t *block_order, blocks, next;
-    uint32_t *block_of_phase, phases, room;
-} run;
-static __thread Thread *me;
-
-static uint64_t chance(uint64_t *state) { // xorshift64
+uint64_t chance(uint64_t *state) { // xorshift64
     *state ^= *state << 13, *state ^= *state >> 7, *state ^= *state << 17;
     return *state;
+}
+
+Note *noted(int kind) {
+    Launch *launch = run.launch;
+    if (launch->counts[kind]++ >= NOTED) return 0;
+    Note *note = &launch->notes[launch->noted++];
+    *note = (Note){kind, NONE, 0, READ, NONE, NONE, NONE, NONE, NONE};
+    return note;
 }
 
 static void shuffle(int *order, int n, uint64_t *random) {
@@ -83,10 +36,13 @@ static void shuffle(int *order, int n, uint64_t *random) {
 }
 
 static void *zeroed(size_t bytes) { // pages come when they are touched, so untouched shadow costs nothing
-    return mmap(0, bytes + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(0, bytes + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory != MAP_FAILED) return memory;
+    perror("emulator: no memory");
+    abort();
 }
 
-// ---- switching stacks (x86-64, System V: these six registers are the callee's to keep) ---------------------------------------
+// ---- switching stacks (x86-64, System V: these six registers are the callee's to keep) ------------------------------------
 
 void gpu_switch(void **save, void *load);
 __asm__(".text\n"
@@ -97,7 +53,7 @@ __asm__(".text\n"
         " pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbx\n pop %rbp\n"
         " ret\n");
 
-static void leave(void) { gpu_switch(&me->stack_pointer, me->block->scheduler); }
+void leave(void) { gpu_switch(&me->stack_pointer, me->block->scheduler); }
 
 static void enter(Thread *thread) {
     me = thread;
@@ -119,23 +75,7 @@ static void born(Thread *thread) {
     thread->locals = 0, thread->accesses = 0;
 }
 
-// ---- notes -----------------------------------------------------------------------------------------------------------------
-
-static Note *noted(int kind) { // NULL when there are enough of this kind
-    Launch *launch = run.launch;
-    if (launch->counts[kind]++ >= NOTED) return 0;
-    Note *note = &launch->notes[launch->noted++];
-    *note = (Note){kind, NONE, 0, READ, NONE, NONE, NONE, NONE, NONE};
-    return note;
-}
-
-static Note *noted_here(int kind, int64_t region, int64_t offset, int access) {
-    Note *note = noted(kind);
-    if (note) note->region = region, note->offset = offset, note->access = access, note->block = me->block->number, note->thread = me->number;
-    return note;
-}
-
-// ---- what a kernel asks ----------------------------------------------------------------------------------------------------
+// ---- what a kernel asks ---------------------------------------------------------------------------------------------------
 
 #define AXES(name, value) \
     int32_t gpu_##name##_x(void) { enum { A = 0 }; return value; } \
@@ -152,131 +92,14 @@ int32_t gpu_isnan(double x) { return isnan(x); }
 int32_t gpu_isinf(double x) { return isinf(x) != 0; }
 int32_t gpu_isfinite(double x) { return isfinite(x); }
 
-void gpu_barrier(void) {
-    me->barrier = __builtin_return_address(0); // which barrier: threads of a block must all wait at the same one
+void gpu_barrier(int32_t number) {
+    // Which barrier: threads of a block must all wait at the same one. A device function's is another at each of its calls.
+    me->barrier = (uintptr_t)__builtin_return_address(0) ^ (uint64_t)number << 48;
     me->state = WAITING;
     leave();
 }
 
-// ---- checks of one access --------------------------------------------------------------------------------------------------
-
-static Region *at_or_below(int64_t address, Region *regions, int64_t n) { // the last region that begins at or below the address
-    int64_t low = 0, high = n;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (regions[middle].base <= address) low = middle + 1;
-        else high = middle;
-    }
-    return low ? &regions[low - 1] : 0;
-}
-
-static int holds(Region *region, int64_t address, int64_t size) {
-    return region && address >= region->base && address + size <= region->base + region->size;
-}
-
-static void *dummy(void) { // to be read, or written to, instead of what lies out of bounds
-    static __thread char zeros[64];
-    return memset(zeros, 0, sizeof zeros);
-}
-
-static void *out_of_bounds(int64_t address, int access, Region *regions, int64_t n) {
-    const int64_t near = 32 << 10;  // launch.py leaves twice this between arrays
-    Region *region = at_or_below(address, regions, n);
-    if (!region || address - region->base - region->size > near) {
-        Region *above = region ? region + 1 : regions;
-        region = above < regions + n && above->base - address <= near ? above : 0;
-    }
-    noted_here(BOUNDS, region ? region - run.regions : NONE, region ? address - region->base : 0, access);
-    return dummy();
-}
-
-static int stale(Mark mark) { return mark.phase < me->block->first_phase; } // shared memory: the mark of an earlier block
-
-static int meets(Mark mark, int shared) { // did another thread leave this mark, unordered to us?
-    Block *block = me->block;
-    if (!mark.phase || (shared && stale(mark))) return 0;
-    if (mark.blocks || run.block_of_phase[mark.phase] != (uint32_t)block->number) return 1;
-    return mark.phase == block->phase && (mark.first != (unsigned)me->number || mark.second != NOBODY);
-}
-
-static Mark marked(Mark mark, int shared) { // the mark with us in it
-    Block *block = me->block;
-    int first_here = !mark.phase || (shared && stale(mark));
-    int foreign = !first_here && run.block_of_phase[mark.phase] != (uint32_t)block->number;
-    if (first_here || mark.phase != block->phase)
-        return (Mark){block->phase, me->number, NOBODY, !first_here && (mark.blocks || foreign)};
-    if (mark.first != (unsigned)me->number) mark.second = me->number;
-    return mark;
-}
-
-static void note_race(Mark mark, int other_access, Region *region, int64_t offset, int access) {
-    Note *note = noted_here(RACE, region - run.regions, offset, access);
-    if (!note) return;
-    int block = run.block_of_phase[mark.phase], mine = block == me->block->number;
-    int other = mark.first != (unsigned)me->number ? mark.first : mark.second;
-    note->other_access = other_access;
-    note->other_block = mine && mark.phase != me->block->phase ? SEVERAL : block; // SEVERAL: ours was the last of several blocks
-    note->other_thread = mine ? (other == NOBODY ? SEVERAL : other) : mark.first;
-    if (mine && mark.blocks && other == NOBODY) note->other_block = SEVERAL;
-}
-
-static void examine(Shadow *shadow, Region *region, int64_t offset, int access) {
-    int shared = region->shared, reads = access != WRITE && access != EXCHANGE, atomic = access == UPDATE || access == EXCHANGE;
-    if (meets(shadow->written, shared)) note_race(shadow->written, WRITE, region, offset, access);
-    else if (!atomic && !(access == READ && region->relaxed) && meets(shadow->updated, shared))
-        note_race(shadow->updated, UPDATE, region, offset, access);
-    else if (access != READ && !(atomic && region->relaxed) && meets(shadow->read, shared))
-        note_race(shadow->read, READ, region, offset, access);
-    if (shared && reads && stale(shadow->written) && stale(shadow->updated))
-        noted_here(UNINITIALISED, region - run.regions, offset, access);
-    Mark *mark = access == READ ? &shadow->read : access == WRITE ? &shadow->written : &shadow->updated;
-    *mark = marked(*mark, shared);
-}
-
-static void give_way(void) { // others may run between any two accesses of ours; nobody may run for ever
-    Launch *launch = run.launch;
-    run.launch->accesses++;
-    if (++me->accesses > launch->patience) {
-        noted_here(DEADLOCK, NONE, 0, READ);
-        me->state = DONE;
-        leave();
-    }
-    if (launch->order == RANDOM ? chance(&me->block->random) % 32 == 0 : me->accesses % 65536 == 0) leave();
-}
-
-static void *local_access(char *address, int64_t size, int access) {
-    for (int i = 0; i < me->locals; i++) {
-        Local *local = &me->local[i];
-        if (address >= local->at && address + size <= local->at + local->size) return address;
-    }
-    noted_here(BOUNDS, LOCAL, 0, access);
-    return dummy();
-}
-
-void gpu_local(char *at, int64_t size) { // checks.py refuses kernels with more than MOST_LOCALS
-    me->local[me->locals++] = (Local){at, size};
-}
-
-void *gpu_access(char *address, int64_t size, int32_t access) { // where to go instead, which is the address itself when all is well
-    give_way();
-    if (address >= me->stack && address < me->stack + STACK) return local_access(address, size, access);
-    Launch *launch = run.launch;
-    int64_t place = (int64_t)address;
-    int shared = address >= me->block->shared && address < me->block->shared + launch->shared_bytes;
-    if (shared) place = address - me->block->shared;
-    Region *regions = shared ? run.regions + launch->global_regions : run.regions;
-    int64_t n = shared ? launch->shared_regions : launch->global_regions;
-    Region *region = run.last[shared];
-    if (!holds(region, place, size)) region = run.last[shared] = at_or_below(place, regions, n);
-    if (!holds(region, place, size) || (region->constant && access != READ)) return out_of_bounds(place, access, regions, n);
-    if (region->constant) return address;
-    Shadow *shadow = (shared ? me->block->shadow : run.shadow) + region->first;
-    int64_t offset = place - region->base, granule = region->granule;
-    for (int64_t i = offset / granule; i <= (offset + size - 1) / granule; i++) examine(shadow + i, region, i * granule, access);
-    return address;
-}
-
-// ---- scheduling ------------------------------------------------------------------------------------------------------------
+// ---- scheduling -----------------------------------------------------------------------------------------------------------
 
 static void new_phase(Block *block) {
     if (!run.launch->checked) return; // only one worker then, so no lock
@@ -312,13 +135,13 @@ static void barrier_or_end(Block *block) { // every thread waits or is done
     if (note) note->block = block->number, note->thread = last;
 }
 
-static void slice(Block *block) { // every ready thread runs until it waits, gives way or is done
+static void slice(Block *block) { // ready threads, some or all, run until they wait, give way or are done
     Launch *launch = run.launch;
-    int n = block->threads, ready = 0;
+    int n = block->threads, ready = 0, turns = launch->order == RANDOM ? 1 + chance(&block->random) % n : n;
     if (launch->order == RANDOM) shuffle(block->order, n, &block->random);
     for (int i = 0; i < n; i++) {
         Thread *thread = &block->thread[block->order[i]];
-        if (thread->state == READY) enter(thread);
+        if (thread->state == READY && turns-- > 0) enter(thread);
         ready |= thread->state == READY;
     }
     if (!ready) barrier_or_end(block);
@@ -392,9 +215,10 @@ void gpu_launch(Launch *launch) { // one launch at a time: launch.py holds a loc
     run.launch = launch, run.regions = (Region *)launch->regions, run.phases = 1; // phase 0 means never
     run.shadow = zeroed(launch->global_granules * sizeof(Shadow));
     order_blocks(launch);
-    for (int i = 1; i < launch->workers; i++) pthread_create(&helper[i], 0, work, 0);
+    int helpers = 0;
+    while (helpers + 1 < launch->workers && !pthread_create(&helper[helpers], 0, work, 0)) helpers++;
     work(0);
-    for (int i = 1; i < launch->workers; i++) pthread_join(helper[i], 0);
+    while (helpers) pthread_join(helper[--helpers], 0);
     munmap(run.shadow, launch->global_granules * sizeof(Shadow) + 1);
     free(run.block_order), free(run.block_of_phase);
 }
