@@ -65,7 +65,7 @@ def _checked_array(name: str, value: Any, kind: Any) -> Any:
     wanted = f"a {kind.ndim}-dimensional array of {kind.dtype}, layout {kind.layout}"
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{name}: the kernel takes {wanted}, got {type(value).__name__}")
-    contiguous = kind.layout == "A" or value.flags[f"{kind.layout}_CONTIGUOUS"]
+    contiguous = {"A": True, "C": value.flags.c_contiguous, "F": value.flags.f_contiguous}[kind.layout]
     if value.dtype != np.dtype(str(kind.dtype)) or value.ndim != kind.ndim or not contiguous:
         got = f"a {value.ndim}-dimensional array of {value.dtype}{'' if contiguous else ', not contiguous'}"
         raise TypeError(f"{name}: the kernel takes {wanted}, got {got}")

@@ -51,9 +51,16 @@ class SharedLayout:
     arrays: dict[str, SharedArray] = field(default_factory=dict)
     static_bytes: int = APART
 
+    @property
+    def used(self) -> int:
+        """Bytes of the arrays of fixed length."""
+        return sum(array.length * array.itemsize for array in self.arrays.values())
+
     def add(self, symbol: str, length: int, element: str) -> None:
         if symbol in self.arrays:
             return
+        if element not in SIZES:
+            raise NotImplementedError(f"the emulator does not know shared arrays of {element}")
         itemsize = SIZES[element]
         name = f"shared array {len(self.arrays) + 1} ({length or 'dynamic'} x {element})"
         self.arrays[symbol] = SharedArray(name, self.static_bytes, length, itemsize)

@@ -17,6 +17,7 @@ from emulator.ir import APART
 
 ORDERS = ("forward", "reverse", "random")  # runtime.h
 NOTED = 4  # runtime.h: faults of a kind that are described; all are counted
+MOST_SHARED = 48 << 10  # bytes, without asking the driver for more
 
 _one_at_a_time = threading.Lock()  # the runtime keeps a launch in static variables
 
@@ -98,6 +99,8 @@ class Kernel:
         call.checked, call.patience = self.checked, patience
         call.workers = 1 if self.checked else max(1, min(workers, 64))
         call.dynamic_bytes = dynamic_shared
+        if (used := self._compiled.shared.used + dynamic_shared) > MOST_SHARED:
+            raise ValueError(f"a block has {MOST_SHARED:,} bytes of shared memory, the kernel wants {used:,}")
         call.shared_bytes = self._compiled.shared.static_bytes + dynamic_shared + APART
         inner = shared_regions(self._compiled.shared, dynamic_shared)
         constants = [Region("constant table", base, size, 1, constant=True) for base, size in self._compiled.constants]
@@ -108,7 +111,7 @@ class Kernel:
         del table  # the runtime looked at it until now
         taken.store_back()
         notes = [described(note, outer + inner, tuple(call.grid), tuple(call.block)) for note in call.notes[: call.noted]]
-        return Findings(*call.counts, accesses=call.accesses, text="\n".join(notes))
+        return Findings(*call.counts, call.accesses, "\n".join(notes))
 
 
 def _watched(call: _Launch, outer: list[Region], inner: list[Region], relaxed: tuple[str, ...]) -> Any:
