@@ -215,7 +215,11 @@ def test_compiled_once() -> None:
 
 
 def test_says_why_it_is_not_available() -> None:
-    command = [sys.executable, "-c", "import emulator; print(emulator.unavailable())"]
+    reason = "LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS=0 must be set before Python starts"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parent)}
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert "LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS=0 must be set" in said
+
+    def said(code: str) -> str:
+        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stderr
+
+    assert said("import sys, emulator; sys.stderr.write(emulator.unavailable())") == reason
+    assert f"ImportError: {reason}" in said("from emulator import Kernel")

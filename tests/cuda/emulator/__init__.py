@@ -1,7 +1,7 @@
 """numba-cuda kernels, run on CPU threads from the LLVM IR that numba-cuda compiled for a GPU. No driver, no GPU.
 
 >>> kernel = Kernel(count_levels, "void(uint8[::1], int32[::1])")
->>> findings = kernel.launch(grid=4, block=128, levels, counts, order="random")
+>>> findings = kernel.launch(4, 128, levels, counts, order="random")  # 4 blocks of 128 threads
 >>> assert findings.clean, findings.text
 
 A CUDA thread is a fiber: it runs until it meets a barrier, then the next one does. A *checked* kernel reports each load, store
@@ -17,7 +17,13 @@ from emulator.needs import unavailable
 
 __all__ = ["Findings", "Kernel", "planted", "rebound", "unavailable"]
 
-if not unavailable():  # without what it needs, the package can still say what that is
+if not unavailable():
     from emulator.faults import planted, rebound
     from emulator.findings import Findings
     from emulator.launch import Kernel
+else:
+
+    def __getattr__(name: str) -> object:
+        if name in __all__:
+            raise ImportError(unavailable())
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
