@@ -183,6 +183,22 @@ def many_read_one_writes(out, writer):
         out[0] = 1
 
 
+def first_reads_last_writes(out):
+    t = cuda.threadIdx.x
+    out[t + 40] = out[0]
+    if t == 0:
+        for _ in range(70_000):  # long enough for the others to come and go
+            cuda.atomic.add(out, 1, 1)
+        out[0] = 1
+
+
+def blocks_read_last_writes(out):
+    b = cuda.blockIdx.x
+    out[b + 1] = out[0]
+    if b == cuda.gridDim.x - 1:
+        out[0] = 1
+
+
 def wait_for_ever(flag):
     if cuda.threadIdx.x == 0:
         while cuda.atomic.add(flag, 0, 0) == 0:

@@ -125,6 +125,12 @@ def test_shared_memory_not_cleared(order: str) -> None:
     assert "uninitialised: atomic update of shared array 1" in findings.text
 
 
+def test_what_an_earlier_block_left_in_shared_memory_does_not_count() -> None:
+    findings = of_histogram(planted(histogram, "hist[i] = 0", "if cuda.blockIdx.x == 0:\n            hist[i] = 0"))
+    assert findings.uninitialised
+    assert "by block 1" in findings.text and "by block 0" not in findings.text
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_race_of_two_blocks(order: str) -> None:
     findings = found(specimens.neighbour_block, "void(int32[::1])", 3, 1, np.zeros(6, np.int32), order=order)
@@ -140,6 +146,18 @@ def test_many_read_then_one_of_them_writes(writer: int, order: str) -> None:
     )
     assert findings.races
     assert "of out[0]" in findings.text
+
+
+def test_the_first_reader_writes_after_the_others() -> None:
+    findings = found(specimens.first_reads_last_writes, "void(int32[::1])", 1, 32, np.zeros(80, np.int32))
+    assert findings.races == 1
+    assert "race: write of out[0] by block 0, thread 0, and read by block 0, thread 31" in findings.text
+
+
+def test_the_last_of_several_blocks_writes() -> None:
+    findings = found(specimens.blocks_read_last_writes, "void(int32[::1])", 4, 1, np.zeros(5, np.int32))
+    assert findings.races == 1
+    assert "race: write of out[0] by block 3, thread 0, and read by several blocks" in findings.text
 
 
 def test_reading_what_others_update_is_a_race_unless_relaxed() -> None:

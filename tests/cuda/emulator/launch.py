@@ -111,7 +111,7 @@ class Kernel:
         del table  # the runtime looked at it until now
         taken.store_back()
         notes = [described(note, outer + inner, tuple(call.grid), tuple(call.block)) for note in call.notes[: call.noted]]
-        return Findings(*call.counts, call.accesses, "\n".join(notes))
+        return Findings(**dict(zip(KINDS, call.counts, strict=True)), accesses=call.accesses, text="\n".join(notes))
 
 
 def _watched(call: _Launch, outer: list[Region], inner: list[Region], relaxed: tuple[str, ...]) -> Any:
