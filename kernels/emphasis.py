@@ -2,6 +2,9 @@
 
 The size is a run's length, a zone's number of voxels, a zone's distance to the border or a number of dependent voxels. The
 matrix comes as the list of its non-empty cells, dense or not, so that memory follows what was found and not the largest size.
+
+On a GPU the matrices of GLRLM and NGLDM are dense, without a row or column 0. Counting keeps small sizes in shared memory.
+A block measures one matrix: the means come from the marginal sums, so that one walk over its cells is enough.
 """
 
 from __future__ import annotations
@@ -10,8 +13,8 @@ import math
 
 import numpy as np
 
-from voxomics.kernels import jit
-from voxomics.kernels.glcm import group_of
+from voxomics.kernels import block, jit
+from voxomics.kernels.glcm import group_of, merge
 
 FEATURES = (
     "small_emphasis",
@@ -32,6 +35,7 @@ FEATURES = (
     "entropy",
 )
 N_FEATURES = len(FEATURES)
+WITH_ENERGY = N_FEATURES + 1
 
 
 @jit.body
@@ -55,6 +59,34 @@ def spread(i, j, p, mean_level, mean_size, out):
     """Add a cell to the variances, once the means are known."""
     out[13] += (i - mean_level) * (i - mean_level) * p
     out[14] += (j - mean_size) * (j - mean_size) * p
+
+
+@jit.body
+def non_uniformity(sums, n, total, first, step):
+    """Σ s² / total of every `step`-th of n marginal sums, from `first` on: a thread's share of them, or all with 0 and 1."""
+    x = 0.0
+    while first < n:
+        x += sums[first] * sums[first] / total
+        first += step
+    return x
+
+
+@jit.body
+def energy(count, n_cells, total, first, step):
+    """Σ p² of a matrix's cells; first, step as for `non_uniformity`."""
+    squares = 0.0
+    while first < n_cells:
+        squares += count[first] * count[first]
+        first += step
+    return squares / total / total
+
+
+@jit.body
+def finish(total, n_voxels, out):
+    """The features that are ratios of sums over the whole matrix."""
+    out[9] = out[8] / total
+    out[11] = out[10] / total
+    out[12] = total / n_voxels
 
 
 @jit.body
@@ -104,13 +136,9 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
         mean_level += i * p
         mean_size += j * p
         add(i, j, p, out)
-    for a in range(level_of.size):
-        out[8] += rows[a] * rows[a] / total
-    for s in range(largest):
-        out[10] += columns[s] * columns[s] / total
-    out[9] = out[8] / total
-    out[11] = out[10] / total
-    out[12] = total / n_voxels
+    out[8] = non_uniformity(rows, level_of.size, total, 0, 1)
+    out[10] = non_uniformity(columns, largest, total, 0, 1)
+    finish(total, n_voxels, out)
     for c in range(n_cells):
         p = count[c] / total
         spread(float(level_of[rank[c] - 1]), float(size[c]), p, mean_level, mean_size, out)
@@ -144,17 +172,6 @@ def voxels_of(size, count, n_cells, by_size):
     for c in range(n_cells):
         n += count[c] * (size[c] if by_size else 1)
     return n
-
-
-@jit.body
-def energy(count, n_cells):
-    """Σ p² of a matrix's cells."""
-    total = 0.0
-    squares = 0.0
-    for c in range(n_cells):
-        total += count[c]
-        squares += count[c] * count[c]
-    return squares / total / total
 
 
 @jit.body
@@ -198,7 +215,7 @@ def measure_dense(
     out : float64 [k, A, 16 or 17]
         Mean over the matrices of an aggregation, those without an entry left out; NaN if all are. Number 17 is the energy Σ p².
     """
-    feature = np.empty(N_FEATURES + 1)
+    feature = np.empty(WITH_ENERGY)
     for k in range(vois.size):
         i = vois[k]
         levels = level_of[level_start[i] : level_start[i + 1]]
@@ -226,9 +243,168 @@ def measure_dense(
                             n_cells = gather(counts, first, w, merged, n_rows, n_columns[k], is_last, rank, size, count)
                     n_voxels = voxels_of(size, count, n_cells, by_size)
                     if measure(rank, size, count, n_cells, levels, n_voxels, rows, columns, feature):
-                        feature[N_FEATURES] = energy(count, n_cells)
+                        total = voxels_of(size, count, n_cells, False)
+                        feature[N_FEATURES] = energy(count, n_cells, total, 0, 1)
                         number += 1
                         for f in range(out.shape[2]):
                             out[k, j, f] += feature[f]
             for f in range(out.shape[2]):
                 out[k, j, f] = out[k, j, f] / number if number else np.nan
+
+
+COUNTING = 256
+"""Threads of a block that counts."""
+MEASURING = 128
+"""Threads of a block that measures."""
+ROOM = 4096
+"""Cells at most of a block's table in shared memory: with 16 KB each, every multiprocessor can be full of threads."""
+SCRATCH = 1 << 25
+"""float64 that the blocks measuring matrices on a device share."""
+MAX_CELLS = 1 << 26
+"""Cells of a VOI's matrices that a device takes: 256 MB."""
+SIDE_BY_SIDE = 64
+"""Blocks that can measure the largest matrices a device takes at a time."""
+
+
+@jit.body
+def open_table(shared, room, n_levels, n_columns):
+    """Clear a table of n_levels rows in shared memory, and return how many sizes it has: as many as `room` cells allow."""
+    width = min(n_columns, room // max(n_levels, np.int32(1)))
+    c = np.int32(jit.cuda.threadIdx.x)
+    while c < n_levels * width:
+        shared[c] = 0
+        c += jit.cuda.blockDim.x
+    jit.cuda.syncthreads()
+    return width
+
+
+@jit.body
+def enter(rank, size, shared, width, n_columns, counts, matrix):
+    """Count one entry: in shared memory if its size has a column there, else in `counts`, where its matrix begins at `matrix`."""
+    if size <= width:
+        jit.cuda.atomic.add(shared, (rank - 1) * width + size - 1, 1)
+    else:
+        jit.cuda.atomic.add(counts, matrix + (rank - 1) * n_columns + size - 1, 1)
+
+
+@jit.body
+def close_table(shared, width, n_levels, n_columns, counts, matrix):
+    """Add the table in shared memory to its matrix."""
+    jit.cuda.syncthreads()
+    c = np.int32(jit.cuda.threadIdx.x)
+    while c < n_levels * width:
+        if shared[c] > 0:
+            jit.cuda.atomic.add(counts, matrix + c // width * n_columns + c % width, shared[c])
+        c += jit.cuda.blockDim.x
+
+
+@jit.body
+def marginals(matrix, levels, n_columns, rows, columns):
+    """Sums of rows and columns; a thread writes some of each, the ones `non_uniformity` asks it for.
+
+    Returns its share of Σ x, of Σ level · x and of Σ size · x.
+    """
+    thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    n_levels = np.int32(levels.size)
+    entries, of_levels, of_sizes = 0.0, 0.0, 0.0
+    a = thread
+    while a < n_levels:
+        x = 0.0
+        for s in range(n_columns):
+            x += matrix[a * n_columns + s]
+        rows[a] = x
+        entries += x
+        of_levels += levels[a] * x
+        a += threads
+    s = thread
+    while s < n_columns:
+        x = 0.0
+        for a in range(n_levels):
+            x += matrix[a * n_columns + s]
+        columns[s] = x
+        of_sizes += (s + 1) * x
+        s += threads
+    return entries, of_levels, of_sizes
+
+
+@jit.gpu(
+    "i4[::1], i8[::1], i4[::1], i8[::1], i8[::1], i4[:, ::1], i4[:, ::1], f8[:, ::1], i4, b1, b1, f8[::1], i8, f8[:, ::1]",
+    registers=128,
+    because="twelve sums in float64, and some twenty addresses",
+)  # fmt: skip
+def measure_dense_gpu(
+    counts, counts_start, largest, level_of, level_start, shape, work, weight, n_planar, per_slice, by_size, scratch, stride, out
+):
+    """Features of every matrix, out float64 [m, 16 or 17]; NaN where it holds nothing. Any number of blocks.
+
+    counts : int32, ragged [n][group, L, largest[i]]. largest : int32 [n], the largest
+    size possible. work : int32 [m, 5], see
+    engine/directions.py, matrices. weight : float64 [n, D]. by_size : as for `measure_dense`. scratch : `stride` places (see
+    `places`) for each block.
+    """
+    room = jit.cuda.shared.array(MEASURING, np.float64)
+    own = jit.cuda.local.array(WITH_ENERGY, np.float64)
+    thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    mine = scratch[jit.cuda.blockIdx.x * stride : (jit.cuda.blockIdx.x + 1) * stride]
+    m = np.int32(jit.cuda.blockIdx.x)
+    while m < work.shape[0]:
+        i = work[m, 0]
+        levels = level_of[level_start[i] : level_start[i + 1]]
+        n_levels, width = np.int32(levels.size), largest[i]
+        cells = n_levels * width
+        rows, columns = mine[cells : cells + n_levels], mine[cells + n_levels : cells + n_levels + width]
+        merge(counts, counts_start[i], cells, work, m, shape[i, 0], n_planar, per_slice, weight[i], mine)
+        entries, of_levels, of_sizes = marginals(mine, levels, width, rows, columns)
+        total = block.sum_of(entries, room)
+        mean_level = block.sum_of(of_levels, room) / total
+        of_sizes = block.sum_of(of_sizes, room)
+        mean_size = of_sizes / total
+        for f in range(WITH_ENERGY):
+            own[f] = 0.0
+        if total > 0.0:
+            own[8] = non_uniformity(rows, n_levels, total, thread, threads)
+            own[10] = non_uniformity(columns, width, total, thread, threads)
+            if out.shape[1] == WITH_ENERGY:
+                own[N_FEATURES] = energy(mine, cells, total, thread, threads)
+            c = thread
+            while c < cells:
+                if mine[c] > 0.0:
+                    level, size, p = float(levels[c // width]), float(c % width + 1), mine[c] / total
+                    add(level, size, p, own)
+                    spread(level, size, p, mean_level, mean_size, own)
+                c += threads
+            for f in range(WITH_ENERGY):
+                own[f] = block.sum_of(own[f], room)
+            finish(total, of_sizes if by_size else total, own)
+        if thread == 0:
+            for f in range(out.shape[1]):
+                out[m, f] = own[f] if total > 0.0 else np.nan
+        m += jit.cuda.gridDim.x
+
+
+def places(n_levels, n_columns):
+    """Scratch for a matrix and its marginal sums."""
+    return n_levels * n_columns + n_levels + n_columns
+
+
+def is_taken(n_cells, n_places, n_voxels):
+    """Whether a device takes a VOI: cells of all its matrices, `places` of the largest, voxels of its box."""
+    return (n_cells <= MAX_CELLS) & (SIDE_BY_SIDE * n_places <= SCRATCH) & (n_voxels < 1 << 31)  # offsets in a box are int32
+
+
+def mean_on_device(
+    device, counts, counts_start, largest, level_of, level_start, shape, work, first, weight, n_planar, per_slice, by_size,
+    stride, n_features,
+):  # fmt: skip
+    """`measure_dense_gpu` and the means over each aggregation's matrices: device float64 [VOIs · aggregations, n_features].
+
+    work and first, from engine/directions.py, are in host memory, all other arrays on the device. stride : `places` of the
+    largest matrix.
+    """
+    blocks = int(min(len(work), max(1, SCRATCH // stride)))
+    feature = device.empty((len(work), n_features), np.float64)
+    device.launch(
+        measure_dense_gpu, blocks, MEASURING, counts, counts_start, largest, level_of, level_start, shape, device.put(work),
+        weight, n_planar, per_slice, by_size, device.empty(blocks * stride, np.float64), stride, feature,
+    )  # fmt: skip
+    return block.mean(device, feature, first, n_features)

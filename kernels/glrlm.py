@@ -7,6 +7,8 @@ predicted.) Groups are those of the GLCM: kernels/glcm.py, group_of. Row and col
 
 Where dense matrices would be larger than the runs themselves (engine/families/glrlm.py), the runs of a group are sorted and
 counted. Both ways hand the same cells in the same order to kernels/emphasis.py: equal to the last bit.
+
+On a GPU a block takes the runs that start in a tile, along one direction, and follows them out of it.
 """
 
 from __future__ import annotations
@@ -121,3 +123,35 @@ def measure_sparse(codes, weight, level_of, out):
     rows, columns = np.empty(level_of.size), np.empty(size[:n_cells].max())
     n_voxels = emphasis.voxels_of(size, count, n_cells, True)
     emphasis.measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out)
+
+
+@jit.gpu("level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i4[:, ::1], i4, b1, i4[::1], i4, i4[::1], i8[::1]")
+def count_gpu(
+    level, tile_row, tile_first, tile_length, tile_z, shape, level_start, dirs, n_planar, per_slice, largest, room, counts,
+    counts_start,
+):  # fmt: skip
+    """Count runs that start in a tile: counts[counts_start[i] + (group · L + a - 1) · largest[i] + r - 1] of VOI i, rank a,
+    run length r ≤ largest[i].
+
+    Grid (tiles, directions); a thread for each voxel whose predecessor differs. room : cells of shared memory.
+    """
+    shared = jit.cuda.shared.array(0, np.int32)
+    tile, d = jit.cuda.blockIdx.x, jit.cuda.blockIdx.y
+    i = tile_row[tile]
+    step = (dirs[d, 0] * shape[i, 1] + dirs[d, 1]) * shape[i, 2] + dirs[d, 2]
+    n_levels, longest = np.int32(level_start[i + 1] - level_start[i]), largest[i]
+    group = np.int64(group_of(d, tile_z[tile], n_planar, shape[i, 0], per_slice))
+    matrix = counts_start[i] + group * n_levels * longest
+    width = emphasis.open_table(shared, room, n_levels, longest)
+    q, n, first = np.int32(jit.cuda.threadIdx.x), tile_length[tile], tile_first[tile]
+    while q < n:
+        p = first + q
+        a = level[p]
+        if a > 0 and level[p - step] != a:
+            r = np.int32(1)
+            while level[p + step] == a:
+                p += step
+                r += 1
+            emphasis.enter(np.int32(a), r, shared, width, longest, counts, matrix)
+        q += jit.cuda.blockDim.x
+    emphasis.close_table(shared, width, n_levels, longest, counts, matrix)

@@ -4,6 +4,8 @@ Levels within the coarseness of a level are a range of ranks, so a neighbour dep
 bounds; outside the mask rank 0 never does. The box is walked in tiles of consecutive voxels: bounds for the tile, then one
 vectorised loop per offset of the window, then the tally.
 Groups: the whole volume, or one per padded slice. The matrix is measured by kernels/emphasis.py.
+
+On a GPU a block takes a tile, a thread a voxel with its window.
 """
 
 from __future__ import annotations
@@ -37,16 +39,32 @@ TILE = 2048
 
 
 @jit.body
-def rank_bounds(level_of, first, n_levels, coarseness, low, high):
-    """Lowest and highest rank whose level is within `coarseness` of each rank's level; an empty range for rank 0."""
-    low[0], high[0] = 1, 0
-    below, above = np.int64(0), np.int64(0)
-    for a in range(n_levels):
-        while level_of[first + a] - level_of[first + below] > coarseness:
-            below += 1
-        while above + 1 < n_levels and level_of[first + above + 1] - level_of[first + a] <= coarseness:
-            above += 1
-        low[a + 1], high[a + 1] = below + 1, above + 1
+def lowest(levels, a, coarseness):
+    """Lowest rank whose level is within `coarseness` of that of rank a; ranks from 0.
+
+    Levels are whole numbers and differ, so it is at most `coarseness` ranks away.
+    """
+    first, last = max(a - coarseness, 0), a
+    while first < last:
+        middle = (first + last) >> 1
+        if levels[a] - levels[middle] > coarseness:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@jit.body
+def highest(levels, a, coarseness):
+    """As `lowest`, the highest rank."""
+    first, last = a, min(a + coarseness, levels.size - 1)
+    while first < last:
+        middle = (first + last + 1) >> 1
+        if levels[middle] - levels[a] > coarseness:
+            last = middle - 1
+        else:
+            first = middle
+    return first
 
 
 @jit.body
@@ -90,9 +108,12 @@ def count(
                 for dx in range(-distance, distance + 1):
                     offsets[m] = (dz * ny + dy) * nx + dx
                     m += 1
-        n_levels = level_start[i + 1] - level_start[i]
+        levels = level_of[level_start[i] : level_start[i + 1]]
+        n_levels = levels.size
         low, high = np.empty(n_levels + 1, np.int32), np.empty(n_levels + 1, np.int32)
-        rank_bounds(level_of, level_start[i], n_levels, coarseness, low, high)
+        low[0], high[0] = 1, 0  # nothing depends on a voxel outside the mask
+        for a in range(n_levels):
+            low[a + 1], high[a + 1] = lowest(levels, a, coarseness) + 1, highest(levels, a, coarseness) + 1
         for z in range(pad, nz - pad):
             cell = counts_start[k] + (z if per_slice else 0) * (n_levels + 1) * n_columns[k]
             first = start[i] + (z * ny + pad) * nx + pad
@@ -103,3 +124,58 @@ def count(
                     for q in range(n):
                         a = np.int64(level[base + q])
                         counts[cell + a * n_columns[k] + number[q]] += a > 0
+
+
+@jit.body
+def depending(level, first, depth, distance, ny, nx, low, high):
+    """Voxels of ranks low..high in the window whose first voxel is `first`."""
+    side = 2 * distance + 1
+    to_row, to_slice = np.uint64(nx - side), np.uint64((ny - side) * nx)
+    p, one = np.uint64(first), np.uint64(1)  # unsigned: an index that may be negative costs a test
+    number, z = np.int32(0), np.int32(0)
+    while z <= 2 * depth:
+        y = np.int32(0)
+        while y < side:
+            x = np.int32(0)
+            while x < side:
+                b = np.int32(level[p])
+                number += np.int32((b >= low) & (b <= high))
+                p += one
+                x += 1
+            p += to_row
+            y += 1
+        p += to_slice
+        z += 1
+    return number
+
+
+@jit.gpu(
+    "level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i8[::1], i4, i4, i8, i4[::1], i4, i4[::1], i8[::1]"
+)
+def count_gpu(
+    level, tile_row, tile_first, tile_length, tile_z, shape, level_of, level_start, depth, distance, coarseness, largest, room,
+    counts, counts_start,
+):  # fmt: skip
+    """Count voxels of a tile: counts[counts_start[i] + (group · L + a - 1) · largest[i] + d - 1] of VOI i, rank a, dependence
+    d ≤ largest[i].
+
+    Group: the tile's z. depth : how many slices up and down the window reaches. room : cells of shared memory.
+    """
+    shared = jit.cuda.shared.array(0, np.int32)
+    tile = jit.cuda.blockIdx.x
+    i = tile_row[tile]
+    levels = level_of[level_start[i] : level_start[i + 1]]
+    ny, nx = shape[i, 1], shape[i, 2]
+    n_levels, most = np.int32(levels.size), largest[i]
+    matrix = counts_start[i] + np.int64(tile_z[tile]) * n_levels * most
+    width = emphasis.open_table(shared, room, n_levels, most)
+    q, n, first = np.int32(jit.cuda.threadIdx.x), tile_length[tile], tile_first[tile]
+    while q < n:
+        a = np.int32(level[first + q])
+        if a > 0:
+            low = np.int32(lowest(levels, a - 1, coarseness) + 1)
+            high = np.int32(highest(levels, a - 1, coarseness) + 1)
+            number = depending(level, first + q - (depth * ny + distance) * nx - distance, depth, distance, ny, nx, low, high)
+            emphasis.enter(a, number, shared, width, most, counts, matrix)
+        q += jit.cuda.blockDim.x
+    emphasis.close_table(shared, width, n_levels, most, counts, matrix)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.directions import aggregation_flags, direction_weights, directions, grouping, n_groups
-from voxomics.engine.feature import DIRECTIONAL, Family, Feature
+from voxomics.engine.directions import aggregation_flags, direction_weights, directions, grouping, matrices, n_groups
+from voxomics.engine.feature import DIRECTIONAL, UNCOUNTABLE, Family, Feature, OnDevice
+from voxomics.engine.resident import Resident
 from voxomics.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from voxomics.kernels.device import Array
 
 EMPTY = "no voxel has a grey level"
 
@@ -146,4 +152,80 @@ def _sparse(batch: VoiBatch, channel: Channel, i: int, settings: Settings, aggre
     return out
 
 
-FAMILY = Family("glrlm", "TP0I", FEATURES, DIRECTIONAL, "level", compute, need)
+def _size_on_device(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> I64:
+    """Cells of all matrices of each VOI on a device, int64 [k]: levels × longest side × groups."""
+    groups: I64 = n_groups(batch, vois, *grouping(1, aggregations))
+    return groups * channel.n_present[vois] * (_columns(batch, vois) - 1)
+
+
+def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of device memory beside the batch, int64 [n]; what dense matrices would take too much of is left to the CPU."""
+    from voxomics.kernels.emphasis import is_taken, places
+
+    assert channel is not None
+    vois = np.arange(len(batch), dtype=np.int64)
+    cells = _size_on_device(batch, channel, vois, aggregations)
+    scratch = places(channel.n_present, _columns(batch, vois) - 1)
+    matrices_of = len(FEATURES) * 8 * 15 * batch.geometry.shape[:, 0].astype(np.int64) * len(aggregations)
+    taken = is_taken(cells, scratch, np.diff(batch.geometry.start))
+    return np.where(taken, 4 * cells + 8 * scratch + matrices_of, UNCOUNTABLE)
+
+
+def counts_on_device(resident: Resident, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> tuple[Array, I64, Array]:
+    """Runs of every group.
+
+    Returns
+    -------
+    counts : device int32 [total]
+        Ragged [n][group, L, longest]: by rank and run length, both less 1.
+    counts_start : ndarray int64 [n + 1]
+        By row of the batch; rows that are not in `vois` have none.
+    longest : device int32 [n]
+        Longest side of each VOI's box.
+    """
+    from voxomics.kernels import emphasis
+    from voxomics.kernels import glrlm as kernel
+
+    device, batch = resident.device, resident.batch
+    dirs, n_planar, per_slice = grouping(1, aggregations)
+    size = np.zeros(len(batch), np.int64)
+    size[vois] = _size_on_device(batch, channel, vois, aggregations)
+    counts_start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size)))
+    found = device.zeros(counts_start[-1], np.int32)
+    sides = _columns(batch, np.arange(len(batch))) - 1
+    longest = device.put(sides.astype(np.int32))
+    room = min(int((channel.n_present[vois] * sides[vois]).max(initial=0)), emphasis.ROOM)
+    row, first, length, z = resident.tiles(vois, per_slice)
+    there = resident.channel(channel)
+    device.launch(
+        kernel.count_gpu, (row.size, len(dirs)), emphasis.COUNTING, there.level, row, first, length, z, resident.shape,
+        there.level_start, device.put(dirs.astype(np.int32)), n_planar, per_slice, longest, room, found,
+        device.put(counts_start), shared=4 * room,
+    )  # fmt: skip
+    return found, counts_start, longest
+
+
+def compute_on_device(
+    resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
+    """GLRLM features, float64 [k, aggregations, 16]; see `OnDevice.compute`."""
+    from voxomics.kernels import emphasis
+
+    assert channel is not None
+    device, batch = resident.device, resident.batch
+    found, counts_start, longest = counts_on_device(resident, channel, vois, aggregations)
+    dirs, n_planar, per_slice = grouping(1, aggregations)
+    work, first = matrices(batch, vois, n_planar, len(dirs), per_slice, aggregation_flags(aggregations))
+    weight = direction_weights(dirs, batch, np.arange(len(batch)), settings.glrlm.weighting)
+    stride = int(emphasis.places(channel.n_present[vois], _columns(batch, vois) - 1).max(initial=1))
+    there = resident.channel(channel)
+    means = emphasis.mean_on_device(
+        device, found, device.put(counts_start), longest, there.level_of, there.level_start, resident.shape, work, first,
+        device.put(weight), n_planar, per_slice, True, stride, len(FEATURES),
+    )  # fmt: skip
+    return device.get(means).reshape(len(vois), len(aggregations), len(FEATURES))
+
+
+FAMILY = Family(
+    "glrlm", "TP0I", FEATURES, DIRECTIONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device)
+)
