@@ -17,7 +17,7 @@ INTRODUCTION = """# Features and where they are computed
 
 Written by `python tools/make_feature_table.py` from the catalogue in `engine/families/`: do not edit.
 
-The id is the permanent one of the IBSI; the name of a column is `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`. Under CUDA,
+The id is the permanent one of the IBSI; a column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`. Under CUDA,
 *yes* means on the GPU and *host* on the CPU, while the GPU does the rest. A VOI that a GPU does not take (too many grey levels,
 too little memory) is measured on the CPU, with the same definitions. When a feature is undefined, `voxomics features` says why.
 """
