@@ -43,7 +43,7 @@ from voxomics.engine.resident import MAX_SHARED
 from voxomics.kernels import jit
 
 ARCHITECTURES = (75, 80, 90, 100)
-INSTALL = 'pip install "numba-cuda[cu13]==0.30.4" nvidia-cuda-nvcc'
+INSTALL = 'Install it with `make cuda-gate`, or: pip install -e ".[cuda-compile]"'
 MOST_REGISTERS = 128
 FORBIDDEN = {
     r"\b(?:atom|red)\.[\w.]*\.b?f\d": "a float atomic, whose sum depends on the order of the threads",

@@ -75,7 +75,7 @@ def test_says_what_to_install() -> None:
     code = "import sys; sys.modules['nvidia'] = None; sys.path.insert(0, 'tools'); import cuda_gate; sys.exit(cuda_gate.main([]))"
     done = python("-c", code)
     assert done.returncode == 2
-    assert 'pip install "numba-cuda' in done.stdout
+    assert 'pip install -e ".[cuda-compile]"' in done.stdout
 
 
 def test_no_kernel_hides_its_need_for_registers() -> None:
