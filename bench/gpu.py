@@ -231,7 +231,7 @@ def bench(
     repeats: int,
     check: tuple[int, int] = (60_000, 12),
 ) -> Figures:
-    """Check and time a device: `sizes` are numbers of VOIs and of voxels each; `check` is for `uneven`, its largest more than one tile."""
+    """Check and time a device: `sizes` are numbers of VOIs and of voxels each; `check` is for `uneven`: more than a tile."""
     is_gpu = isinstance(device, Cuda)
     found: Figures = {"machine": machine(device, threads), "timing": "CUDA events" if is_gpu else NOT_A_GPU}
     for topic in ("device", "cpu", "threads", "voxomics", "numba-cuda", "cupy", "driver", "commit"):
