@@ -1,0 +1,63 @@
+"""Write docs/features.md: every feature, its id, unit and definition, and where it is computed; all of it from the registry.
+
+python tools/make_feature_table.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from voxomics.engine.families import FAMILIES
+from voxomics.engine.feature import Family, Feature
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "features.md"
+INTRODUCTION = """# Features and where they are computed
+
+Written by `python tools/make_feature_table.py` from the catalogue in `engine/families/`: do not edit.
+
+The id is the permanent one of the IBSI; a column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`. Under CUDA,
+*yes* means on the GPU and *host* on the CPU, while the GPU does the rest. A VOI that a GPU does not take (too many grey levels,
+too little memory) is measured on the CPU, with the same definitions. When a feature is undefined, `voxomics features` says why.
+"""
+
+
+def where(family: Family, feature: Feature) -> str:
+    """What computes a feature with the CUDA backend."""
+    return "yes" if family.device and feature.name not in family.device.host else "host"
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a table."""
+    return text.replace("|", "\\|")
+
+
+def overview() -> Iterator[str]:
+    """A line per family."""
+    yield from ("| family | IBSI | features | CPU | CUDA | aggregations |", "|---|---|---:|---:|---:|---|")
+    for (name, ibsi), families in groupby(FAMILIES, key=lambda family: (family.name, family.ibsi)):
+        several = list(families)
+        features = [where(family, feature) for family in several for feature in family.features]
+        aggregations = ", ".join(several[0].aggregations) or "–"
+        number = len(features)
+        yield f"| [{name}](#{name}) | {ibsi} | {number} | {number} | {features.count('yes')} | {aggregations} |"
+
+
+def details() -> Iterator[str]:
+    """A table per family."""
+    for name, families in groupby(FAMILIES, key=lambda family: family.name):
+        yield from ("", f"## {name}", "", "| feature | IBSI | unit | definition | CPU | CUDA |", "|---|---|---|---|---|---|")
+        for family in families:
+            for one in family.features:
+                words = (one.name, one.ibsi or "–", one.unit, f"`{cell(one.definition)}`", "yes", where(family, one))
+                yield f"| {' | '.join(words)} |"
+
+
+def text() -> str:
+    """The whole page."""
+    return "\n".join([INTRODUCTION, *overview(), *details(), ""])
+
+
+if __name__ == "__main__":
+    PAGE.write_text(text(), encoding="utf-8", newline="\n")
