@@ -6,6 +6,8 @@ levels is one candidate with gradient 0; so 70,000 nominal levels cost what the 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from voxomics.kernels import jit
@@ -53,9 +55,9 @@ def shape(level, counts, first, last, n_nominal, out):
     entropy = uniformity = nearest = 0.0
     for r in range(first, last):
         p = counts[r] / n
-        entropy -= p * np.log2(p)
+        entropy -= p * math.log2(p)
         uniformity += p * p
-        distance = np.abs((level[r] - level[first]) * n - weighted)
+        distance = abs((level[r] - level[first]) * n - weighted)
         if r == first or counts[r] > counts[best] or (counts[r] == counts[best] and distance < nearest):
             best, nearest = r, distance
     out[0], out[1], out[2] = level[best], entropy, uniformity
@@ -89,3 +91,77 @@ def shapes(level, counts, start, n_nominal, out):
                 out[k, f] = np.nan
         else:
             shape(level, counts, start[k], start[k + 1], n_nominal[k], out[k])
+
+
+COUNTING = 256
+"""Threads of a block that counts."""
+MOST_LEVELS = 4096
+"""Levels of a VOI that a thread walks through."""
+
+
+@jit.gpu("level[::1], i4[::1], i8[::1], i4[::1], i8[::1], i4, i8[::1]")
+def count_gpu(level, tile_row, tile_first, tile_length, level_start, room, counts):
+    """Count a tile's voxels by rank: counts[level_start[i] + rank - 1] of VOI i.
+
+    room : levels that shared memory holds; more of them are counted in `counts` itself.
+    """
+    shared = jit.cuda.shared.array(0, np.int32)
+    tile, thread, threads = jit.cuda.blockIdx.x, np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    i = tile_row[tile]
+    own, n_levels = level_start[i], np.int32(level_start[i + 1] - level_start[i])
+    fits = n_levels <= room
+    a = thread
+    while fits and a < n_levels:
+        shared[a] = 0
+        a += threads
+    jit.cuda.syncthreads()
+    q, first, length = thread, tile_first[tile], tile_length[tile]
+    while q < length:
+        a = np.int32(level[first + q]) - 1
+        if a >= 0:
+            if fits:
+                jit.cuda.atomic.add(shared, a, 1)
+            else:
+                jit.cuda.atomic.add(counts, own + a, 1)
+        q += threads
+    jit.cuda.syncthreads()
+    a = thread
+    while fits and a < n_levels:
+        if shared[a] > 0:
+            jit.cuda.atomic.add(counts, own + a, shared[a])
+        a += threads
+
+
+SHAPING = 64
+"""Threads of a block that looks at a VOI's histogram."""
+
+
+@jit.gpu(
+    "i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[:, ::1], f8[::1], f8[::1], f8[:, ::1], f8[:, ::1]",
+    registers=128,
+    because="entropy and gradients in float64",
+)
+def shape_gpu(counts, level_of, level_start, n_nominal, vois, ranks, value, weight, found, out):
+    """`shape` of every VOI, a block each, float64 [k, 7], NaN without levels; and what kernels/intensity.py needs to measure it.
+
+    found : the levels of the voxels of ranks [k, r], from 0. value, weight : level and voxels of each rank.
+    """
+    k, thread = np.int32(jit.cuda.blockIdx.x), np.int32(jit.cuda.threadIdx.x)
+    i = vois[k]
+    first, last = level_start[i], level_start[i + 1]
+    r = first + thread
+    while r < last:
+        value[r], weight[r] = float(level_of[r]), float(counts[r])
+        r += SHAPING
+    if thread < ranks.shape[1]:
+        r, left = first, ranks[k, thread]
+        while r < last and left >= counts[r]:
+            left -= counts[r]
+            r += 1
+        found[k, thread] = level_of[r] if r < last else np.nan
+    if thread == SHAPING - 1:  # of another warp, so that neither waits for the other
+        if first < last:
+            shape(level_of, counts, first, last, n_nominal[i], out[k])
+        else:
+            for f in range(out.shape[1]):
+                out[k, f] = np.nan

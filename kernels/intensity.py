@@ -3,13 +3,18 @@
 Values are never sorted as a whole. A monotone map sends them to buckets, the buckets that hold a wanted rank are gathered and
 searched in the same way, each 1024 times narrower than the range before, until they are small: so percentiles stand on the true
 order statistics, and no distribution is slow.
+
+On a GPU they are searched digit by digit: the bits of a float64 make an integer of the same order, and eight times the values
+that share the digits found so far are counted by their next eight bits. Blocks work on tiles of a VOI's values.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from voxomics.kernels import jit, sorting
+from voxomics.kernels import block, jit, sorting
 
 PERCENTILE_RULES = ("linear", "lower", "higher", "nearest", "midpoint", "inverted_cdf")
 """Rules between two order statistics, under NumPy's names."""
@@ -173,16 +178,72 @@ def order_statistics(value, value_start, vois, ranks):
 
 
 @jit.body
-def describe(n, low, high, mean, scale, m1, m2, m3, m4, p, n_robust, robust, from_median, out):
-    """The sixteen features that intensities and grey levels have in common, in the order of FEATURES.
+def percentile(found, at, k, j):
+    """PERCENTS[j] of VOI k: at [k, 5] from `positions`; found [k, 10]: the values of the ranks below and above each position."""
+    return between(found[k, 2 * j], found[k, 2 * j + 1], at[k, j] - math.floor(at[k, j]))
 
-    m1..m4 : Σ|d|, Σd², Σd³, Σd⁴ of the distances d to the mean times `scale`. p : PERCENTS. n_robust : values within p[0]..p[4],
-    robust : Σ of their distances to their mean. from_median : Σ of all distances to the median.
+
+@jit.body
+def look(v, w, origin, low, median, high, seen):
+    """What is seen of some values and of one more, v, that occurs w times.
+
+    Lowest, highest, Σw, Σw(v - origin), Σwv², Σw|v - median|; and of those within low..high Σw, Σw(v - origin). The origin is
+    the first value: that keeps the digits of deviations where all values lie near -1000.
     """
+    lowest, highest, n, shifted, squares, from_median, inside, total = seen
+    within = low <= v and v <= high
+    return (
+        min(lowest, v),
+        max(highest, v),
+        n + w,
+        shifted + w * (v - origin),
+        squares + w * (v * v),
+        from_median + w * abs(v - median),
+        inside + (w if within else 0.0),
+        total + (w * (v - origin) if within else 0.0),
+    )
+
+
+@jit.body
+def centre(seen):
+    """Means of all values and of those within low..high, both from the origin; and a factor for deviations."""
+    lowest, highest, n, shifted, _, _, inside, total = seen
+    scale = 1.0
+    if highest > lowest and not (1e-70 < highest - lowest and highest - lowest < 1e70):  # d⁴ must not under- or overflow
+        scale = 1.0 / max(highest - lowest, 1e-300)
+    return shifted / n, total / inside, scale
+
+
+@jit.body
+def deviate(v, w, origin, low, high, middle, sums):
+    """Add w times v to Σ|d|, Σd², Σd³, Σd⁴ and Σ|v - robust mean| within low..high; middle is from `centre`.
+
+    d : v's distance to the mean, scaled. Distances of values that lie close together and far from 0 are exact from the origin,
+    and not from a mean that was rounded.
+    """
+    mean, robust_mean, scale = middle
+    m1, m2, m3, m4, robust = sums
+    d = (v - origin - mean) * scale
+    return (
+        m1 + w * abs(d),
+        m2 + w * (d * d),
+        m3 + w * (d * d * d),
+        m4 + w * (d * d * (d * d)),
+        robust + (w * abs(v - origin - robust_mean) if low <= v and v <= high else 0.0),
+    )
+
+
+@jit.body
+def describe(origin, seen, sums, p, out):
+    """The features, in the order of FEATURES, from what `look` and `deviate` have summed up and the values of PERCENTS."""
+    low, high, n, _, squares, from_median, n_robust, _ = seen
+    mean, _, scale = centre(seen)
+    mean += origin
+    m1, m2, m3, m4, robust = sums
     variance = m2 / n
     out[0] = mean
     out[1] = variance / scale / scale
-    out[2] = m3 / n / (variance * np.sqrt(variance)) if variance > 0.0 else 0.0
+    out[2] = m3 / n / (variance * math.sqrt(variance)) if variance > 0.0 else 0.0
     out[3] = m4 / n / (variance * variance) - 3.0 if variance > 0.0 else 0.0
     out[4] = p[2]
     out[5] = low
@@ -194,8 +255,10 @@ def describe(n, low, high, mean, scale, m1, m2, m3, m4, p, n_robust, robust, fro
     out[11] = m1 / n / scale
     out[12] = robust / n_robust if n_robust > 0.0 else np.nan
     out[13] = from_median / n
-    out[14] = np.sqrt(variance) / scale / mean if mean != 0.0 else np.nan
+    out[14] = math.sqrt(variance) / scale / mean if mean != 0.0 else np.nan
     out[15] = (p[3] - p[1]) / (p[3] + p[1]) if p[3] + p[1] != 0.0 else np.nan
+    out[16] = squares
+    out[17] = math.sqrt(squares / n)
 
 
 @jit.cpu
@@ -203,8 +266,7 @@ def measure(value, weight, stride, start, vois, found, at, out):
     """Features of every VOI, float64 [k, features]; NaN where it has no value.
 
     value, weight : float64; value[j] occurs weight[j * stride] times (stride 0 and a weight of 1 for voxels, 1 for a histogram);
-    VOI i owns value[start[i] : start[i + 1]]. at [k, 5] from `positions`; found [k, 10]: the values of the ranks below and above
-    each position.
+    VOI i owns value[start[i] : start[i + 1]]. found, at : see `percentile`.
     """
     p = np.empty(5)
     for k in range(vois.size):
@@ -214,35 +276,255 @@ def measure(value, weight, stride, start, vois, found, at, out):
                 out[k, f] = np.nan
             continue
         for j in range(5):
-            p[j] = between(found[k, 2 * j], found[k, 2 * j + 1], at[k, j] - np.floor(at[k, j]))
+            p[j] = percentile(found, at, k, j)
         low, median, high = p[0], p[2], p[4]
-        origin = lowest = highest = value[first]
-        n = shifted = squares = from_median = inside = total = 0.0
+        origin = value[first]
+        seen = (origin, origin, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         for j in range(first, last):
-            v, w = value[j], weight[j * stride]
-            lowest = min(lowest, v)
-            highest = max(highest, v)
-            n += w
-            shifted += w * (v - origin)  # keeps the digits of deviations where all values lie near -1000
-            squares += w * (v * v)
-            from_median += w * np.abs(v - median)
-            within = low <= v and v <= high
-            inside += w if within else 0.0
-            total += w * (v - origin) if within else 0.0
-        # distances of values that lie close together and far from 0 are exact from `origin`, and not from a mean that was rounded
-        mean, robust_mean = shifted / n, total / inside
-        scale = 1.0
-        if highest > lowest and not (1e-70 < highest - lowest and highest - lowest < 1e70):  # d⁴ must not under- or overflow
-            scale = 1.0 / max(highest - lowest, 1e-300)
-        m1 = m2 = m3 = m4 = robust = 0.0
+            seen = look(value[j], weight[j * stride], origin, low, median, high, seen)
+        middle = centre(seen)
+        sums = (0.0, 0.0, 0.0, 0.0, 0.0)
         for j in range(first, last):
-            v, w = value[j], weight[j * stride]
-            d = (v - origin - mean) * scale
-            m1 += w * np.abs(d)
-            m2 += w * (d * d)
-            m3 += w * (d * d * d)
-            m4 += w * (d * d * (d * d))
-            robust += w * np.abs(v - origin - robust_mean) if low <= v and v <= high else 0.0
-        describe(n, lowest, highest, origin + mean, scale, m1, m2, m3, m4, p, inside, robust, from_median, out[k])
-        out[k, 16] = squares
-        out[k, 17] = np.sqrt(squares / n)
+            sums = deviate(value[j], weight[j * stride], origin, low, high, middle, sums)
+        describe(origin, seen, sums, p, out[k])
+
+
+THREADS = 256
+"""Of a block that works on a tile."""
+RANKS = 2 * len(PERCENTS)
+DIGITS = 256
+COUNTS = RANKS * DIGITS
+SIGN = np.int64(-(1 << 63))
+
+
+def tiles(first, last, size):
+    """Cut stretches of an array into tiles of at most `size`: VOI k owns first[k]:last[k].
+
+    Returns
+    -------
+    voi : ndarray int32 [t]
+        k; ascending, its tiles in order.
+    begin : ndarray int64 [t]
+    length : ndarray int32 [t]
+    tile_start : ndarray int64 [k + 1]
+        Where the tiles of each VOI begin.
+    """
+    tile_start = np.concatenate((np.zeros(1, np.int64), np.cumsum(-(-(last - first) // size))))
+    voi = np.repeat(np.arange(len(first)), np.diff(tile_start))
+    begin = first[voi] + (np.arange(len(voi)) - tile_start[voi]) * size
+    return voi.astype(np.int32), begin, np.minimum(size, last[voi] - begin).astype(np.int32), tile_start
+
+
+@jit.body
+def key_of(bits):
+    """The bits of a float64 as an integer of 64 bits whose digits, from the top, stand in the order of the numbers."""
+    return ~bits if bits < 0 else bits ^ SIGN
+
+
+@jit.body
+def bits_of(key):
+    """Inverse of `key_of`."""
+    return key ^ SIGN if key < 0 else ~key
+
+
+@jit.gpu("i8[::1], i4[::1], i8[::1], i4[::1], i8[:, ::1], i4[:, ::1], i4, i4[::1]")
+def count_gpu(bits, tile_voi, tile_first, tile_length, key, same, shift, counts):
+    """Count a tile's values by their digit above `shift`, of those that share the higher digits of key[k, j], for each rank j.
+
+    bits : of the values. same : the first rank that has the same digits; only that one is counted.
+    counts : [(k · RANKS + j) · DIGITS + digit].
+    """
+    shared = jit.cuda.shared.array(COUNTS, np.int32)
+    known = jit.cuda.shared.array(RANKS, np.int64)
+    rank = jit.cuda.shared.array(RANKS, np.int32)
+    several = jit.cuda.shared.array(1, np.int32)
+    tile, thread, threads = jit.cuda.blockIdx.x, np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    k = np.int64(tile_voi[tile])
+    if thread == 0:
+        n = np.int32(0)
+        for j in range(RANKS):
+            if same[k, j] == j:
+                known[n], rank[n] = key[k, j], j
+                n += 1
+        several[0] = n
+    jit.cuda.syncthreads()
+    n = several[0]
+    c = thread
+    while c < n * DIGITS:
+        shared[c] = 0
+        c += threads
+    jit.cuda.syncthreads()
+    higher = -(np.int64(DIGITS) << shift)  # 0 for the highest digit
+    q, first, length = thread, tile_first[tile], tile_length[tile]
+    while q < length:
+        mine = key_of(bits[first + q])
+        j = np.int32(0)
+        while j < n and mine & higher != known[j]:
+            j += 1
+        if j < n:
+            jit.cuda.atomic.add(shared, j * DIGITS + np.int32((mine >> shift) & (DIGITS - 1)), 1)
+        q += threads
+    jit.cuda.syncthreads()
+    c = thread
+    while c < n * DIGITS:
+        if shared[c] > 0:
+            jit.cuda.atomic.add(counts, (k * RANKS + rank[c // DIGITS]) * DIGITS + c % DIGITS, shared[c])
+        c += threads
+
+
+@jit.gpu("i8[:, ::1], i8[:, ::1], i4[:, ::1], i4, i4[::1]")
+def choose_gpu(key, left, same, shift, counts):
+    """Add the next digit to every key, a block for each VOI, and clear the counts. With the last one keys become bits of values.
+
+    left : the rank among the values that share the digits. A key of a VOI without values becomes NaN.
+    """
+    known = jit.cuda.shared.array(RANKS, np.int64)
+    k, j = np.int64(jit.cuda.blockIdx.x), np.int32(jit.cuda.threadIdx.x)
+    if j < RANKS:
+        at = (k * RANKS + same[k, j]) * DIGITS
+        digit = np.int64(0)
+        rank = left[k, j]
+        while digit < DIGITS - 1 and rank >= counts[at + digit]:
+            rank -= counts[at + digit]
+            digit += 1
+        left[k, j] = rank
+        known[j] = key[k, j] | (digit << shift)
+    jit.cuda.syncthreads()
+    if j < RANKS:
+        first = np.int32(0)
+        while known[first] != known[j]:
+            first += 1
+        same[k, j] = first
+        key[k, j] = known[j] if shift > 0 else bits_of(known[j])
+    c = j
+    while c < COUNTS:
+        counts[k * COUNTS + c] = 0
+        c += jit.cuda.blockDim.x
+
+
+def order_statistics_on_device(device, value, cut, ranks):
+    """As `order_statistics`, device float64 [k, RANKS]. value is on the device, and `cut`, its `tiles`; ranks are on the host."""
+    key, same = device.zeros(ranks.shape, np.int64), device.zeros(ranks.shape, np.int32)
+    left = device.put(ranks)
+    counts = device.zeros(ranks.size * DIGITS, np.int32)
+    voi, first, length, _ = cut
+    for shift in range(56, -1, -8):
+        device.launch(count_gpu, voi.size, THREADS, value.view(np.int64), voi, first, length, key, same, shift, counts)
+        device.launch(choose_gpu, len(ranks), 64, key, left, same, shift, counts)
+    return key.view(np.float64)
+
+
+@jit.body
+def keep(x, part, tile, f):
+    """part[tile, f] = x, by one thread."""
+    if jit.cuda.threadIdx.x == 0:
+        part[tile, f] = x
+
+
+_TILED = "f8[::1], f8[::1], i4, i4[::1], i8[::1], i4[::1], i8[::1], f8[:, ::1], f8[:, ::1]"
+
+
+@jit.gpu(f"{_TILED}, f8[:, ::1]", registers=128, because="eight sums in float64")
+def look_gpu(value, weight, stride, tile_voi, tile_first, tile_length, tile_start, found, at, part):
+    """`look` at a tile's values: part[tile]."""
+    room = jit.cuda.shared.array(THREADS, np.float64)
+    tile, thread, threads = jit.cuda.blockIdx.x, np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    k, first, length = tile_voi[tile], tile_first[tile], tile_length[tile]
+    origin = value[tile_first[tile_start[k]]]
+    low, median, high = percentile(found, at, k, 0), percentile(found, at, k, 2), percentile(found, at, k, 4)
+    seen = (origin, origin, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    q = thread
+    while q < length:
+        seen = look(value[first + q], weight[(first + q) * stride], origin, low, median, high, seen)
+        q += threads
+    lowest, highest, n, shifted, squares, from_median, inside, total = seen
+    keep(-block.max_of(-lowest, room), part, tile, 0)
+    keep(block.max_of(highest, room), part, tile, 1)
+    keep(block.sum_of(n, room), part, tile, 2)
+    keep(block.sum_of(shifted, room), part, tile, 3)
+    keep(block.sum_of(squares, room), part, tile, 4)
+    keep(block.sum_of(from_median, room), part, tile, 5)
+    keep(block.sum_of(inside, room), part, tile, 6)
+    keep(block.sum_of(total, room), part, tile, 7)
+
+
+@jit.gpu("f8[:, ::1], i8[::1], f8[:, ::1]")
+def join_gpu(part, tile_start, seen):
+    """What is seen of a VOI's tiles, in their order, a thread for each VOI; nothing is written for one without values."""
+    k = jit.cuda.blockIdx.x * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
+    if k < seen.shape[0] and tile_start[k] < tile_start[k + 1]:
+        for f in range(8):
+            seen[k, f] = part[tile_start[k], f]
+        for t in range(tile_start[k] + 1, tile_start[k + 1]):
+            seen[k, 0] = min(seen[k, 0], part[t, 0])
+            seen[k, 1] = max(seen[k, 1], part[t, 1])
+            for f in range(2, 8):
+                seen[k, f] += part[t, f]
+
+
+@jit.body
+def row(x, k):
+    """What `look` saw, from a table."""
+    return (x[k, 0], x[k, 1], x[k, 2], x[k, 3], x[k, 4], x[k, 5], x[k, 6], x[k, 7])
+
+
+@jit.gpu(f"{_TILED}, f8[:, ::1], f8[:, ::1]", registers=128, because="five sums in float64 of powers")
+def deviate_gpu(value, weight, stride, tile_voi, tile_first, tile_length, tile_start, found, at, seen, part):
+    """`deviate` for a tile's values: part[tile]."""
+    room = jit.cuda.shared.array(THREADS, np.float64)
+    tile, thread, threads = jit.cuda.blockIdx.x, np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    k, first, length = tile_voi[tile], tile_first[tile], tile_length[tile]
+    origin = value[tile_first[tile_start[k]]]
+    low, high = percentile(found, at, k, 0), percentile(found, at, k, 4)
+    middle = centre(row(seen, k))
+    sums = (0.0, 0.0, 0.0, 0.0, 0.0)
+    q = thread
+    while q < length:
+        sums = deviate(value[first + q], weight[(first + q) * stride], origin, low, high, middle, sums)
+        q += threads
+    m1, m2, m3, m4, robust = sums
+    keep(block.sum_of(m1, room), part, tile, 0)
+    keep(block.sum_of(m2, room), part, tile, 1)
+    keep(block.sum_of(m3, room), part, tile, 2)
+    keep(block.sum_of(m4, room), part, tile, 3)
+    keep(block.sum_of(robust, room), part, tile, 4)
+
+
+@jit.gpu(
+    "f8[::1], i8[::1], i8[::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1]",
+    registers=128,
+    because="quotients and roots in float64",
+)
+def describe_gpu(value, tile_first, tile_start, found, at, seen, part, out):
+    """Features, a thread for each VOI, float64 [k, features]; NaN where it has no value."""
+    p = jit.cuda.local.array(5, np.float64)
+    k = jit.cuda.blockIdx.x * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
+    if k < out.shape[0]:
+        if tile_start[k] == tile_start[k + 1]:
+            for f in range(out.shape[1]):
+                out[k, f] = np.nan
+        else:
+            for j in range(5):
+                p[j] = percentile(found, at, k, j)
+            m1 = m2 = m3 = m4 = robust = 0.0
+            for t in range(tile_start[k], tile_start[k + 1]):
+                m1 += part[t, 0]
+                m2 += part[t, 1]
+                m3 += part[t, 2]
+                m4 += part[t, 3]
+                robust += part[t, 4]
+            describe(value[tile_first[tile_start[k]]], row(seen, k), (m1, m2, m3, m4, robust), p, out[k])
+
+
+def measure_on_device(device, value, weight, stride, cut, found, at):
+    """As `measure`, device float64 [k, features]; everything is on the device, `cut` are `tiles`."""
+    voi, first, _, start = cut
+    n = at.shape[0]
+    seen, out = device.empty((n, 8), np.float64), device.empty((n, len(FEATURES)), np.float64)
+    part = device.empty((voi.size, 8), np.float64)
+    device.launch(look_gpu, voi.size, THREADS, value, weight, stride, *cut, found, at, part)
+    device.launch(join_gpu, -(-n // 128), 128, part, start, seen)
+    part = device.empty((voi.size, 5), np.float64)
+    device.launch(deviate_gpu, voi.size, THREADS, value, weight, stride, *cut, found, at, seen, part)
+    device.launch(describe_gpu, -(-n // 128), 128, value, first, start, found, at, seen, part, out)
+    return out

@@ -5,13 +5,17 @@ voxels are counted is each sum divided by its n. So s_i is exact but for one rou
 S and n come from one moving sum over the box: of integers that hold the level, counted from the lowest one present, in their
 high bits and 1 in their low bits. Its cost does not depend on the distance.
 Groups: the whole volume, or one per padded slice.
+
+On a GPU a thread looks at all neighbours of its voxel, and a block adds up one tile: as int32 in shared memory where the table
+fits and no sum can leave them, else in the device's. A block measures one matrix; what is one walk over the levels is left to
+one of its threads, what is a walk for each level is spread over them.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from voxomics.kernels import jit, sorting
+from voxomics.kernels import block, jit, sorting
 
 FEATURES = ("coarseness", "contrast", "busyness", "complexity", "strength")
 N_FEATURES = len(FEATURES)
@@ -100,11 +104,31 @@ def count(level, start, shape, level_of, level_start, vois, pad, distance, plana
 
 
 @jit.body
-def complexity(level_of, number, s):
-    """Σ_ij |i - j| (n_i s_i + n_j s_j) / (n_i + n_j) over pairs of levels that are counted.
+def with_size(level_of, number, s, size, result):
+    """Add to a result the terms (j - i) (n_i s_i + n_j s_j) / (n_i + n_j) of all levels i < j with n_i = size.
 
-    Levels with equal n share their denominators, so each distinct n is one walk over the levels in ascending order with running
-    sums of j - i and of (j - i) s_i over those i < j that have it. Distinct n are at most √(2 N_v): 60,000 levels cost no L².
+    They share their denominators, so that one walk over the levels in ascending order will do, with running sums of j - i and of
+    (j - i) s_i over those i.
+    """
+    members, s_members, distance, s_distance, last = 0.0, 0.0, 0.0, 0.0, 0.0
+    for b in range(level_of.size):
+        if number[b] > 0:
+            gap = level_of[b] - last
+            last = float(level_of[b])
+            distance += gap * members
+            s_distance += gap * s_members
+            result += (size * s_distance + number[b] * s[b] * distance) / (size + number[b])
+            if number[b] == size:
+                members += 1.0
+                s_members += s[b]
+    return result
+
+
+@jit.body
+def complexity(level_of, number, s):
+    """Half of Σ_ij |i - j| (n_i s_i + n_j s_j) / (n_i + n_j) over pairs of levels that are counted.
+
+    Distinct n are at most √(2 N_v): 60,000 levels cost no L².
     """
     result = 0.0
     size = np.int64(0)
@@ -114,19 +138,23 @@ def complexity(level_of, number, s):
             if number[a] > size and (least == 0 or number[a] < least):
                 least = number[a]
         if least == 0:
-            return 2.0 * result
+            return result
         size = least
-        members, s_members, distance, s_distance, last = 0.0, 0.0, 0.0, 0.0, 0.0
-        for b in range(level_of.size):
-            if number[b] > 0:
-                gap = level_of[b] - last
-                last = float(level_of[b])
-                distance += gap * members
-                s_distance += gap * s_members
-                result += (size * s_distance + number[b] * s[b] * distance) / (size + number[b])
-                if number[b] == size:
-                    members += 1.0
-                    s_members += s[b]
+        result = with_size(level_of, number, s, size, result)
+
+
+@jit.body
+def gather(sums, first, end, size, n_columns, a, number, s):
+    """Write n_i and s_i of the level of rank a, from 0: of the groups of `size` sums each that stand in sums[first:end]."""
+    s[a] = 0.0
+    for n in range(n_columns):
+        together = np.int64(0)
+        for c in range(first + (a + 1) * n_columns + n, end, size):
+            together += sums[c]
+        if n == 0:
+            number[a] = together
+        elif together > 0:
+            s[a] += together / n
 
 
 @jit.body
@@ -160,8 +188,8 @@ def moments(level_of, number, s, products, out):
 
 
 @jit.body
-def five(moment, products, complexity_sum, out):
-    """The features from `moments`, the sorted products i n_i and the sum of `complexity`, for N_vc > 0."""
+def five(moment, products, half_complexity, out):
+    """The features from `moments`, the sorted products i n_i and `complexity`, for N_vc > 0."""
     total, counted, weighted, differences = moment[0], np.int64(moment[1]), moment[2], moment[3]
     busy = 0.0
     for k in range(1, counted):
@@ -171,7 +199,7 @@ def five(moment, products, complexity_sum, out):
     if counted > 1:
         out[1] = moment[4] / (moment[1] * (moment[1] - 1.0)) * (differences / total)
         out[2] = weighted / (2.0 * busy / total) if busy > 0.0 else np.nan
-    out[3] = complexity_sum / total
+    out[3] = 2.0 * half_complexity / total
     out[4] = moment[5] / differences if differences > 0.0 else 0.0
 
 
@@ -198,15 +226,7 @@ def measure(sums, sums_start, n_columns, level_of, level_start, shape, vois, per
             first = sums_start[k] + group * size
             end = sums_start[k] + n_groups * size if merged else first + size
             for a in range(n_levels):
-                s[a] = 0.0
-                for n in range(n_columns[k]):
-                    together = np.int64(0)
-                    for c in range(first + (a + 1) * n_columns[k] + n, end, size):
-                        together += sums[c]
-                    if n == 0:
-                        number[a] = together
-                    elif together > 0:
-                        s[a] += together / n
+                gather(sums, first, end, size, n_columns[k], a, number, s)
             moments(levels, number, s, products, moment)
             if moment[0] > 0.0:
                 sorting.heap(products, np.int64(0), np.int64(moment[1]))
@@ -217,3 +237,141 @@ def measure(sums, sums_start, n_columns, level_of, level_start, shape, vois, per
                         defined[f] += 1
         for f in range(N_FEATURES):
             out[k, f] = out[k, f] / defined[f] if defined[f] else np.nan
+
+
+COUNTING = 256
+"""Threads of a block that counts."""
+MEASURING = 128
+"""Threads of a block that measures."""
+MOST_LEVELS = 4096
+"""Levels of a VOI that a block measures: a thread looks through all of them for each of its own."""
+
+
+@jit.gpu("level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i8[::1], i4, b1, i4, i8[::1], i8[::1], i8[::1]")
+def count_gpu(
+    level, tile_row, tile_first, tile_length, tile_z, shape, level_of, level_start, distance, planar, room, n_columns, sums,
+    sums_start,
+):  # fmt: skip
+    """Count and sum a tile into sums[sums_start[i] + (group · (L+1) + a) · n_columns[i] + n] for VOI i; see `tally`.
+
+    tile_z : the group. room : sums that shared memory holds, without rank 0; a larger table is added to in `sums` itself.
+    """
+    shared = jit.cuda.shared.array(0, np.int32)
+    tile, thread, threads = jit.cuda.blockIdx.x, np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    i = tile_row[tile]
+    length, first = tile_length[tile], tile_first[tile]
+    low, n_levels = level_start[i] - 1, np.int32(level_start[i + 1] - level_start[i])
+    columns = np.int32(n_columns[i])
+    cells = n_levels * columns
+    table = sums_start[i] + tile_z[tile] * np.int64(cells + columns) + columns
+    ny, nx = shape[i, 1], shape[i, 2]
+    deep = np.int32(0) if planar else distance
+    span = level_of[low + n_levels] - level_of[low + 1] if n_levels > 0 else np.int64(0)
+    fits = cells <= room and span < (np.int64(1) << 31) // (np.int64(length) * columns)
+    c = thread
+    while fits and c < cells:
+        shared[c] = 0
+        c += threads
+    jit.cuda.syncthreads()
+    q = thread
+    while q < length:
+        a = np.int32(level[first + q])
+        if a > 0:
+            n = np.int32(-1)  # the voxel itself comes along, and adds n i - S as little as it adds to n
+            difference = np.int64(0)
+            i_level = level_of[np.uint64(low + a)]
+            dz = -deep
+            while dz <= deep:
+                dy = -distance
+                while dy <= distance:
+                    p = q + (dz * ny + dy) * nx - distance
+                    end = p + 2 * distance
+                    while p <= end:
+                        b = np.int32(level[np.uint64(first + p)])  # unsigned: an index from the end would cost registers
+                        if b > 0:
+                            n += 1
+                            difference += i_level - level_of[np.uint64(low + b)]
+                        p += 1
+                    dy += 1
+                dz += 1
+            if n > 0:
+                c = (a - 1) * columns
+                if fits:
+                    jit.cuda.atomic.add(shared, c, 1)
+                    jit.cuda.atomic.add(shared, c + n, np.int32(abs(difference)))
+                else:
+                    jit.cuda.atomic.add(sums, table + c, 1)
+                    jit.cuda.atomic.add(sums, table + c + n, abs(difference))
+        q += threads
+    jit.cuda.syncthreads()
+    c = thread
+    while fits and c < cells:
+        if shared[c] > 0:
+            jit.cuda.atomic.add(sums, table + c, shared[c])
+        c += threads
+
+
+@jit.body
+def sort(x, n, ordered):
+    """ordered[:n] = x[:n], sorted: each thread looks for the places of its own."""
+    k = np.int32(jit.cuda.threadIdx.x)
+    while k < n:
+        before = np.int32(0)
+        for other in range(n):
+            if x[other] < x[k] or (x[other] == x[k] and other < k):
+                before += 1
+        ordered[before] = x[k]
+        k += jit.cuda.blockDim.x
+
+
+@jit.body
+def own_complexity(level_of, number, s):
+    """A thread's part of `complexity`: the n that its levels are the first to have."""
+    result = 0.0
+    a = np.int32(jit.cuda.threadIdx.x)
+    while a < level_of.size:
+        first = np.int32(0)
+        while number[first] != number[a]:
+            first += 1
+        if first == a and number[a] > 0:
+            result = with_size(level_of, number, s, number[a], result)
+        a += jit.cuda.blockDim.x
+    return result
+
+
+@jit.gpu(
+    "i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i4[:, ::1], i8[::1], i8[::1], f8[::1], f8[:, ::1]",
+    registers=128,
+    because="quotients in float64 of running sums",
+)
+def measure_gpu(sums, sums_start, n_columns, level_of, level_start, work, place, numbers, scratch, out):
+    """Features of every matrix, a block each; out float64 [m, 5], NaN where no voxel has a neighbour.
+
+    work : int32 [m, 5], see engine/directions.py, matrices. place : int64 [m], how many levels the matrices before have.
+    numbers : a place for each level of each matrix; scratch : three.
+    """
+    room = jit.cuda.shared.array(MEASURING, np.float64)
+    moment = jit.cuda.shared.array(6, np.float64)
+    m, thread = np.int32(jit.cuda.blockIdx.x), np.int32(jit.cuda.threadIdx.x)
+    i = work[m, 0]
+    levels = level_of[level_start[i] : level_start[i + 1]]
+    n_levels, columns = levels.size, n_columns[i]
+    number = numbers[place[m] : place[m] + n_levels]
+    mine = scratch[3 * place[m] : 3 * (place[m] + n_levels)]
+    s, products, ordered = mine[:n_levels], mine[n_levels : 2 * n_levels], mine[2 * n_levels :]
+    size = (n_levels + 1) * columns
+    a = thread
+    while a < n_levels:
+        gather(sums, sums_start[i] + work[m, 1] * size, sums_start[i] + work[m, 2] * size, size, columns, a, number, s)
+        a += jit.cuda.blockDim.x
+    jit.cuda.syncthreads()
+    if thread == 0:
+        moments(levels, number, s, products, moment)
+    jit.cuda.syncthreads()
+    if moment[0] > 0.0:
+        sort(products, np.int32(moment[1]), ordered)
+        half_complexity = block.sum_of(own_complexity(levels, number, s), room)
+        if thread == 0:
+            five(moment, ordered, half_complexity, out[m])
+    elif thread < N_FEATURES:
+        out[m, thread] = np.nan

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.feature import Family, Feature
+from voxomics.engine.feature import UNCOUNTABLE, Family, Feature, OnDevice
+from voxomics.engine.resident import MAX_SHARED, Resident
 
 if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
+    from voxomics.kernels.device import Array
 
 EMPTY = "no voxel left in the intensity mask"
 ONE_BIN = "no voxel, or a discretisation of one level"
@@ -91,7 +93,61 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     own = np.empty((len(vois), 7))
     intensity.measure(value, found.astype(np.float64), 1, start, rows, sorted_values, at, common)
     kernel.shapes(level, found, start, channel.n_nominal[vois], own)
+    return _together(common, own)
+
+
+def _together(common: F64, own: F64) -> F64:
+    """Features in their order, float64 [k, 1, 23], from those of kernels/intensity.py and those of `shapes`."""
     return np.concatenate((common[:, :9], own[:, :1], common[:, 9:16], own[:, 1:]), axis=1)[:, None]
 
 
-FAMILY = Family("intensity_histogram", "ZVCW", FEATURES, (), "level", compute, need)
+def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of device memory beside the batch, int64 [n]; VOIs of very many levels are left to the CPU."""
+    from voxomics.kernels.histogram import MOST_LEVELS
+
+    assert channel is not None
+    return np.where(channel.n_present > MOST_LEVELS, UNCOUNTABLE, 24 * channel.n_present + 1024)
+
+
+def counts_on_device(resident: Resident, channel: Channel, vois: I64) -> Array:
+    """Voxels of each rank, device int64, laid out like Channel.count; 0 for rows of the batch that are not in `vois`."""
+    from voxomics.kernels import histogram as kernel
+
+    device, there = resident.device, resident.channel(channel)
+    found = device.zeros(len(channel.level_of), np.int64)
+    room = min(int(channel.n_present[vois].max(initial=0)), MAX_SHARED // 4)
+    row, first, length, _ = resident.tiles(vois, False)
+    device.launch(
+        kernel.count_gpu, row.size, kernel.COUNTING, there.level, row, first, length, there.level_start, room, found,
+        shared=4 * room,
+    )  # fmt: skip
+    return found
+
+
+def compute_on_device(
+    resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
+    """Histogram features, float64 [k, 1, 23]; see `OnDevice.compute`."""
+    from voxomics.kernels import histogram as kernel
+    from voxomics.kernels import intensity
+
+    assert channel is not None
+    device, there = resident.device, resident.channel(channel)
+    n = resident.batch.geometry.n_intensity[vois]
+    at = intensity.positions(n, settings.percentile)
+    ranks = intensity.ranks(at, n)
+    value, weight = (device.empty(len(channel.level_of), np.float64) for _ in range(2))
+    found, own = device.empty(ranks.shape, np.float64), device.empty((len(vois), 7), np.float64)
+    device.launch(
+        kernel.shape_gpu, len(vois), kernel.SHAPING, counts_on_device(resident, channel, vois), there.level_of,
+        there.level_start, there.n_nominal, device.put(vois), device.put(ranks), value, weight, found, own,
+    )  # fmt: skip
+    first, last = channel.level_start[vois], channel.level_start[vois + 1]
+    cut = tuple(device.put(part) for part in intensity.tiles(first, last, resident.tile))
+    common = intensity.measure_on_device(device, value, weight, 1, cut, found, device.put(at))
+    return _together(device.get(common), device.get(own))
+
+
+FAMILY = Family(
+    "intensity_histogram", "ZVCW", FEATURES, (), "level", compute, need, device=OnDevice(compute_on_device, need_on_device)
+)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.feature import Family, Feature
+from voxomics.engine.feature import UNCOUNTABLE, Family, Feature, OnDevice
 
 if TYPE_CHECKING:
+    from voxomics.engine.resident import Resident
     from voxomics.engine.settings import Settings
 
 EMPTY = "no voxel left in the intensity mask"
@@ -63,4 +64,31 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     return out
 
 
-FAMILY = Family("intensity_statistics", "UHIW", FEATURES, (), "value", compute, need)
+def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of device memory beside the batch, int64 [n]."""
+    from voxomics.kernels.block import TILE
+    from voxomics.kernels.intensity import DIGITS, RANKS
+
+    n = np.diff(batch.value_start)
+    return np.where(n >= 1 << 31, UNCOUNTABLE, 4 * RANKS * DIGITS + 1024 + 128 * -(-n // TILE))
+
+
+def compute_on_device(
+    resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
+    """Statistics, float64 [k, 1, 18]; see `OnDevice.compute`."""
+    from voxomics.kernels import intensity as kernel
+
+    device, value, start = resident.device, resident.value, resident.batch.value_start
+    n = start[vois + 1] - start[vois]
+    at = kernel.positions(n, settings.percentile)
+    cut = tuple(device.put(part) for part in kernel.tiles(start[vois], start[vois + 1], resident.tile))
+    found = kernel.order_statistics_on_device(device, value, cut, kernel.ranks(at, n))
+    out = device.get(kernel.measure_on_device(device, value, device.put(np.ones(1)), 0, cut, found, device.put(at)))
+    out[np.isinf(out)] = np.nan
+    return out[:, None]
+
+
+FAMILY = Family(
+    "intensity_statistics", "UHIW", FEATURES, (), "value", compute, need, device=OnDevice(compute_on_device, need_on_device)
+)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import numpy.typing as npt
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.directions import zonal_cells
-from voxomics.engine.feature import ZONAL, Family, Feature
+from voxomics.engine.directions import matrices, zonal_cells
+from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
+from voxomics.engine.resident import MAX_SHARED, Resident
 from voxomics.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from voxomics.kernels.device import Array
 
 ALONE = "no voxel has a neighbour"
 EQUAL = "no voxel has a neighbour, or i p_i is the same for all of several levels"
@@ -35,6 +42,27 @@ def _columns(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:
     return np.minimum((2 * distance + 1) ** (2 if planar else 3), np.maximum(batch.geometry.n_intensity[vois], 1))
 
 
+def _tables(batch: VoiBatch, channel: Channel, distance: int, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of the sums of each VOI, int64 [n]."""
+    vois = np.arange(len(batch), dtype=np.int64)
+    bytes_ = np.zeros(len(vois), np.int64)
+    if "3d" in aggregations:
+        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, False), False)
+    if set(aggregations) - {"3d"}:
+        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, True), "2d" in aggregations)
+    return bytes_
+
+
+def _is_too_wide(batch: VoiBatch, channel: Channel, distance: int) -> npt.NDArray[np.bool_]:
+    """Where levels lie so far apart that sums of differences leave 64 bits, bool [n]."""
+    filled = channel.n_present > 0
+    span = np.zeros(len(batch))
+    last, first = channel.level_start[1:][filled] - 1, channel.level_start[:-1][filled]
+    span[filled] = (channel.level_of[last] - channel.level_of[first]).astype(float)
+    window = float((2 * distance + 1) ** 3)
+    return span * window * np.maximum(2 * window, batch.geometry.n_intensity) >= 2.0**62
+
+
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n].
 
@@ -42,21 +70,10 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     distance 1) needs more than any machine has, so that it is refused and not measured wrong.
     """
     assert channel is not None
-    vois = np.arange(len(batch), dtype=np.int64)
     distance = settings.ngtdm.distance
     plane = batch.geometry.shape[:, 1].astype(np.int64) * batch.geometry.shape[:, 2]
-    bytes_ = np.zeros(len(vois), np.int64)
-    if "3d" in aggregations:
-        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, False), False)
-    if set(aggregations) - {"3d"}:
-        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, True), "2d" in aggregations)
-    filled = channel.n_present > 0
-    span = np.zeros(len(vois))
-    last, first = channel.level_start[1:][filled] - 1, channel.level_start[:-1][filled]
-    span[filled] = (channel.level_of[last] - channel.level_of[first]).astype(float)
-    window = float((2 * distance + 1) ** 3)
-    too_wide = span * window * np.maximum(2 * window, batch.geometry.n_intensity) >= 2.0**62
-    return np.where(too_wide, _TOO_MUCH, bytes_ + 8 * plane * (2 * distance + 4) + 40 * channel.n_present)
+    bytes_ = _tables(batch, channel, distance, aggregations) + 8 * plane * (2 * distance + 4) + 40 * channel.n_present
+    return np.where(_is_too_wide(batch, channel, distance), _TOO_MUCH, bytes_)
 
 
 def counts(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> tuple[I64, I64, I64]:
@@ -104,4 +121,69 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     return out
 
 
-FAMILY = Family("ngtdm", "IPET", FEATURES, ZONAL, "level", compute, need)
+def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of device memory beside the batch, int64 [n]; VOIs of very many levels, or too far apart, are left to the CPU."""
+    from voxomics.kernels.ngtdm import MOST_LEVELS
+
+    assert channel is not None
+    distance = settings.ngtdm.distance
+    slices = batch.geometry.shape[:, 0].astype(np.int64)
+    n_matrices = sum(slices if name == "2d" else np.ones_like(slices) for name in aggregations)
+    bytes_ = _tables(batch, channel, distance, aggregations) + n_matrices * (32 * channel.n_present + 128)
+    left_out = (channel.n_present > MOST_LEVELS) | _is_too_wide(batch, channel, distance)
+    return np.where(left_out, UNCOUNTABLE, bytes_)
+
+
+def counts_on_device(
+    resident: Resident, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool
+) -> tuple[Array, Array, Array]:
+    """As `counts`, in device memory; sums_start int64 [n + 1] and columns int64 [n] by row of the batch."""
+    from voxomics.kernels import ngtdm as kernel
+
+    device, batch = resident.device, resident.batch
+    columns, size = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
+    columns[vois] = _columns(batch, vois, distance, planar)
+    size[vois] = zonal_cells(batch, channel, vois, columns[vois], per_slice)
+    sums_start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size)))
+    sums = device.zeros(sums_start[-1], np.int64)
+    room = min(int((channel.n_present[vois] * columns[vois]).max(initial=0)), MAX_SHARED // 4)
+    row, first, length, z = resident.tiles(vois, per_slice)
+    there = resident.channel(channel)
+    there_start, there_columns = device.put(sums_start), device.put(columns)
+    device.launch(
+        kernel.count_gpu, row.size, kernel.COUNTING, there.level, row, first, length, z, resident.shape, there.level_of,
+        there.level_start, distance, planar, room, there_columns, sums, there_start, shared=4 * room,
+    )  # fmt: skip
+    return sums, there_start, there_columns
+
+
+def compute_on_device(
+    resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
+    """NGTDM features, float64 [k, aggregations, 5]; see `OnDevice.compute`."""
+    from voxomics.kernels import block
+    from voxomics.kernels import ngtdm as kernel
+
+    assert channel is not None
+    device, there = resident.device, resident.channel(channel)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    for planar in (False, True):
+        wanted = [j for j, name in enumerate(aggregations) if (name != "3d") == planar]
+        if wanted:
+            per_slice = planar and "2d" in aggregations
+            found = counts_on_device(resident, channel, vois, settings.ngtdm.distance, planar, per_slice)
+            flags = np.array([[planar, aggregations[j] == "2d", 0] for j in wanted], dtype=np.int64)
+            work, first = matrices(resident.batch, vois, 1, 1, per_slice, flags)
+            n = channel.n_present[work[:, 0]]
+            place = np.cumsum(n) - n
+            feature = device.empty((len(work), len(FEATURES)), np.float64)
+            device.launch(
+                kernel.measure_gpu, len(work), kernel.MEASURING, *found, there.level_of, there.level_start, device.put(work),
+                device.put(place), device.empty(n.sum(), np.int64), device.empty(3 * n.sum(), np.float64), feature,
+            )  # fmt: skip
+            means = device.get(block.mean(device, feature, first, len(FEATURES)))
+            out[:, wanted] = means.reshape(len(vois), len(wanted), len(FEATURES))
+    return out
+
+
+FAMILY = Family("ngtdm", "IPET", FEATURES, ZONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device))
