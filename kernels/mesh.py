@@ -296,17 +296,18 @@ def moments_gpu(region, row, first, length, start, shape, moments, reach, kept):
         own[s] = 0
     low_z, low_y, low_x = nz, ny, nx
     high_z, high_y, high_x = np.int32(0), np.int32(0), np.int32(0)
-    q = thread
-    while q < length[tile]:
-        bits = region[first[tile] + q]
+    p = np.int32(first[tile] - start[i]) + thread
+    end = np.int32(first[tile] - start[i]) + length[tile]
+    while p < end:
+        bits = region[start[i] + p]
         if bits & 1:
-            z, y, x = position(first[tile] - start[i] + q, ny, nx)
+            z, y, x = position(p, ny, nx)
             ux = x - nx // 2
             add_row(1, ux, ux * ux, z - nz // 2, y - ny // 2, own)
             low_z, low_y, low_x = min(low_z, z), min(low_y, y), min(low_x, x)
             high_z, high_y, high_x = max(high_z, z), max(high_y, y), max(high_x, x)
             own[N_MOMENTS] += bits >> 1 & 1
-        q += threads
+        p = np.int32(p + threads)
     for s in range(N_SUMS):
         room[s, thread] = own[s]
     if own[0] > 0:
