@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.kernels import ellipsoid, jit
+from voxomics.kernels import block, ellipsoid, jit
 from voxomics.kernels.box import smallest_box
 from voxomics.kernels.hull import CORNER, NORMAL, OFFSET, convex_hull
-from voxomics.kernels.mesh import hull_candidates
+from voxomics.kernels.outline import hull_candidates
 
 FEATURES = (
     "volume_mesh",
@@ -38,7 +38,7 @@ FEATURES = (
     "area_density_convex_hull",
     "integrated_intensity",
 )
-BOX, ELLIPSOID = 1, 2
+BOX, ELLIPSOID, DIAMETER = 1, 2, 4
 """What `around` finds beside the hull, bits."""
 
 
@@ -77,6 +77,12 @@ def corners(points, facets, spacing, place):
     return position
 
 
+@jit.body
+def square(z, y, x):
+    """Squared length."""
+    return z * z + y * y + x * x
+
+
 @jit.cpu
 def diameter(position):
     """Largest distance between two of the positions [h, 3]."""
@@ -84,8 +90,49 @@ def diameter(position):
     for i in range(position.shape[0]):
         for j in range(i):
             z, y, x = position[i, 0] - position[j, 0], position[i, 1] - position[j, 1], position[i, 2] - position[j, 2]
-            largest = max(largest, z * z + y * y + x * x)
+            largest = max(largest, square(z, y, x))
     return np.sqrt(largest)
+
+
+PAIRING = 128
+"""Threads of a block that measures distances."""
+
+
+@jit.gpu("i4[:, ::1], i8[::1], i8[::1], f8[:, ::1], i4[::1], i4[::1], i4[::1], f8[::1]")
+def pairs_gpu(points, points_start, number, spacing, row, part, parts, largest):
+    """Largest squared distance in mm² of the pairs that a block is given; points and number are from `outline.corners_gpu`.
+
+    row, part, parts [b] : the VOI of each block, and which of how many shares of its pairs. spacing [n, 3]. largest [b].
+    """
+    room = jit.cuda.shared.array(PAIRING, np.float64)
+    other = jit.cuda.shared.array((3, PAIRING), np.float64)
+    thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    b = jit.cuda.blockIdx.x
+    i = row[b]
+    first, n = points_start[i], number[i]
+    dz, dy, dx = 0.5 * spacing[i, 0], 0.5 * spacing[i, 1], 0.5 * spacing[i, 2]
+    found = 0.0
+    tile = np.int64(part[b]) * threads
+    while tile < n:
+        p = first + min(tile + thread, n - 1)
+        z, y, x = points[p, 0] * dz, points[p, 1] * dy, points[p, 2] * dx
+        beside = np.int64(0)
+        while beside <= tile:
+            width = np.int32(min(np.int64(threads), n - beside))
+            if thread < width:
+                q = first + beside + thread
+                other[0, thread], other[1, thread], other[2, thread] = points[q, 0] * dz, points[q, 1] * dy, points[q, 2] * dx
+            jit.cuda.syncthreads()
+            c = np.int32(0)
+            while c < width:
+                found = max(found, square(z - other[0, c], y - other[1, c], x - other[2, c]))
+                c += 1
+            jit.cuda.syncthreads()
+            beside += threads
+        tile += np.int64(parts[b]) * threads
+    found = block.max_of(found, room)
+    if thread == 0:
+        largest[b] = found
 
 
 @jit.cpu
@@ -106,6 +153,8 @@ def hull_size(facets, spacing):
 def around(region, start, shape, vois, pad, spacing, wanted):
     """Hull volume and area, diameter, volume and area of the smallest box, semi-axes of the smallest ellipsoid: [k, 8], mm.
 
+    wanted : BOX, ELLIPSOID, DIAMETER, added up; what is not is NaN.
+
     The loop is Python's: compiled as one kernel, its steps would be optimised again as a whole, for half as long as all of them
     take one by one, and calling them costs a few microseconds a VOI.
     """
@@ -116,7 +165,9 @@ def around(region, start, shape, vois, pad, spacing, wanted):
         facets = convex_hull(points)
         place = np.empty(points.shape[0], np.int64)
         position = corners(points, facets, spacing[k], place)
-        out[k, :3] = *hull_size(facets, spacing[k]), diameter(position)
+        out[k, :2] = hull_size(facets, spacing[k])
+        if wanted & DIAMETER:
+            out[k, 2] = diameter(position)
         if wanted & BOX:
             out[k, 3:5] = smallest_box(position, facets, place, spacing[k])
         if wanted & ELLIPSOID:

@@ -14,7 +14,7 @@ from batches import assert_close, batch_of, random_volume
 from naive import morphology as naive
 from shared import shared
 from voxomics.engine.families import morphology, spatial_autocorrelation
-from voxomics.kernels import ellipsoid, hull, mesh, shape, spatial
+from voxomics.kernels import ellipsoid, hull, outline, shape, spatial
 
 FEATURES = morphology.FEATURES + spatial_autocorrelation.FEATURES
 NAMES = [feature.name for feature in FEATURES]
@@ -125,7 +125,7 @@ def test_candidates_hold_every_corner_of_the_hull():
     for fill in (0.05, 0.3, 0.8):
         mask = rng.random((7, 9, 8)) < fill
         region = np.pad(mask, 1).astype(np.uint8)
-        found = mesh.hull_candidates(region.ravel(), 0, *region.shape, 1)
+        found = outline.hull_candidates(region.ravel(), 0, *region.shape, 1)
         every = np.concatenate([2 * np.argwhere(mask) + sign * step for step in np.eye(3, dtype=int) for sign in (-1, 1)])
         corners = every[naive.ConvexHull(every).vertices]
         assert {tuple(c) for c in corners} <= {tuple(c) for c in found}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.feature import Family, Feature
+from voxomics.engine.feature import UNCOUNTABLE, Family, Feature, OnDevice
 from voxomics.engine.settings import Settings
+
+if TYPE_CHECKING:
+    from voxomics.engine.resident import Resident
+    from voxomics.kernels.device import Array
 
 ONE = "one voxel"
 LINE = "all voxel centres on one line"
@@ -54,7 +60,9 @@ FEATURES = (
 
 _BOX = ("volume_density_ombb", "area_density_ombb")
 _ELLIPSOID = ("volume_density_mvee", "area_density_mvee")
-_HULL = ("maximum_3d_diameter", "volume_density_convex_hull", "area_density_convex_hull", *_BOX, *_ELLIPSOID)
+_DIAMETER = ("maximum_3d_diameter",)
+_AROUND = ("volume_density_convex_hull", "area_density_convex_hull", *_BOX, *_ELLIPSOID)
+_HULL = (*_DIAMETER, *_AROUND)
 
 
 def _wants(settings: Settings, names: tuple[str, ...]) -> bool:
@@ -76,24 +84,180 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """Morphological features, float64 [k, 1, 27]; see `Family.compute`. Those not wanted and costly are NaN."""
-    from voxomics.kernels import mesh, shape
+    from voxomics.kernels import mesh
 
     g = batch.geometry
     k = len(vois)
-    spacing = g.spacing_mm[g.image_of[vois]]
     counts, moments, extent = (np.zeros((k, n), np.int64) for n in (256, mesh.N_MOMENTS, 3))
     weighted = np.zeros((k, 4))
     mesh.survey(g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, counts, moments, weighted, extent)
     around = np.full((k, 8), np.nan)
     if _wants(settings, _HULL):
-        wanted = shape.BOX * _wants(settings, _BOX) + shape.ELLIPSOID * _wants(settings, _ELLIPSOID)
-        around = shape.around(g.region, g.start, g.shape, vois, g.pad, spacing, wanted)
-    out = np.full((k, 1, len(FEATURES)), np.nan)
+        around = _around(batch, vois, settings, _wants(settings, _DIAMETER))
     area, volume = mesh.surface(counts, g.image_of[vois], g.spacing_mm)
+    return _features(batch, vois, area, volume, moments, weighted, extent, around)
+
+
+def _around(batch: VoiBatch, vois: I64, settings: Settings, diameter: bool) -> F64:
+    """What follows from the convex hull, float64 [k, 8]; see `shape.around`."""
+    from voxomics.kernels import shape
+
+    g = batch.geometry
+    wanted = shape.BOX * _wants(settings, _BOX) + shape.ELLIPSOID * _wants(settings, _ELLIPSOID) + shape.DIAMETER * diameter
+    found: F64 = shape.around(g.region, g.start, g.shape, vois, g.pad, g.spacing_mm[g.image_of[vois]], wanted)
+    return found
+
+
+def _features(batch: VoiBatch, vois: I64, area: F64, volume: F64, moments: I64, weighted: F64, extent: I64, around: F64) -> F64:
+    """The features of VOIs from what was found about them, float64 [k, 1, 27]."""
+    from voxomics.kernels import shape
+
+    g = batch.geometry
+    spacing = g.spacing_mm[g.image_of[vois]]
+    out = np.full((len(vois), 1, len(FEATURES)), np.nan)
     axes = shape.axes(moments, spacing)
     shape.measure(area, volume, moments, weighted, axes, around, extent, g.n_intensity[vois], spacing, out[:, 0])
     out[np.isinf(out)] = np.nan  # an intensity or its sum left float64
     return out
 
 
-FAMILY = Family("morphology", "HCUG", FEATURES, (), "mask", compute, need)
+SCRATCH = 1 << 23
+"""int32 that the blocks looking for corners on a device share."""
+PAIRS = 1 << 14
+"""Vertices for which a VOI gets one more block to measure their distances."""
+
+
+def _vertices(batch: VoiBatch) -> I64:
+    """The most vertices that may be corners of a VOI's hull, int64 [n]: those beside the first and the last voxel of each row."""
+    from voxomics.kernels.outline import TIPS
+
+    rows: I64 = (batch.geometry.shape[:, :2].astype(np.int64) - 2 * batch.geometry.pad).prod(1)
+    return 2 * TIPS * rows
+
+
+def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of device memory beside the batch, int64 [n]; boxes of 2³¹ voxels and more are left to the CPU."""
+    box = np.diff(batch.geometry.start)
+    tiles = 56 * (1 + (box >> 12))  # a device's tiles are larger
+    shape = batch.geometry.shape.astype(np.int64)
+    vertices = 12 * _vertices(batch) + 16 * shape[:, 0] * shape[:, 1] if _wants(settings, _DIAMETER) else np.zeros_like(box)
+    result: I64 = np.where(box >= 1 << 31, UNCOUNTABLE, 2048 + tiles + vertices)
+    return result
+
+
+def counts_on_device(resident: Resident, vois: I64) -> tuple[Array, Array, Array, Array]:
+    """The integers that `mesh.survey` finds, on the device, by row of the batch; and voxels of each tile in the intensity mask.
+
+    Returns
+    -------
+    counts : device int32 [n, 256]
+    moments : device int64 [n, 10]
+    reach : device int32 [n, 6]
+        See the kernel `moments_gpu`.
+    kept : device int32 [tiles]
+    """
+    from voxomics.kernels import mesh
+
+    device, n = resident.device, len(resident.batch)
+    row, first, length, _ = resident.tiles(vois, per_slice=False)
+    counts, reach = device.zeros((n, 256), np.int32), device.zeros((n, 6), np.int32)
+    moments, kept = device.zeros((n, mesh.N_MOMENTS), np.int64), device.empty(row.size, np.int32)
+    tiles = (resident.region, row, first, length, resident.start, resident.shape)
+    device.launch(mesh.count_gpu, row.size, mesh.COUNTING, *tiles, counts)
+    device.launch(mesh.moments_gpu, row.size, mesh.COUNTING, *tiles, moments, reach, kept)
+    return counts, moments, reach, kept
+
+
+def squares_on_device(resident: Resident, vois: I64) -> tuple[Array, I64]:
+    """Largest squared distances in mm² between vertices of the mesh, on the device, and where each VOI's begin.
+
+    Returns
+    -------
+    largest : device float64 [b]
+        Of each share of a VOI's pairs.
+    first : ndarray int64 [k]
+    """
+    from voxomics.kernels import outline, shape
+
+    device, batch = resident.device, resident.batch
+    g = batch.geometry
+    room = np.zeros(len(batch), np.int64)
+    room[vois] = _vertices(batch)[vois]
+    points_start = np.concatenate((np.zeros(1, np.int64), np.cumsum(room)))
+    number, points = device.zeros(len(batch), np.int64), device.empty((int(points_start[-1]), 3), np.int32)
+    there = device.put(points_start)
+    slices = g.shape[vois, 0].astype(np.int64) - 2 * g.pad
+    row = np.repeat(vois, slices).astype(np.int32)
+    slice_of = (np.arange(len(row)) - np.repeat(np.cumsum(slices) - slices, slices) + g.pad).astype(np.int32)
+    rows = int(g.shape[vois, 1].max(initial=1))
+    blocks = min(len(row), max(1, SCRATCH // (4 * rows)))
+    device.launch(
+        outline.corners_gpu, blocks, outline.SLICE, resident.region, device.put(row), device.put(slice_of), resident.start,
+        resident.shape, g.pad, device.empty((blocks, 4, rows), np.int32), points, there, number,
+    )  # fmt: skip
+    parts = 1 + room[vois] // PAIRS
+    first = np.cumsum(parts) - parts
+    own = np.repeat(np.arange(len(vois)), parts)
+    part = np.arange(len(own)) - first[own]
+    largest = device.empty(len(own), np.float64)
+    device.launch(
+        shape.pairs_gpu, len(own), shape.PAIRING, points, there, number, device.put(g.spacing_mm[g.image_of]),
+        *(device.put(a.astype(np.int32)) for a in (vois[own], part, parts[own])), largest,
+    )  # fmt: skip
+    return largest, first
+
+
+def surface_on_device(resident: Resident, vois: I64, counts: Array) -> tuple[Array, Array]:
+    """Area in mm² and volume in 48ths of a voxel from the counts of cells, device float64 [n] and int64 [n]."""
+    from voxomics.kernels import mesh
+    from voxomics.kernels.marching_cubes import VOLUME
+
+    device, g = resident.device, resident.batch.geometry
+    area, parts = device.empty(len(g.label), np.float64), device.empty(len(g.label), np.int64)
+    device.launch(
+        mesh.surface_gpu, len(vois), mesh.COUNTING, counts, device.put(vois), device.put(mesh.cell_areas(g.spacing_mm)),
+        device.put(VOLUME), device.put(g.image_of), area, parts,
+    )  # fmt: skip
+    return area, parts
+
+
+def weighted_on_device(resident: Resident, vois: I64, kept: Array) -> Array:
+    """The weighted moments that `mesh.survey` finds, device float64 [n, 4]."""
+    from voxomics.kernels import mesh
+
+    device = resident.device
+    row, first, length, _ = resident.tiles(vois, per_slice=False)
+    of_tile, weighted = device.empty((row.size, 4), np.float64), device.empty((len(resident.batch), 4), np.float64)
+    device.launch(
+        mesh.weigh_gpu, row.size, mesh.COUNTING, resident.region, row, first, length, resident.start, resident.shape,
+        resident.value, resident.value_start, kept, of_tile,
+    )  # fmt: skip
+    device.launch(mesh.total_gpu, -(-of_tile.size // 128), 128, row, first, resident.start, of_tile, weighted)
+    return weighted
+
+
+def compute_on_device(
+    resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
+    """Morphological features, float64 [k, 1, 27]; see `OnDevice.compute`. The CPU finds the hull while the device works."""
+    from voxomics.kernels import mesh
+
+    device, batch = resident.device, resident.batch
+    g = batch.geometry
+    counts, moments, reach, kept = counts_on_device(resident, vois)
+    area, parts = surface_on_device(resident, vois, counts)
+    weighted = weighted_on_device(resident, vois, kept)
+    apart = squares_on_device(resident, vois) if _wants(settings, _DIAMETER) else None
+    around = _around(batch, vois, settings, False) if _wants(settings, _AROUND) else np.full((len(vois), 8), np.nan)
+    if apart:
+        around[:, 2] = np.sqrt(np.maximum.reduceat(device.get(apart[0]), apart[1]))
+    volume = mesh.volume_mm3(device.get(parts)[vois], g.spacing_mm[g.image_of[vois]])
+    extent = device.get(reach)[vois].reshape(-1, 2, 3).sum(1) - g.shape[vois] + 1
+    return _features(
+        batch, vois, device.get(area)[vois], volume, device.get(moments)[vois], device.get(weighted)[vois], extent, around
+    )
+
+
+FAMILY = Family(
+    "morphology", "HCUG", FEATURES, (), "mask", compute, need, device=OnDevice(compute_on_device, need_on_device, _AROUND)
+)
