@@ -119,6 +119,31 @@ def test_wrong_sources_are_refused(source, spacing, says):
         read_image(source, spacing)
 
 
+class Foreign:
+    """An array of another library, known by DLPack alone."""
+
+    def __init__(self, array, device=None):
+        self.array, self.device = array, device
+
+    def __dlpack__(self, **more):
+        return self.array.__dlpack__(**more)
+
+    def __dlpack_device__(self):
+        return self.device or self.array.__dlpack_device__()
+
+
+def test_an_array_of_another_library_is_shared():
+    array = voxels()
+    read = read_image(Foreign(array), (1, 1, 1)).array
+    np.testing.assert_array_equal(read, array)
+    assert np.shares_memory(read, array)
+
+
+def test_an_array_on_a_gpu_that_cannot_be_read_is_an_input_error():
+    with pytest.raises(InputError, match="a Foreign cannot be read"):
+        read_image(Foreign(voxels(), (2, 0)), (1, 1, 1))
+
+
 def test_spacing_beside_a_file_is_refused_not_ignored(tmp_path):
     with pytest.raises(InputError, match="its own spacing"):
         read_image(written(tmp_path / "a.nii", voxels()), (1, 1, 1))

@@ -7,15 +7,18 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from threads import Threads
+from threads import Threads, there
 
+from batches import batch_of, random_volume
 from shared import shared
 from voxomics import Extractor, ibsi_check
 from voxomics.engine import backends
 from voxomics.engine.errors import BackendError
+from voxomics.engine.families import FAMILIES, glcm
+from voxomics.engine.resident import Resident
 from voxomics.kernels import device as seam
 
-ALL = {"aggregations": "all"}
+TEXTURES = [family for family in FAMILIES if family.channel == "level" and family.device]
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_a_batch_larger_than_the_device_goes_in_pieces(use):
     cuda, cpu = both(image, labels, settings)
     assert_same_tables(cuda, cpu)
     whole.assert_clean()
-    pieces = use(memory=20_000_000)
+    pieces = use(memory=3_000_000)
     again, _ = both(image, labels, settings)
     pieces.assert_clean()
     assert len(pieces.findings) > 2 * len(whole.findings), "the batch was not cut"
@@ -151,8 +154,6 @@ def test_cuda_without_a_device_says_why(monkeypatch):
 
 
 def test_a_fault_on_the_device_names_itself_and_costs_only_its_family(use, monkeypatch):
-    from voxomics.engine.families import glcm
-
     def fault(*_):
         raise MemoryError("out of device memory")
 
@@ -166,3 +167,45 @@ def test_a_fault_on_the_device_names_itself_and_costs_only_its_family(use, monke
         object.__setattr__(glcm.FAMILY, "device", dataclasses.replace(broken, compute=glcm.compute_on_device))
     assert row["status"] == "partial"
     assert "out of device memory" in row["reason"]
+
+
+def test_arrays_on_the_device_are_taken_without_a_copy():
+    rng = np.random.default_rng(3)
+    batch, settings = batch_of([random_volume(rng, (9, 10, 11), 8), random_volume(rng, (5, 4, 3), 8)])
+    channel = batch.channels["none"]
+    device, again = Threads(), Threads()
+    wanted = glcm.compute_on_device(Resident(device, batch), channel, np.arange(2), settings, ("3d_merged",))
+    resident = dataclasses.replace(channel, level=there(channel.level))
+    got = glcm.compute_on_device(Resident(again, batch), resident, np.arange(2), settings, ("3d_merged",))
+    np.testing.assert_array_equal(got, wanted)
+    assert device.copied - again.copied == channel.level.nbytes
+
+
+def test_two_thousand_vois_are_those_of_the_cpu(use):
+    device = use(checked=False)
+    labels = np.zeros((52, 52, 52), np.int32)
+    corners = np.arange(13) * 4
+    number = 0
+    for z in corners:
+        for y in corners:
+            for x in corners:
+                number += 1
+                labels[z : z + 3, y : y + 3, x : x + 3] = number
+    image = np.random.default_rng(4).normal(0.0, 1.0, labels.shape)
+    cuda, cpu = both(image, labels, {"discretisation": [{"method": "fbn", "bins": 8}], "features": [f.name for f in TEXTURES]})
+    assert len(cuda) == 2197
+    assert_same_tables(cuda, cpu)
+    assert len(device.findings) < 100, "launches must not grow with the number of VOIs"
+
+
+def test_a_voi_of_a_million_voxels_is_cut_into_tiles(use):
+    device = use(checked=False)
+    image = np.random.default_rng(5).normal(0.0, 1.0, (100, 100, 100))
+    settings = {
+        "discretisation": [{"method": "fbn", "bins": 8}],
+        "exclude": ["local_intensity", "morphology.morans_i_index", "morphology.gearys_c_measure"],
+    }
+    cuda, cpu = both(image, np.ones(image.shape, np.uint8), settings)
+    assert_same_tables(cuda, cpu)
+    blocks = dict(device.blocks)
+    assert blocks["glcm.count_gpu"] == 13 * -(-(102**3) // device.tile)

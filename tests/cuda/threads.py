@@ -8,11 +8,20 @@ import numpy as np
 from emulator import Kernel, driverless
 
 
+class There(np.ndarray):
+    """An array in the device's memory."""
+
+
+def there(array):
+    """The array as if the device held it."""
+    return np.ascontiguousarray(array).view(There)
+
+
 class Threads:
     """See voxomics.kernels.device.Device.
 
     checked, order, seed : as for emulator.Kernel. tile : voxels of a tile. memory : bytes that the device says it has.
-    findings : one for each launch, with the kernel's name.
+    findings : one for each launch, with the kernel's name. copied : bytes that `put` copied. blocks : of each launch.
     """
 
     name = "CPU threads"
@@ -21,6 +30,8 @@ class Threads:
         self.checked, self.order, self.seed = checked, order, seed
         self.tile, self.memory = tile, memory
         self.findings = []
+        self.copied = 0
+        self.blocks = []
 
     def free_bytes(self):
         return self.memory
@@ -29,19 +40,22 @@ class Threads:
         return contextlib.nullcontext()
 
     def put(self, array):
-        return np.ascontiguousarray(array).copy()  # never the caller's memory: a kernel must not change it
+        if isinstance(array, There):
+            return array
+        self.copied += array.nbytes
+        return there(array.copy())  # never the caller's memory: a kernel must not change it
 
     def empty(self, shape, dtype):
-        return np.full(shape, 0x55, dtype)  # what a kernel must not rely on
+        return there(np.full(shape, 0x55, dtype))  # what a kernel must not rely on
 
     def zeros(self, shape, dtype):
-        return np.zeros(shape, dtype)
+        return there(np.zeros(shape, dtype))
 
     def get(self, array):
-        return array.copy()
+        return np.array(array)
 
     def sort(self, codes):
-        return np.sort(codes)
+        return there(np.sort(codes))
 
     def launch(self, kernel, blocks, threads, *arguments, shared=0):
         if np.prod(blocks) == 0:
@@ -49,6 +63,7 @@ class Threads:
         run = Kernel(kernel, signature_for(kernel, arguments), self.checked)
         found = run.launch(blocks, threads, *arguments, dynamic_shared=shared, order=self.order, seed=self.seed)
         self.findings.append((kernel.name, found))
+        self.blocks.append((kernel.name, int(np.prod(blocks))))
 
     def assert_clean(self):
         """No launch so far has a finding."""

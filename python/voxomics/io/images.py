@@ -28,7 +28,7 @@ def read_image(source: Any, spacing_mm: Sequence[float] | None = None, *, max_by
     ----------
     source : str, path-like, SimpleITK.Image or ndarray [z, y, x]
         A NIfTI-1, NRRD, MetaImage, MINC or ITK HDF5 file, a folder that holds one DICOM series,
-        an image in memory, or an array of real numbers.
+        an image in memory, or an array of real numbers: NumPy's, or another library's (DLPack, __cuda_array_interface__).
     spacing_mm : (float, float, float), optional
         Voxel size along (z, y, x) in mm; needed for an array, not accepted for anything else.
     max_bytes : int, optional
@@ -38,8 +38,9 @@ def read_image(source: Any, spacing_mm: Sequence[float] | None = None, *, max_by
     -------
     Image
         Voxels in the source's own type (int16 stays int16), C-contiguous. Arrays and SimpleITK images in memory are
-        shared, not copied, where they can be. Scaled NIfTI integers are float32 (float64 above 16 bits);
-        float16 becomes float32 and bool uint8. `name` is the file's name without its folder.
+        shared, not copied, where they can be; an array on a GPU is copied, as VOIs are found in host memory. Scaled NIfTI
+        integers are float32 (float64 above 16 bits); float16 becomes float32 and bool uint8.
+        `name` is the file's name without its folder.
 
     Raises
     ------
@@ -82,6 +83,8 @@ def read_volume(source: Any, what: str, max_bytes: int | None = None) -> itk.Vol
         raise InputError(f"{what}: a masked array, whose mask would be lost. Pass .filled(value), or .data.")
     if isinstance(source, np.ndarray):
         return itk.Volume(source, None)
+    if hasattr(source, "__dlpack_device__") or hasattr(source, "__cuda_array_interface__"):
+        return itk.Volume(_host_array(source, what), None)
     sitk = sys.modules.get("SimpleITK")  # whoever holds such an image has imported it
     if sitk is not None and isinstance(source, sitk.Image):
         grid = itk.reader_grid(source, what)
@@ -96,6 +99,19 @@ def read_volume(source: Any, what: str, max_bytes: int | None = None) -> itk.Vol
         return _read_path(path, what, max_bytes)
     except OSError as error:
         raise InputError(f"{path.name}: the {what} cannot be read: {error.strerror or type(error).__name__}.") from error
+
+
+def _host_array(source: Any, what: str) -> npt.NDArray[Any]:
+    """Another library's array: shared when it lies in host memory, copied from a GPU."""
+    on_host = hasattr(source, "__dlpack_device__") and source.__dlpack_device__()[0] == 1  # kDLCPU
+    try:
+        if on_host:
+            return np.from_dlpack(source)
+        import cupy
+
+        return np.asarray(cupy.asnumpy(cupy.asarray(source)))
+    except (BufferError, ImportError, RuntimeError, TypeError) as error:
+        raise InputError(f"{what}: a {type(source).__name__} cannot be read ({error}). Pass it as a NumPy array.") from error
 
 
 def _read_path(path: Path, what: str, max_bytes: int | None) -> itk.Volume:
