@@ -1,0 +1,133 @@
+"""From a tumour to a contrast-enhanced CT of it and the mask of its VOI: wall and lumen.
+
+Around the oesophagus lies fat, and further away what gives the picture its orientation: aorta, trachea, spine and lungs. They
+keep clear of the outline, so that no feature of the VOI depends on them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from voxomics.phantom.tumour import F64, Tumour, distances
+
+SPACING_MM = (5.0, 0.68, 0.68)
+SIZE = 128
+"""Rows and columns of a slice: 87 mm."""
+MARGIN_SLICES = 2
+CLEARANCE_MM = 3.0
+FAT_HU, AIR_HU, FLUID_HU = -85.0, -880.0, 12.0
+AORTA_HU, BONE_HU, CORTEX_HU, LUNG_HU = 190.0, 170.0, 420.0, -850.0
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """How a CT scanner pictures tissue.
+
+    Attributes
+    ----------
+    offset_hu : float
+    noise_hu : float
+        Standard deviation of white noise.
+    blur_px : float
+        Standard deviation of the Gaussian point spread in plane.
+    """
+
+    offset_hu: float = 0.0
+    noise_hu: float = 9.0
+    blur_px: float = 0.7
+
+
+def draw_scanner(rng: np.random.Generator) -> Scanner:
+    """A scanner of another centre: HU off by some 10, more or less noise, a softer or a sharper kernel.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Scanner
+    """
+    return Scanner(float(rng.normal(0.0, 10.0)), float(9.0 * np.exp(rng.normal(0.0, 0.3))), float(rng.uniform(0.5, 1.1)))
+
+
+def scan(tumour: Tumour, scanner: Scanner, rng: np.random.Generator) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
+    """Image and mask.
+
+    Parameters
+    ----------
+    tumour : Tumour
+    scanner : Scanner
+    rng : numpy.random.Generator
+        For texture, noise, and where the tumour lies between the slices.
+
+    Returns
+    -------
+    image : ndarray int16 [n_z, 128, 128]
+        HU; spacing SPACING_MM; z grows towards the head, y to the back, x to the patient's left.
+    mask : ndarray uint8 [n_z, 128, 128]
+        1 in the VOI.
+    """
+    half = ceil(tumour.length_mm / 2.0 / SPACING_MM[0]) + MARGIN_SLICES
+    z_mm = (np.arange(-half, half + 1) + rng.uniform(-0.5, 0.5)) * SPACING_MM[0]
+    y_mm = x_mm = (np.arange(SIZE) - (SIZE - 1) / 2.0) * SPACING_MM[1]
+    distance, outer = distances(tumour, z_mm, y_mm, x_mm)
+    wall, lumen = distance <= outer, distance <= tumour.lumen_fraction * outer
+    image = surroundings(y_mm, x_mm, distance - outer)
+    texture = tumour.texture_hu * random_field(image.shape, tumour.correlation_mm, rng)
+    image[wall] = tumour.wall_hu + texture[wall]
+    image[lumen] = AIR_HU if tumour.air else FLUID_HU
+    blurred = ndimage.gaussian_filter(image, (0.0, scanner.blur_px, scanner.blur_px))
+    noisy = blurred + scanner.offset_hu + scanner.noise_hu * rng.standard_normal(image.shape)
+    inside = wall & (np.abs(z_mm) <= tumour.length_mm / 2.0)[:, None, None]
+    return np.clip(np.round(noisy), -1024, 3071).astype(np.int16), inside.astype(np.uint8)
+
+
+def random_field(shape: tuple[int, ...], correlation_mm: float, rng: np.random.Generator) -> F64:
+    """Gaussian random field: white noise under a Gaussian filter, mean 0 and variance 1.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+    correlation_mm : float
+        Standard deviation of the filter.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray float64 [z, y, x]
+    """
+    field = ndimage.gaussian_filter(rng.standard_normal(shape), [correlation_mm / step for step in SPACING_MM])
+    return np.asarray((field - field.mean()) / field.std(), dtype=np.float64)
+
+
+def surroundings(y_mm: F64, x_mm: F64, from_oesophagus_mm: F64) -> F64:
+    """HU outside the oesophagus: the chest below the tracheal bifurcation's level, simplified.
+
+    Parameters
+    ----------
+    y_mm, x_mm : ndarray [n_y], [n_x]
+    from_oesophagus_mm : ndarray [n_z, n_y, n_x]
+
+    Returns
+    -------
+    ndarray float64 [n_z, n_y, n_x]
+    """
+    y, x = y_mm[:, None], x_mm[None, :]
+
+    def disc(centre_y: float, centre_x: float, semi_y: float, semi_x: float) -> npt.NDArray[np.bool_]:
+        return ((y - centre_y) / semi_y) ** 2 + ((x - centre_x) / semi_x) ** 2 <= 1.0
+
+    plane = np.full((len(y_mm), len(x_mm)), FAT_HU)
+    plane[(x < -27.0 + 0.004 * y**2) | (x > 37.0 - 0.003 * y**2)] = LUNG_HU
+    plane[disc(16.0, 23.0, 12.0, 12.0)] = AORTA_HU
+    plane[disc(40.0, 0.0, 17.0, 20.0)] = CORTEX_HU
+    plane[disc(40.0, 0.0, 15.0, 18.0)] = BONE_HU
+    plane[disc(-26.0, -2.0, 11.0, 12.0)] = 40.0
+    plane[disc(-26.0, -2.0, 9.0, 10.0)] = AIR_HU
+    return np.where(from_oesophagus_mm > CLEARANCE_MM, plane, FAT_HU)
