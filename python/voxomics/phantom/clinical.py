@@ -2,9 +2,9 @@
 
 Planted, and looked for by a study's tests: the hazard (`hazard_per_month`), and the marker in the two Ct values.
 
-Set by this project, since the tables of the paper it follows (Hoshino et al., Scientific Reports 2020;10:2532) were not at hand: the
-shares of T and N, and the distributions of age, sex, SCC and CEA. They are round figures, plausible for resected squamous cell
-carcinoma of the oesophagus, and no result of anybody.
+Set by this project, since the tables of the paper it follows (Hoshino et al., Scientific Reports 2020;10:2532) were not at hand:
+the shares of T and N, and the distributions of age, sex, SCC and CEA. They are round figures, plausible for resected squamous
+cell carcinoma of the oesophagus, and nobody's result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from voxomics.phantom.truth import INVASION_LOADING, MARKER_LOG_SD, MARKER_MEDIA
 
 # T0 and T4 are absent: tumours that can be seen and resected.
 T_SHARES = {1: 0.30, 2: 0.13, 3: 0.57}
-N_SHARES = {0: 0.52, 1: 0.30, 2: 0.14, 3: 0.04}
+N_SHARES = {0: 0.55, 1: 0.30, 2: 0.13, 3: 0.02}
 M1_SHARE = 0.054
 MALE_SHARE = 0.88
 AGE_MEAN_SD_YEARS = (66.0, 9.0)
@@ -28,7 +28,7 @@ CEA_MEAN_SD = (3.3, 3.0)  # ng/mL
 # Liability (threshold) model of an ordinal trait: a standard normal score, cut where the shares of its classes say.
 T_LOADING_G = 0.62
 N_LOADING_T = 0.32
-N_LOADING_U = 0.36
+N_LOADING_U = 0.48
 
 MARKER_SCALE = 1000.0
 REFERENCE_CT_MEAN_SD = (20.0, 0.45)
@@ -53,8 +53,8 @@ def patient(truth: Truth, rng: np.random.Generator) -> dict[str, float | int | s
     Returns
     -------
     dict
-        age (years), sex (1 = male), T, N, M, stage ("I" to "IV", UICC 2009), SCC and CEA (ng/mL), ct_mir1246 and ct_cel39 (cycles),
-        time_months, event (1 = died).
+        age (years), sex (1 = male), T, N, M, stage ("I" to "IV", UICC 2009), SCC and CEA (ng/mL), ct_mir1246 and ct_cel39
+        (cycles), time_months, event (1 = died).
 
     Examples
     --------

@@ -21,7 +21,11 @@ SIZE = 128
 MARGIN_SLICES = 2
 CLEARANCE_MM = 3.0
 FAT_HU, AIR_HU, FLUID_HU = -85.0, -880.0, 12.0
-AORTA_HU, BONE_HU, CORTEX_HU, LUNG_HU = 190.0, 170.0, 420.0, -850.0
+LUNG_HU = -850.0
+# Ellipses, the later over the earlier: centre (y, x) and semi-axes in mm from the oesophagus, HU. y grows to the back.
+AORTA = (((16.0, 23.0), (12.0, 12.0), 190.0),)
+SPINE = (((40.0, 0.0), (17.0, 20.0), 420.0), ((40.0, 0.0), (15.0, 18.0), 170.0))  # cortex, then marrow
+TRACHEA = (((-26.0, -2.0), (11.0, 12.0), 40.0), ((-26.0, -2.0), (9.0, 10.0), AIR_HU))
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,11 @@ def scan(tumour: Tumour, scanner: Scanner, rng: np.random.Generator) -> tuple[np
         1 in the VOI.
     """
     half = ceil(tumour.length_mm / 2.0 / SPACING_MM[0]) + MARGIN_SLICES
-    z_mm = (np.arange(-half, half + 1) + rng.uniform(-0.5, 0.5)) * SPACING_MM[0]
-    y_mm = x_mm = (np.arange(SIZE) - (SIZE - 1) / 2.0) * SPACING_MM[1]
+    z_mm: F64 = (np.arange(-half, half + 1, dtype=np.float64) + rng.uniform(-0.5, 0.5)) * SPACING_MM[0]
+    y_mm = x_mm = (np.arange(SIZE, dtype=np.float64) - (SIZE - 1) / 2.0) * SPACING_MM[1]
     distance, outer = distances(tumour, z_mm, y_mm, x_mm)
     wall, lumen = distance <= outer, distance <= tumour.lumen_fraction * outer
-    image = surroundings(y_mm, x_mm, distance - outer)
+    image = surroundings(y_mm, x_mm, distance - outer, rng)
     texture = tumour.texture_hu * random_field(image.shape, tumour.correlation_mm, rng)
     image[wall] = tumour.wall_hu + texture[wall]
     image[lumen] = AIR_HU if tumour.air else FLUID_HU
@@ -106,28 +110,27 @@ def random_field(shape: tuple[int, ...], correlation_mm: float, rng: np.random.G
     return np.asarray((field - field.mean()) / field.std(), dtype=np.float64)
 
 
-def surroundings(y_mm: F64, x_mm: F64, from_oesophagus_mm: F64) -> F64:
-    """HU outside the oesophagus: the chest below the tracheal bifurcation's level, simplified.
+def surroundings(y_mm: F64, x_mm: F64, from_oesophagus_mm: F64, rng: np.random.Generator) -> F64:
+    """HU outside the oesophagus: the upper chest in a few ellipses, each a little elsewhere in every patient.
 
     Parameters
     ----------
     y_mm, x_mm : ndarray [n_y], [n_x]
     from_oesophagus_mm : ndarray [n_z, n_y, n_x]
+        Distance from its outer surface.
+    rng : numpy.random.Generator
 
     Returns
     -------
     ndarray float64 [n_z, n_y, n_x]
     """
-    y, x = y_mm[:, None], x_mm[None, :]
-
-    def disc(centre_y: float, centre_x: float, semi_y: float, semi_x: float) -> npt.NDArray[np.bool_]:
-        return ((y - centre_y) / semi_y) ** 2 + ((x - centre_x) / semi_x) ** 2 <= 1.0
-
     plane = np.full((len(y_mm), len(x_mm)), FAT_HU)
-    plane[(x < -27.0 + 0.004 * y**2) | (x > 37.0 - 0.003 * y**2)] = LUNG_HU
-    plane[disc(16.0, 23.0, 12.0, 12.0)] = AORTA_HU
-    plane[disc(40.0, 0.0, 17.0, 20.0)] = CORTEX_HU
-    plane[disc(40.0, 0.0, 15.0, 18.0)] = BONE_HU
-    plane[disc(-26.0, -2.0, 11.0, 12.0)] = 40.0
-    plane[disc(-26.0, -2.0, 9.0, 10.0)] = AIR_HU
+    y, x = y_mm[:, None], x_mm[None, :]
+    right, left = rng.normal((-27.0, 37.0), 1.5)
+    plane[(x < right + 0.004 * y**2) | (x > left - 0.003 * y**2)] = LUNG_HU
+    for organ in (AORTA, SPINE, TRACHEA):
+        shift = rng.normal(0.0, 1.5, 2)
+        for (centre_y, centre_x), (semi_y, semi_x), hu in organ:
+            inside = ((y - centre_y - shift[0]) / semi_y) ** 2 + ((x - centre_x - shift[1]) / semi_x) ** 2 <= 1.0
+            plane[inside] = hu
     return np.where(from_oesophagus_mm > CLEARANCE_MM, plane, FAT_HU)

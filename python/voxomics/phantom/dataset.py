@@ -40,8 +40,8 @@ class Cohort:
     Attributes
     ----------
     clinical : Path
-        clinical.csv: id, image, mask (below `folder`), centre, age, sex, T, N, M, stage, SCC, CEA, ct_mir1246, ct_cel39, time_months,
-        event.
+        clinical.csv: id, image, mask (below `folder`), centre, age, sex, T, N, M, stage, SCC, CEA, ct_mir1246, ct_cel39,
+        time_months, event.
     controls : Path
         controls.csv: id, ct_mir1246, ct_cel39.
     truth : Path
@@ -197,7 +197,9 @@ def _make_folders(target: Path) -> None:
 def _clinical_table(ids: list[str], people: list[Patient], centres: int) -> pd.DataFrame:
     import pandas as pd
 
-    files = [{"id": name, "image": _image(name), "mask": _mask(name), "centre": f"C{k % centres + 1}"} for k, name in enumerate(ids)]
+    files = [
+        {"id": name, "image": _image(name), "mask": _mask(name), "centre": f"C{k % centres + 1}"} for k, name in enumerate(ids)
+    ]
     return pd.DataFrame([{**file, **person.row} for file, person in zip(files, people, strict=True)])
 
 
@@ -207,7 +209,9 @@ def _controls_table(seed: int, controls: int) -> pd.DataFrame:
     _, of_controls, _ = Seed(seed).spawn(3)
     rows = [clinical.control(np.random.default_rng(child)) for child in of_controls.spawn(controls)]
     ids = [f"H{k:03d}" for k in range(1, controls + 1)]
-    return pd.DataFrame([{"id": name, **row} for name, row in zip(ids, rows, strict=True)], columns=["id", "ct_mir1246", "ct_cel39"])
+    return pd.DataFrame(
+        [{"id": name, **row} for name, row in zip(ids, rows, strict=True)], columns=["id", "ct_mir1246", "ct_cel39"]
+    )
 
 
 def _truth_table(ids: list[str], people: list[Patient]) -> pd.DataFrame:

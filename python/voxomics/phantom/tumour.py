@@ -19,7 +19,7 @@ F64 = npt.NDArray[np.float64]
 
 HARMONICS = np.arange(2, 7)
 """Fourier terms of the outline: 2 is an ellipse, 6 has six lobes. Term 1 would only move it."""
-ENDS = 0.55
+ENDS = 0.45
 """Radius where the tumour ends, as a part of the largest one: there begins the oesophagus as it was."""
 
 
@@ -81,11 +81,11 @@ def draw_tumour(truth: Truth, rng: np.random.Generator) -> Tumour:
     (31, 56)
     """
     length = exp(log(42.0) + 0.30 * truth.g + 0.20 * rng.standard_normal())
-    amplitudes = rng.standard_normal(len(HARMONICS)) / HARMONICS
+    amplitudes = rng.uniform(0.5, 1.5, len(HARMONICS)) / HARMONICS
     return Tumour(
         length_mm=float(np.clip(length, 15.0, 100.0)),
-        radius_mm=float(np.clip(rng.normal(12.5 + 0.6 * truth.g, 1.5), 8.0, 22.0)),
-        irregularity=0.09 * exp(0.25 * truth.g + 0.12 * rng.standard_normal()),
+        radius_mm=float(np.clip(rng.normal(12.5 + 0.9 * truth.g, 1.2), 8.0, 22.0)),
+        irregularity=0.04 + 0.055 * exp(0.5 * truth.g + 0.1 * rng.standard_normal()),
         lumen_fraction=float(rng.uniform(0.12, 0.34)),
         air=bool(rng.random() < 0.55),
         wall_hu=float(rng.normal(72.0, 8.0)),
@@ -122,5 +122,5 @@ def distances(tumour: Tumour, z_mm: F64, y_mm: F64, x_mm: F64) -> tuple[F64, F64
     outline = np.zeros(angle.shape)
     for order, size, phase, twist in zip(HARMONICS, tumour.amplitudes, tumour.phases, tumour.twists, strict=True):
         outline += size * np.cos(order * angle + phase + twist * along)
-    profile = ENDS + (1.0 - ENDS) * np.sqrt(1.0 - along**2)
+    profile = ENDS + (1.0 - ENDS) * (1.0 - along**2)
     return np.hypot(y, x), tumour.radius_mm * profile * np.maximum(1.0 + tumour.irregularity * outline, 0.3)
