@@ -7,7 +7,7 @@ keep clear of the outline, so that no feature of the VOI depends on them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +68,7 @@ def scan(tumour: Tumour, scanner: Scanner, rng: np.random.Generator) -> tuple[np
     tumour : Tumour
     scanner : Scanner
     rng : numpy.random.Generator
-        For texture, noise, and where the tumour lies between the slices.
+        For texture, noise, and where the organs around it lie exactly.
 
     Returns
     -------
@@ -77,9 +77,7 @@ def scan(tumour: Tumour, scanner: Scanner, rng: np.random.Generator) -> tuple[np
     mask : ndarray uint8 [n_z, 128, 128]
         1 in the VOI.
     """
-    half = ceil(tumour.length_mm / 2.0 / SPACING_MM[0]) + MARGIN_SLICES
-    z_mm: F64 = (np.arange(-half, half + 1, dtype=np.float64) + rng.uniform(-0.5, 0.5)) * SPACING_MM[0]
-    y_mm = x_mm = (np.arange(SIZE, dtype=np.float64) - (SIZE - 1) / 2.0) * SPACING_MM[1]
+    z_mm, y_mm, x_mm = grid(tumour)
     distance, outer = distances(tumour, z_mm, y_mm, x_mm)
     wall, lumen = distance <= outer, distance <= tumour.lumen_fraction * outer
     image = surroundings(y_mm, x_mm, distance - outer, rng)
@@ -92,6 +90,22 @@ def scan(tumour: Tumour, scanner: Scanner, rng: np.random.Generator) -> tuple[np
     return np.clip(np.round(noisy), -1024, 3071).astype(np.int16), inside.astype(np.uint8)
 
 
+def grid(tumour: Tumour) -> tuple[F64, F64, F64]:
+    """Voxel centres around a tumour, whose middle is the origin.
+
+    Parameters
+    ----------
+    tumour : Tumour
+
+    Returns
+    -------
+    z_mm, y_mm, x_mm : ndarray [n_z], [128], [128]
+    """
+    half = ceil(tumour.length_mm / 2.0 / SPACING_MM[0]) + MARGIN_SLICES
+    in_plane: F64 = (np.arange(SIZE, dtype=np.float64) - (SIZE - 1) / 2.0) * SPACING_MM[1]
+    return np.arange(-half, half + 1, dtype=np.float64) * SPACING_MM[0] + tumour.off_slice_mm, in_plane, in_plane
+
+
 def random_field(shape: tuple[int, ...], correlation_mm: float, rng: np.random.Generator) -> F64:
     """Gaussian random field: white noise under a Gaussian filter, mean 0 and variance 1.
 
@@ -99,14 +113,14 @@ def random_field(shape: tuple[int, ...], correlation_mm: float, rng: np.random.G
     ----------
     shape : (int, int, int)
     correlation_mm : float
-        Standard deviation of the filter.
+        c of its autocorrelation exp(-r²/(2 c²)); the filter's standard deviation is c/√2.
     rng : numpy.random.Generator
 
     Returns
     -------
     ndarray float64 [z, y, x]
     """
-    field = ndimage.gaussian_filter(rng.standard_normal(shape), [correlation_mm / step for step in SPACING_MM])
+    field = ndimage.gaussian_filter(rng.standard_normal(shape), [correlation_mm / (sqrt(2.0) * step) for step in SPACING_MM])
     return np.asarray((field - field.mean()) / field.std(), dtype=np.float64)
 
 

@@ -40,7 +40,9 @@ class Tumour:
     wall_hu : float
         Mean of the wall.
     texture_hu, correlation_mm : float
-        Standard deviation and correlation length of the wall's texture.
+        Standard deviation of the wall's texture, and c of its autocorrelation exp(-r²/(2 c²)).
+    off_slice_mm : float
+        From the tumour's middle to the nearest slice's, -2.5 to 2.5.
     bend_mm : ndarray [2]
         How far (y, x) the axis is off a straight line 50 mm from the middle.
     amplitudes, phases, twists : ndarray [5]
@@ -55,6 +57,7 @@ class Tumour:
     wall_hu: float
     texture_hu: float
     correlation_mm: float
+    off_slice_mm: float
     bend_mm: F64
     amplitudes: F64
     phases: F64
@@ -84,13 +87,14 @@ def draw_tumour(truth: Truth, rng: np.random.Generator) -> Tumour:
     amplitudes = rng.uniform(0.5, 1.5, len(HARMONICS)) / HARMONICS
     return Tumour(
         length_mm=float(np.clip(length, 15.0, 100.0)),
-        radius_mm=float(np.clip(rng.normal(12.5 + 0.9 * truth.g, 1.2), 8.0, 22.0)),
+        radius_mm=float(np.clip(rng.normal(12.5 + 1.1 * truth.g, 1.1), 8.0, 22.0)),
         irregularity=0.04 + 0.055 * exp(0.5 * truth.g + 0.1 * rng.standard_normal()),
         lumen_fraction=float(rng.uniform(0.12, 0.34)),
         air=bool(rng.random() < 0.55),
         wall_hu=float(rng.normal(72.0, 8.0)),
         texture_hu=11.0 * exp(0.45 * truth.h),
         correlation_mm=float(rng.uniform(1.6, 3.2)),
+        off_slice_mm=float(rng.uniform(-2.5, 2.5)),
         bend_mm=rng.normal(0.0, 4.0, 2),
         amplitudes=amplitudes / np.sqrt((amplitudes**2).sum() / 2.0),
         phases=rng.uniform(0.0, 2.0 * np.pi, len(HARMONICS)),
