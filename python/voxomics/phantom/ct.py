@@ -23,8 +23,8 @@ CLEARANCE_MM = 3.0
 FAT_HU, AIR_HU, FLUID_HU = -85.0, -880.0, 12.0
 LUNG_HU = -850.0
 # Ellipses, the later over the earlier: centre (y, x) and semi-axes in mm from the oesophagus, HU. y grows to the back.
-AORTA = (((16.0, 23.0), (12.0, 12.0), 190.0),)
 SPINE = (((40.0, 0.0), (17.0, 20.0), 420.0), ((40.0, 0.0), (15.0, 18.0), 170.0))  # cortex, then marrow
+AORTA = (((16.0, 23.0), (12.0, 12.0), 190.0),)
 TRACHEA = (((-26.0, -2.0), (11.0, 12.0), 40.0), ((-26.0, -2.0), (9.0, 10.0), AIR_HU))
 
 
@@ -142,7 +142,7 @@ def surroundings(y_mm: F64, x_mm: F64, from_oesophagus_mm: F64, rng: np.random.G
     y, x = y_mm[:, None], x_mm[None, :]
     right, left = rng.normal((-27.0, 37.0), 1.5)
     plane[(x < right + 0.004 * y**2) | (x > left - 0.003 * y**2)] = LUNG_HU
-    for organ in (AORTA, SPINE, TRACHEA):
+    for organ in (SPINE, AORTA, TRACHEA):
         shift = rng.normal(0.0, 1.5, 2)
         for (centre_y, centre_x), (semi_y, semi_x), hu in organ:
             inside = ((y - centre_y - shift[0]) / semi_y) ** 2 + ((x - centre_x - shift[1]) / semi_x) ** 2 <= 1.0
