@@ -87,9 +87,9 @@ def draw_tumour(truth: Truth, rng: np.random.Generator) -> Tumour:
     amplitudes = rng.uniform(0.5, 1.5, len(HARMONICS)) / HARMONICS
     return Tumour(
         length_mm=float(np.clip(length, 15.0, 100.0)),
-        radius_mm=float(np.clip(rng.normal(12.5 + 1.1 * truth.g, 1.1), 8.0, 22.0)),
+        radius_mm=float(np.clip(rng.normal(12.5 + truth.g, 1.35), 8.0, 22.0)),
         irregularity=0.04 + 0.055 * exp(0.5 * truth.g + 0.1 * rng.standard_normal()),
-        lumen_fraction=float(rng.uniform(0.12, 0.34)),
+        lumen_fraction=float(rng.uniform(0.12, 0.34)) - 0.01 * truth.g,  # a growing tumour narrows it
         air=bool(rng.random() < 0.55),
         wall_hu=float(rng.normal(72.0, 8.0)),
         texture_hu=11.0 * exp(0.45 * truth.h),
