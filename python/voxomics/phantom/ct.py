@@ -19,7 +19,8 @@ SPACING_MM = (5.0, 0.68, 0.68)
 SIZE = 128
 """Rows and columns of a slice: 87 mm."""
 MARGIN_SLICES = 2
-CLEARANCE_MM = 3.0
+CLEARANCE_PX = 4
+"""Fat around the oesophagus: as far as the blur of any scanner here reaches."""
 FAT_HU, AIR_HU, FLUID_HU = -85.0, -880.0, 12.0
 LUNG_HU = -850.0
 # Ellipses, the later over the earlier: centre (y, x) and semi-axes in mm from the oesophagus, HU. y grows to the back.
@@ -80,7 +81,7 @@ def scan(tumour: Tumour, scanner: Scanner, rng: np.random.Generator) -> tuple[np
     z_mm, y_mm, x_mm = grid(tumour)
     distance, outer = distances(tumour, z_mm, y_mm, x_mm)
     wall, lumen = distance <= outer, distance <= tumour.lumen_fraction * outer
-    image = surroundings(y_mm, x_mm, distance - outer, rng)
+    image = surroundings(y_mm, x_mm, wall, rng)
     texture = tumour.texture_hu * random_field(image.shape, tumour.correlation_mm, rng)
     image[wall] = tumour.wall_hu + texture[wall]
     image[lumen] = AIR_HU if tumour.air else FLUID_HU
@@ -124,14 +125,13 @@ def random_field(shape: tuple[int, ...], correlation_mm: float, rng: np.random.G
     return np.asarray((field - field.mean()) / field.std(), dtype=np.float64)
 
 
-def surroundings(y_mm: F64, x_mm: F64, from_oesophagus_mm: F64, rng: np.random.Generator) -> F64:
+def surroundings(y_mm: F64, x_mm: F64, oesophagus: npt.NDArray[np.bool_], rng: np.random.Generator) -> F64:
     """HU outside the oesophagus: the upper chest in a few ellipses, each a little elsewhere in every patient.
 
     Parameters
     ----------
     y_mm, x_mm : ndarray [n_y], [n_x]
-    from_oesophagus_mm : ndarray [n_z, n_y, n_x]
-        Distance from its outer surface.
+    oesophagus : ndarray bool [n_z, n_y, n_x]
     rng : numpy.random.Generator
 
     Returns
@@ -147,4 +147,5 @@ def surroundings(y_mm: F64, x_mm: F64, from_oesophagus_mm: F64, rng: np.random.G
         for (centre_y, centre_x), (semi_y, semi_x), hu in organ:
             inside = ((y - centre_y - shift[0]) / semi_y) ** 2 + ((x - centre_x - shift[1]) / semi_x) ** 2 <= 1.0
             plane[inside] = hu
-    return np.where(from_oesophagus_mm > CLEARANCE_MM, plane, FAT_HU)
+    around = 2 * CLEARANCE_PX + 1
+    return np.where(ndimage.maximum_filter(oesophagus, (1, around, around)), FAT_HU, plane)
