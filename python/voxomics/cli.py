@@ -181,16 +181,42 @@ def warm(threads: Annotated[int | None, typer.Option(help="Processes to compile 
 
 @app.command()
 def phantom(
-    folder: Annotated[Path, typer.Argument(help="Where image.nii.gz and mask.nii.gz go; made if absent.", show_default=False)],
-    seed: Annotated[int, typer.Option(help="Another seed, another phantom.")] = 0,
+    folder: Annotated[Path, typer.Argument(help="Where the files go; made if absent.", show_default=False)],
+    seed: Annotated[int, typer.Option(help="Another seed, other patients; the same seed, the same files.")] = 0,
+    patients: Annotated[int | None, typer.Option(help="Write a cohort of so many patients.", show_default=False)] = None,
+    controls: Annotated[
+        int | None, typer.Option(help="Healthy controls of the cohort: 35 if not said.", show_default=False)
+    ] = None,
+    centres: Annotated[
+        int | None, typer.Option(help="Centres, each with its own scanner: 1 if not said.", show_default=False)
+    ] = None,
+    threads: o.ThreadsOption = None,
+    quiet: o.QuietOption = False,
 ) -> None:
-    """Write a synthetic CT with three tumours and their mask, to try things on."""
+    """Write synthetic CT, to try things on: three tumours in one image, or a cohort for a study.
+
+    Without --patients: image.nii.gz and mask.nii.gz.
+
+    With --patients 92: CT of 92 patients with oesophageal cancer in images/ and masks/, clinical.csv (TNM, SCC, CEA, Ct values
+    of a serum marker, survival), controls.csv, and truth.csv: what was planted, for checking a study and never its input.
+    Patient k of a seed is the same whatever their number.
+    """
     with terminal.reported():
+        from voxomics import phantom as synthetic
+        from voxomics.engine.errors import InputError
         from voxomics.io import itk
-        from voxomics.phantom import write
 
         itk.path_text(folder)
-        for path in write(folder, seed):
+        asked = {name: number for name, number in (("controls", controls), ("centres", centres)) if number is not None}
+        if patients is None:
+            if asked:
+                raise InputError(f"--{next(iter(asked))} belongs to a cohort; say its size too: --patients 92")
+            for path in synthetic.write(folder, seed):
+                typer.echo(path)
+            return
+        with terminal.progress(quiet, "writing") as progress:
+            written = synthetic.cohort(folder, patients, seed=seed, threads=threads, progress=progress, **asked)
+        for path in (written.clinical, written.controls, written.truth):
             typer.echo(path)
 
 

@@ -56,15 +56,15 @@ def warm(threads: int, families: tuple[str, ...], quiet: bool, always: bool = Fa
 
 
 @contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[float], None] | None]:
+def progress(quiet: bool, doing: str = "measuring") -> Iterator[Callable[[float], None] | None]:
     """A bar on a terminal's stderr, nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Progress(TextColumn("measuring"), BarColumn(), TimeElapsedColumn(), console=errors, transient=True) as bar:
-        task = bar.add_task("measuring", total=1.0)
+    with Progress(TextColumn(doing), BarColumn(), TimeElapsedColumn(), console=errors, transient=True) as bar:
+        task = bar.add_task(doing, total=1.0)
         yield lambda fraction: bar.update(task, completed=fraction)
 
 
