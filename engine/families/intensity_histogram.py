@@ -143,7 +143,7 @@ def compute_on_device(
         there.level_start, there.n_nominal, device.put(vois), device.put(ranks), value, weight, found, own,
     )  # fmt: skip
     first, last = channel.level_start[vois], channel.level_start[vois + 1]
-    cut = tuple(device.put(part) for part in intensity.tiles(first, last, resident.tile))
+    cut = tuple(device.put(part) for part in intensity.tiles(first, last, device.tile))
     common = intensity.measure_on_device(device, value, weight, 1, cut, found, device.put(at))
     return _together(device.get(common), device.get(own))
 

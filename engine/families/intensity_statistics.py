@@ -66,11 +66,11 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes of device memory beside the batch, int64 [n]."""
-    from voxomics.kernels.block import TILE
-    from voxomics.kernels.intensity import DIGITS, RANKS
+    from voxomics.kernels.device import Cuda
+    from voxomics.kernels.intensity import COUNTS
 
     n = np.diff(batch.value_start)
-    return np.where(n >= 1 << 31, UNCOUNTABLE, 4 * RANKS * DIGITS + 1024 + 128 * -(-n // TILE))
+    return np.where(n >= 1 << 31, UNCOUNTABLE, 4 * COUNTS + 1024 + 128 * -(-n // Cuda.tile))
 
 
 def compute_on_device(
@@ -82,7 +82,7 @@ def compute_on_device(
     device, value, start = resident.device, resident.value, resident.batch.value_start
     n = start[vois + 1] - start[vois]
     at = kernel.positions(n, settings.percentile)
-    cut = tuple(device.put(part) for part in kernel.tiles(start[vois], start[vois + 1], resident.tile))
+    cut = tuple(device.put(part) for part in kernel.tiles(start[vois], start[vois + 1], device.tile))
     found = kernel.order_statistics_on_device(device, value, cut, kernel.ranks(at, n))
     out = device.get(kernel.measure_on_device(device, value, device.put(np.ones(1)), 0, cut, found, device.put(at)))
     out[np.isinf(out)] = np.nan
