@@ -275,11 +275,10 @@ def count_gpu(
     jit.cuda.syncthreads()
     q = thread
     while q < length:
-        a = np.int32(level[first + q])
+        a = np.int32(level[np.uint64(first + q)])  # unsigned: indices from the end would cost registers
         if a > 0:
-            n = np.int32(-1)  # the voxel itself comes along, and adds n i - S as little as it adds to n
-            difference = np.int64(0)
-            i_level = level_of[np.uint64(low + a)]
+            n = np.int32(0)
+            total = np.int64(0)  # of levels, the voxel's own among them; it may wrap around, the difference does not
             dz = -deep
             while dz <= deep:
                 dy = -distance
@@ -287,21 +286,23 @@ def count_gpu(
                     p = q + (dz * ny + dy) * nx - distance
                     end = p + 2 * distance
                     while p <= end:
-                        b = np.int32(level[np.uint64(first + p)])  # unsigned: an index from the end would cost registers
+                        b = np.int32(level[np.uint64(first + p)])
                         if b > 0:
                             n += 1
-                            difference += i_level - level_of[np.uint64(low + b)]
+                            total += level_of[np.uint64(low + b)]
                         p += 1
                     dy += 1
                 dz += 1
+            difference = abs(n * level_of[np.uint64(low + a)] - total)
+            n -= 1
             if n > 0:
                 c = (a - 1) * columns
                 if fits:
                     jit.cuda.atomic.add(shared, c, 1)
-                    jit.cuda.atomic.add(shared, c + n, np.int32(abs(difference)))
+                    jit.cuda.atomic.add(shared, c + n, np.int32(difference))
                 else:
                     jit.cuda.atomic.add(sums, table + c, 1)
-                    jit.cuda.atomic.add(sums, table + c + n, abs(difference))
+                    jit.cuda.atomic.add(sums, table + c + n, difference)
         q += threads
     jit.cuda.syncthreads()
     c = thread

@@ -66,10 +66,10 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes of device memory beside the batch, int64 [n]."""
-    from voxomics.kernels.intensity import DIGITS, RANKS
+    from voxomics.kernels.intensity import COUNTS
 
     n = np.diff(batch.value_start)
-    return np.where(n >= 1 << 31, UNCOUNTABLE, 4 * RANKS * DIGITS + 1024 + n // 64)  # 128 bytes a tile
+    return np.where(n >= 1 << 31, UNCOUNTABLE, 4 * COUNTS + 1024 + n // 64)  # 128 bytes a tile
 
 
 def compute_on_device(
