@@ -96,16 +96,19 @@ def choices() -> dict[str, dict[str, list[str]]]:
 
 
 def difference(got: np.ndarray, expected: np.ndarray) -> float:
-    """The largest |Δ| over what is allowed, 1e-12 of the column's largest + 1e-10 of the value; inf where NaN meets a number."""
+    """The largest |Δ| in units of what is allowed; inf where NaN meets a number.
+
+    Allowed are 1e-12 of the column's largest value, or of 1 (a variance that is 0 comes out as rounding), and 1e-10 of the value.
+    """
     if not got.size:
         return 0.0
     nan = np.isnan(expected)
     if (np.isnan(got) != nan).any():
         return float("inf")
     size = np.where(nan, 0.0, np.abs(expected))
-    allowed = 1e-12 * size.max(axis=0, keepdims=True) + 1e-10 * size
+    allowed = 1e-12 * size.max(axis=0, initial=1.0, keepdims=True) + 1e-10 * size
     apart = np.where(nan, 0.0, np.abs(got - expected))
-    return float(np.where(apart > 0, apart / np.maximum(allowed, np.finfo(float).tiny), 0.0).max())
+    return float((apart / allowed).max())
 
 
 def agreement(device: Device, threads: int, largest: int, number: int) -> list[Figures]:

@@ -59,6 +59,7 @@ def test_every_planted_fault_is_refused_and_nothing_written(page: Path) -> None:
         named = [line for line in lines if re.match(f"{kernel}: {why}", line)]
         assert all(any(arch in line for line in named) for arch in ("sm_75", "sm_90")), f"{kernel}: {named}"
     assert re.search(r"planted.good +8 +8 ", done.stdout)
+    assert set(re.findall(r"NOTE (\S+): takes 8 registers", done.stdout)) == {"planted.unheard"}
     assert page.read_text() == PAGE
 
 
