@@ -112,15 +112,20 @@ class Kernel:
         How many it may take of a thread's.
     because : str
         Why it may take more than 64.
+    relaxed : tuple of str
+        Parameters whose elements are read while other threads update them by atomic operations.
     """
 
-    def __init__(self, function: Callable[..., None], signature: str, registers: int, because: str) -> None:
+    def __init__(
+        self, function: Callable[..., None], signature: str, registers: int, because: str, relaxed: tuple[str, ...]
+    ) -> None:
         self.function = function
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         types = ("u1", "u2") if "level" in signature else ("",)
         self.signatures = tuple(f"void({signature.replace('level', level)})" for level in types)
         self.registers = registers
         self.because = because
+        self.relaxed = relaxed
         functools.update_wrapper(self, function)
 
     def __call__(self, *arguments: Any) -> None:
@@ -140,7 +145,9 @@ class Kernel:
         return kernel
 
 
-def gpu(signature: str, registers: int = 64, because: str = "") -> Callable[[Callable[..., None]], Kernel]:
+def gpu(
+    signature: str, registers: int = 64, because: str = "", relaxed: tuple[str, ...] = ()
+) -> Callable[[Callable[..., None]], Kernel]:
     """Declare a kernel for a GPU by the types of its arguments.
 
     Parameters
@@ -152,12 +159,15 @@ def gpu(signature: str, registers: int = 64, because: str = "") -> Callable[[Cal
         The most it may take; a counting kernel keeps within 64, a measuring kernel within 128.
     because : str
         The reason for more than 64.
+    relaxed : tuple of str
+        Parameters whose elements may be read while other threads update them by atomic operations, as union-find does: the kernel
+        says why an old value does no harm. The checks of tests/cuda call every other such read a race.
     """
     if registers > 64 and not because:
         raise ValueError("a kernel that takes more than 64 registers says why")
 
     def declare(function: Callable[..., None]) -> Kernel:
-        kernel = Kernel(function, signature, registers, because)
+        kernel = Kernel(function, signature, registers, because, relaxed)
         GPU_KERNELS[kernel.name] = kernel
         return kernel
 

@@ -379,9 +379,9 @@ def unite(parent, a, b):
         a, b = climb(parent, before), climb(parent, early)
 
 
-@jit.gpu("level[::1], i4[::1], i8[::1], i4[::1], i8[::1], i8[::1], i4[:, ::1], b1, i4[::1]")
+@jit.gpu("level[::1], i4[::1], i8[::1], i4[::1], i8[::1], i8[::1], i4[:, ::1], b1, i4[::1]", relaxed=("parent",))
 def join_gpu(level, tile_row, tile_first, tile_length, start, place, shape, planar, parent):
-    """Join every voxel to the earlier neighbours that `joins_of` names."""
+    """Join every voxel to the earlier neighbours that `joins_of` names. Reads of `parent` are relaxed: see `unite`."""
     tile, q = jit.cuda.blockIdx.x, np.int32(jit.cuda.threadIdx.x)
     i = tile_row[tile]
     box, tree = level[start[i] : start[i + 1]], parent[place[i] : place[i + 1]]

@@ -24,9 +24,7 @@ class Faulty(Threads):
         if kernel is not self.victim:
             super().launch(kernel, blocks, threads, *arguments, shared=shared)
             return
-        run = Kernel(self.function, signature_for(kernel, arguments))
-        found = run.launch(blocks, threads, *arguments, dynamic_shared=shared, order=self.order, seed=self.seed)
-        self.findings.append((kernel.name, found))
+        self.run(Kernel(self.function, signature_for(kernel, arguments)), kernel, blocks, threads, arguments, shared)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -60,8 +60,12 @@ class Threads:
     def launch(self, kernel, blocks, threads, *arguments, shared=0):
         if np.prod(blocks) == 0:
             return
-        run = Kernel(kernel, signature_for(kernel, arguments), self.checked)
-        found = run.launch(blocks, threads, *arguments, dynamic_shared=shared, order=self.order, seed=self.seed)
+        compiled = Kernel(kernel, signature_for(kernel, arguments), self.checked)
+        self.run(compiled, kernel, blocks, threads, arguments, shared)
+
+    def run(self, compiled, kernel, blocks, threads, arguments, shared):
+        how = {"dynamic_shared": shared, "order": self.order, "seed": self.seed, "relaxed": kernel.relaxed}
+        found = compiled.launch(blocks, threads, *arguments, **how)
         self.findings.append((kernel.name, found))
         self.blocks.append((kernel.name, int(np.prod(blocks))))
 
