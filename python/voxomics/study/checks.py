@@ -112,7 +112,9 @@ def matrix(X: ArrayLike, names: Sequence[str] | None = None) -> tuple[Floats, li
     if len(found) != values.shape[1]:
         raise InputError(f"{len(found)} names for {values.shape[1]} columns")
     if wrong := [found[j] for j in np.flatnonzero(~np.isfinite(values).all(axis=0))]:
-        raise InputError(f"missing or infinite values in columns {listed(wrong)}; drop rows or columns, or impute inside the folds")
+        raise InputError(
+            f"missing or infinite values in columns {listed(wrong)}; drop rows or columns, or impute inside the folds"
+        )
     return values, found
 
 
@@ -133,7 +135,7 @@ def unique_ids(ids: Sequence[Hashable] | NDArray[Any]) -> None:
     --------
     >>> unique_ids(["P1", "P2"])
     """
-    found = pd.Series(ids)
+    found = pd.Series(np.asarray(ids, dtype=object))
     if found.isna().any():
         raise InputError(f"{int(found.isna().sum())} patients have no id")
     if found.duplicated().any():

@@ -62,7 +62,7 @@ def coefficients(X: Floats, y: Floats, method: Method = "pearson") -> tuple[Floa
 
 
 def tests_of(r: Floats, n: int) -> tuple[Floats, Floats]:
-    """t with n − 2 degrees of freedom, and its two-sided p-value."""
+    """Student's t with n − 2 degrees of freedom, and its two-sided p-value."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = r * np.sqrt((n - 2) / ((1 - r) * (1 + r)))
     return t, np.asarray(2 * stats.t.sf(np.abs(t), n - 2))
@@ -152,12 +152,10 @@ def correlation_table(
 
     Examples
     --------
-    >>> table = correlation_table({"a": [1, 2, 3, 4], "b": [5, 5, 5, 5]}, [1, 2, 3, 5])
+    >>> table = correlation_table(pd.DataFrame({"a": [1, 2, 3, 4], "b": [5, 5, 5, 5]}), [1, 2, 3, 5])
     >>> table["excluded"].to_dict()
     {'a': '', 'b': 'constant'}
     """
-    if isinstance(X, dict):
-        X = pd.DataFrame(X)
     values, found = matrix(X, names)
     marker = column(y, "marker", 3)
     same_length(X=values, marker=marker)

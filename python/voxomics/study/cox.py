@@ -126,7 +126,7 @@ def cox(
 
     Examples
     --------
-    >>> model = cox({"marker": [1.0, 3.0, 2.0, 4.0, 2.5]}, [9, 3, 7, 4, 2], [1, 1, 0, 1, 1])
+    >>> model = cox([[1.0], [3.0], [2.0], [4.0], [2.5]], [9, 3, 7, 4, 2], [1, 1, 0, 1, 1])
     >>> model.hr.round(3).tolist(), model.events_per_variable
     ([1.827], 4.0)
     """
@@ -164,8 +164,8 @@ def cox(
         loglik_null=null,
         loglik=top.loglik,
         likelihood_ratio=chi2_test(2 * (top.loglik - null), len(kept)),
-        wald=None if message else chi2_test(top.beta @ top.information @ top.beta, len(kept)),
-        score=chi2_test(gradient @ np.linalg.solve(information, gradient), len(kept)),
+        wald=None if message else chi2_test(float(top.beta @ top.information @ top.beta), len(kept)),
+        score=chi2_test(float(gradient @ np.linalg.solve(information, gradient)), len(kept)),
         concordance=c,
         concordance_se=c_se,
         n=len(times),
@@ -192,7 +192,7 @@ def cox_univariate(
     """
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(as_floats(X, "X"), columns=None if names is None else list(names))
     times, seen = survival_times(time, event)
-    rows = {}
+    rows: dict[str, dict[str, object]] = {}
     for name in frame.columns:
         values = as_floats(frame[name], str(name))
         have = ~np.isnan(values)
@@ -201,8 +201,8 @@ def cox_univariate(
         except InputError as error:
             rows[str(name)] = {"n": int(have.sum()), "events": int(seen[have].sum()), "message": str(error)}
             continue
-        first = model.table().iloc[0].to_dict()
-        rows[str(name)] = {"n": model.n, "events": model.events, **first, "concordance": model.concordance}
+        first = {str(key): value for key, value in model.table().iloc[0].items()}
+        rows[str(name)] = {"n": model.n, "events": model.events, "concordance": model.concordance, **first}
     columns = ["n", "events", "coef", "hr", "ci_low", "ci_high", "se", "z", "p", "concordance", "message"]
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
 

@@ -139,7 +139,9 @@ def mann_whitney_columns(X: Floats, case: Bools) -> tuple[Floats, Floats]:
     ordered = np.sort(X, axis=0)
     tied = (ordered[1:] == ordered[:-1]).any(axis=0)
     small = max(case.sum(), (~case).sum()) < _EXACT_BELOW
-    for columns, method in ((varies & small & ~tied, "exact"), (varies & (tied | (not small)), "asymptotic")):
+    rules: tuple[tuple[Bools, Literal["exact", "asymptotic"]], ...]
+    rules = ((varies & small & ~tied, "exact"), (varies & (tied | (not small)), "asymptotic"))
+    for columns, method in rules:
         if columns.any():
             found = stats.mannwhitneyu(X[case][:, columns], X[~case][:, columns], method=method, axis=0)
             u[columns], p[columns] = found.statistic, found.pvalue

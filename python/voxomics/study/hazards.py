@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Floats, matrix, same_length, survival_times
+from voxomics.study.checks import Bools, Floats, matrix, same_length, survival_times
 from voxomics.study.collinear import independent_columns
 from voxomics.study.cox import Test, chi2_test, standardised
 from voxomics.study.likelihood import maximise
@@ -51,7 +51,7 @@ def proportional_hazards(
 
     Examples
     --------
-    >>> X = {"marker": [1.0, 3.0, 2.0, 4.0, 2.5, 3.5]}
+    >>> X = [[1.0], [3.0], [2.0], [4.0], [2.5], [3.5]]
     >>> round(proportional_hazards(X, [9, 3, 7, 4, 2, 5], [1, 1, 0, 1, 1, 1]).overall.p, 3)
     0.049
     """
@@ -73,7 +73,7 @@ def proportional_hazards(
     return ProportionalHazards(terms, chi2_test(float(score @ np.linalg.solve(left, score)), len(kept)))
 
 
-def _before(times: Floats, seen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], moments: Floats) -> Floats:
+def _before(times: Floats, seen: Bools, moments: Floats) -> Floats:
     """1 − Kaplan–Meier just before each moment."""
     distinct, place = np.unique(times, return_inverse=True)
     at_risk = len(times) - np.searchsorted(np.sort(times), distinct)

@@ -90,7 +90,7 @@ def is_unbounded(differences: Floats) -> bool:
         return False
     rows = np.unique(differences / np.abs(differences).max(axis=0, initial=1e-300), axis=0)
     found = optimize.linprog(-rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1, 1), method="highs")
-    return bool(found.status == 0 and -found.fun > 1e-7)
+    return bool(found.status == 0 and float(rows.sum(axis=0) @ found.x) > 1e-7)
 
 
 def looks_unbounded(maximum: Maximum, X: Floats) -> bool:

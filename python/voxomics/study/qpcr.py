@@ -140,6 +140,6 @@ def log_marker(values: ArrayLike, offset: float = 0.0) -> Floats:
     shifted = column(values, "marker") + offset
     if wrong := np.flatnonzero(shifted <= 0).tolist():
         raise InputError(
-            f"the logarithm needs positive values; rows {listed(wrong)} (from 0) are not; exclude them or set an offset, and say so"
+            f"the logarithm needs positive values; rows {listed(wrong)} (from 0) are not; exclude them or set an offset"
         )
     return np.asarray(np.log(shifted))

