@@ -144,18 +144,18 @@ def unique_ids(ids: Sequence[Hashable] | NDArray[Any]) -> None:
 
 
 def complete_cases(*columns: ArrayLike) -> Bools:
-    """Rows without a missing value in any column, as R's complete.cases.
+    """Rows without a missing value in any column or table, as R's complete.cases.
 
     Examples
     --------
     >>> complete_cases([1.0, None, 3.0], [1, 2, 3]).tolist()
     [True, False, True]
     """
-    keep = ~pd.isna(np.asarray(columns[0], dtype=object))
-    for other in columns:
-        missing = pd.isna(np.asarray(other, dtype=object))
-        keep = keep & ~(missing if missing.ndim == 1 else missing.any(axis=1))
-    return np.asarray(keep, dtype=bool)
+    keep = np.ones(len(np.asarray(columns[0])), bool)
+    for given in columns:
+        missing = pd.isna(np.asarray(given, dtype=object))
+        keep &= ~(missing if missing.ndim == 1 else missing.any(axis=1))
+    return keep
 
 
 def two_classes(labels: ArrayLike, name: str = "labels") -> tuple[Bools, tuple[Any, Any]]:

@@ -76,7 +76,7 @@ class ComBat(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    centres_ : ndarray of str
+    centres_ : ndarray
         Centres that are corrected.
     shift_, scale_ : ndarray float64 [centres, p]
         Of standardised features.
@@ -130,7 +130,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         small = names[sizes < 3]
         if len(small) and self.otherwise == "raise":
             raise InputError(
-                f'centres with fewer than 3 rows to learn from: {listed(small.tolist())}; merge them, or set otherwise="unchanged"'
+                f'centres with fewer than 3 rows to learn from: {listed(small.tolist())}; merge, or set otherwise="unchanged"'
             )
         self.centres_ = names[sizes >= 3]
         used = np.isin(centre, self.centres_)
@@ -200,7 +200,8 @@ class ComBat(TransformerMixin, BaseEstimator):
         ndarray bool [n]
         """
         check_is_fitted(self)
-        return np.isin(pd.Series(batch).astype(str), self.centres_)
+        number, names = codes(batch, "batch")
+        return np.isin(np.array(names)[number], self.centres_)
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Names of the columns passed on: all but the centre's."""
@@ -213,7 +214,7 @@ class ComBat(TransformerMixin, BaseEstimator):
     def _parts(
         self, X: ArrayLike, batch: Labels | None, covariates: ArrayLike | None, *, reset: bool
     ) -> tuple[Floats, Any, Floats]:
-        """Features, centres as text, covariates."""
+        """Features, centres, covariates."""
         if (batch is None) == (self.batch_column is None):
             raise InputError("name the centres once: either batch_column, a column of X, or batch=, one label for each row")
         place = self._found(X) if self.batch_column is not None else None

@@ -16,11 +16,13 @@ Labels = Sequence[Hashable] | NDArray[Any] | pd.Series
 
 
 def codes(labels: Labels, name: str) -> tuple[Ints, list[Any]]:
-    """Whole numbers for labels, and the labels in order; missing ones are refused."""
-    found = pd.Series(labels)
-    if found.isna().any():
-        raise InputError(f"{name}: missing in rows {listed(np.flatnonzero(found.isna()).tolist())} (from 0)")
-    distinct, number = np.unique(found.astype(str).to_numpy(dtype=str), return_inverse=True)
+    """Whole numbers for labels, and the labels in order, numbers as numbers; missing ones are refused."""
+    found = np.asarray(labels)
+    if found.ndim != 1:
+        raise InputError(f"{name}: expected one label for each row, got an array of shape {found.shape}")
+    if missing := np.flatnonzero(pd.isna(found)).tolist():
+        raise InputError(f"{name}: missing in rows {listed(missing)} (from 0)")
+    distinct, number = np.unique(found.astype(str) if found.dtype == object else found, return_inverse=True)
     return number.astype(np.int64), distinct.tolist()
 
 

@@ -53,7 +53,7 @@ def proportional_hazards(
     --------
     >>> X = [[1.0], [3.0], [2.0], [4.0], [2.5], [3.5]]
     >>> round(proportional_hazards(X, [9, 3, 7, 4, 2, 5], [1, 1, 0, 1, 1, 1]).overall.p, 3)
-    0.049
+    0.179
     """
     values, found = matrix(X, names)
     times, seen = survival_times(time, event)

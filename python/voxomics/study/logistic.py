@@ -104,7 +104,7 @@ def logistic(X: ArrayLike, labels: ArrayLike, *, names: Sequence[str] | None = N
     Examples
     --------
     >>> logistic([[1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1]).odds_ratio.round(3).tolist()
-    [0.128, 2.275]
+    [0.103, 2.48]
     >>> logistic([[1.0], [2.0], [3.0], [4.0]], [0, 0, 1, 1]).status
     'separated'
     """

@@ -75,7 +75,7 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike, *, interval: Interval = "log
     return KaplanMeier(
         time=distinct,
         n_risk=at_risk,
-        n_event=deaths,
+        n_event=np.asarray(deaths, dtype=float),
         n_censor=leaving - deaths,
         survival=curve,
         se_log=se,
