@@ -27,6 +27,7 @@ UNBOUNDED = (
     "the likelihood has no maximum (perfect separation): along some combination of {terms} every patient who dies does so in "
     "the order of risk, so a hazard ratio is infinite or 0. Use fewer covariates, merge categories or penalise"
 )
+SINGULAR = 1e-9  # information of standardised columns; about one for each event where there is any
 NOT_CONVERGED = "Newton's method did not converge in {iterations} steps; the estimates are not given"
 
 
@@ -140,6 +141,8 @@ def cox(
     scaled, _, scale = standardised(values[:, kept])
     likelihood = PartialLikelihood(scaled, times, seen, ties)
     null, gradient, information = likelihood.objective(np.zeros(len(kept)))
+    if np.linalg.eigvalsh(information)[0] < SINGULAR:
+        raise InputError(f"{', '.join(terms)}: no difference, or collinear, among those at risk when the {int(seen.sum())} events happen")
     top = maximise(likelihood.objective, len(kept))
     status, message = "ok", ""
     if looks_unbounded(top, scaled) and is_unbounded(likelihood.differences()):

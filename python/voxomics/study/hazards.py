@@ -67,7 +67,7 @@ def proportional_hazards(
     g = g - g.mean()
     at = likelihood.terms(top.beta)
     score = g @ (likelihood.X[likelihood.deaths] - at.mean)
-    crossed, squared = np.tensordot(g, at.covariance, 1), np.tensordot(g**2, at.covariance, 1)
+    crossed, squared = likelihood.covariance(at, g), likelihood.covariance(at, g**2)
     left = squared - crossed @ np.linalg.solve(top.information, crossed)
     terms = {found[j]: chi2_test(score[i] ** 2 / left[i, i], 1) for i, j in enumerate(kept)}
     return ProportionalHazards(terms, chi2_test(float(score @ np.linalg.solve(left, score)), len(kept)))

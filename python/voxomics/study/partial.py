@@ -1,4 +1,4 @@
-"""Cox's partial likelihood: for every event, the weighted mean and covariance of those at risk."""
+"""Cox's partial likelihood: for every event, the weighted mean of those at risk, and sums of their covariances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class EventTerms:
 
     loglik: float
     mean: Floats  #: [events, p] weighted mean of the covariates at risk
-    covariance: Floats  #: [events, p, p]
+    weight: Floats  #: [n] relative hazard
+    total: Floats  #: [events] sum of the weights at risk
 
 
 class PartialLikelihood:
@@ -64,22 +65,30 @@ class PartialLikelihood:
         return np.asarray(total - self.part.reshape(-1, *[1] * (weighted.ndim - 1)) * dying)
 
     def terms(self, beta: Floats) -> EventTerms:
-        """Log-likelihood, means and covariances at beta."""
+        """Log-likelihood and means at beta."""
         eta = self.X @ beta
         highest = eta.max()
         w = np.exp(eta - highest)
         s0 = self._at_risk(w)
-        weighted = w[:, None] * self.X
-        mean = self._at_risk(weighted) / s0[:, None]
-        second = self._at_risk(weighted[:, :, None] * self.X[:, None, :]) / s0[:, None, None]
+        mean = self._at_risk(w[:, None] * self.X) / s0[:, None]
         loglik = float((eta[self.deaths] - highest - np.log(s0)).sum())
-        return EventTerms(loglik, mean, second - mean[:, :, None] * mean[:, None, :])
+        return EventTerms(loglik, mean, w, s0)
+
+    def covariance(self, at: EventTerms, g: Floats) -> Floats:
+        """Sum over the events of g times the covariance of those at risk [p, p].
+
+        Summed by patient, not by event: how often each one counts, times x·xᵀ, needs no array [events, p, p].
+        """
+        share = g / at.total
+        counts = np.cumsum(np.bincount(self.last, share, minlength=len(self.X))[::-1])[::-1].copy()
+        counts[self.deaths] -= np.bincount(self.tie, share * self.part)[self.tie]
+        return np.asarray((self.X.T * (at.weight * counts)) @ self.X - (at.mean.T * g) @ at.mean)
 
     def objective(self, beta: Floats, ridge: float = 0.0) -> tuple[float, Floats, Floats]:
         """Log-likelihood, gradient and information at beta, less ridge/2·|beta|²."""
         at = self.terms(beta)
         gradient = (self.X[self.deaths] - at.mean).sum(axis=0) - ridge * beta
-        information = at.covariance.sum(axis=0) + ridge * np.eye(len(beta))
+        information = self.covariance(at, np.ones(len(self.deaths))) + ridge * np.eye(len(beta))
         return at.loglik - ridge / 2 * float(beta @ beta), gradient, information
 
     def univariate_scores(self) -> tuple[Floats, Floats]:

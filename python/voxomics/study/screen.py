@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
 from voxomics.engine.errors import InputError
@@ -129,7 +130,7 @@ class MannWhitneyScreen(_Screen):
         -------
         self
         """
-        values, labels = checked(self, X, y)
+        values, labels = checked(self, X, y, ensure_min_samples=2)
         case, classes = two_classes(labels)
         self.classes_ = np.array(classes)
         self.statistics_, p = mann_whitney_columns(values, case)
@@ -138,7 +139,7 @@ class MannWhitneyScreen(_Screen):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags = None
+        tags.classifier_tags = ClassifierTags(multi_class=False)  # two classes, for scikit-learn's own checks
         return tags
 
 
