@@ -142,7 +142,9 @@ def cox(
     likelihood = PartialLikelihood(scaled, times, seen, ties)
     null, gradient, information = likelihood.objective(np.zeros(len(kept)))
     if np.linalg.eigvalsh(information)[0] < SINGULAR:
-        raise InputError(f"{', '.join(terms)}: no difference, or collinear, among those at risk when the {int(seen.sum())} events happen")
+        raise InputError(
+            f"{', '.join(terms)}: no difference, or collinear, among those at risk when the {int(seen.sum())} events happen"
+        )
     top = maximise(likelihood.objective, len(kept))
     status, message = "ok", ""
     if looks_unbounded(top, scaled) and is_unbounded(likelihood.differences()):

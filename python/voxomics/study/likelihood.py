@@ -14,6 +14,7 @@ from voxomics.study.checks import Floats
 Objective: TypeAlias = Callable[[Floats], tuple[float, Floats, Floats]]  #: log-likelihood, gradient, information
 _HALVINGS = 30
 _FINE = 1e-9  # a smaller last step: Newton squares it, so what is left is rounding
+_RUNAWAY = 100.0  # standard deviations: the likelihood has become flat, and there is no maximum ahead
 _FAR = 15.0  # a linear predictor that spans more is looked at: does the maximum exist?
 
 
@@ -50,6 +51,8 @@ def maximise(objective: Objective, size: int, max_iterations: int = 50) -> Maxim
         try:
             step = np.linalg.solve(information, gradient)
         except np.linalg.LinAlgError:
+            return Maximum(beta, value, gradient, information, iteration, False)
+        if np.abs(step).max(initial=0.0) > _RUNAWAY:
             return Maximum(beta, value, gradient, information, iteration, False)
         for _ in range(_HALVINGS):
             found = objective(beta + step)

@@ -65,13 +65,14 @@ class PartialLikelihood:
         return np.asarray(total - self.part.reshape(-1, *[1] * (weighted.ndim - 1)) * dying)
 
     def terms(self, beta: Floats) -> EventTerms:
-        """Log-likelihood and means at beta."""
+        """Log-likelihood and means at beta; so far out that all weights vanish the likelihood is not finite."""
         eta = self.X @ beta
         highest = eta.max()
         w = np.exp(eta - highest)
         s0 = self._at_risk(w)
-        mean = self._at_risk(w[:, None] * self.X) / s0[:, None]
-        loglik = float((eta[self.deaths] - highest - np.log(s0)).sum())
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = self._at_risk(w[:, None] * self.X) / s0[:, None]
+            loglik = float((eta[self.deaths] - highest - np.log(s0)).sum())
         return EventTerms(loglik, mean, w, s0)
 
     def covariance(self, at: EventTerms, g: Floats) -> Floats:
@@ -79,7 +80,8 @@ class PartialLikelihood:
 
         Summed by patient, not by event: how often each one counts, times x·xᵀ, needs no array [events, p, p].
         """
-        share = g / at.total
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = g / at.total
         counts = np.cumsum(np.bincount(self.last, share, minlength=len(self.X))[::-1])[::-1].copy()
         counts[self.deaths] -= np.bincount(self.tie, share * self.part)[self.tie]
         return np.asarray((self.X.T * (at.weight * counts)) @ self.X - (at.mean.T * g) @ at.mean)
