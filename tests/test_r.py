@@ -216,8 +216,10 @@ def as_cox(d: pd.DataFrame, time: str, event: str, terms: list[str], ties: str =
     assert m.status == "ok"
     tests = {k: [t.chi2, t.df, t.p] for k, t in (("lrt", m.likelihood_ratio), ("wald", m.wald), ("score", m.score))}
     names = m.terms if len(m.terms) > 1 else m.terms[0]
-    columns = {"terms": names, "lower95": m.ci_low, "upper95": m.ci_high} | {k: getattr(m, k) for k in ("coef", "hr", "se", "z", "p")}
-    one = {k: v[0] if len(terms) == 1 and k != "terms" else v for k, v in columns.items()}  # R's JSON unboxes single values
+    columns = {k: getattr(m, k) for k in ("coef", "hr", "se", "z", "p")}
+    columns |= {"terms": names, "lower95": m.ci_low, "upper95": m.ci_high}
+    # R's JSON unboxes single values
+    one = {k: v[0] if len(terms) == 1 and k != "terms" else v for k, v in columns.items()}
     loglik, c = [m.loglik_null, m.loglik], [m.concordance, m.concordance_se]
     return {**one, "n": m.n, "nevent": m.events, "loglik": loglik, "concordance": c, **tests}
 

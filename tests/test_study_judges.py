@@ -19,8 +19,8 @@ from voxomics.study.combat import ComBat
 from voxomics.study.concordance import censoring_survival, concordance, time_dependent_auc
 from voxomics.study.correlation import correlation, correlation_table
 from voxomics.study.cox import cox, cox_univariate, score_tests
-from voxomics.study.groups import mann_whitney, mann_whitney_columns
-from voxomics.study.logistic import logistic
+from voxomics.study.groups import mann_whitney, mann_whitney_columns, mann_whitney_table
+from voxomics.study.logistic import calibration, logistic
 from voxomics.study.metrics import binary_scores, continuous_scores
 from voxomics.study.roc import roc
 from voxomics.study.survival import kaplan_meier, log_rank
@@ -263,3 +263,22 @@ def test_calibration_slope_is_a_regression() -> None:
     slope = stats.linregress(guess, truth)
     found = continuous_scores(truth, guess)
     assert (found["slope"], found["intercept"]) == (pytest.approx(slope.slope), pytest.approx(slope.intercept))
+
+
+def test_binary_calibration_finds_what_was_done_to_the_odds() -> None:
+    rng = np.random.default_rng(9)
+    odds = rng.normal(size=4000)
+    labels = rng.random(4000) < 1 / (1 + np.exp(-odds))
+    found = calibration(labels, 1 / (1 + np.exp(-(2 * odds + 0.5))))  # twice too extreme, and shifted
+    assert found.ci_low[1] < np.exp(0.5) < found.ci_high[1]
+    assert found.ci_low[0] < np.exp(-0.25) < found.ci_high[0]
+
+
+def test_mann_whitney_table_adjusts_over_what_was_tested() -> None:
+    rng = np.random.default_rng(10)
+    X = pd.DataFrame(rng.normal(size=(40, 4)), columns=list("abcd")).assign(c=1.0)
+    table = mann_whitney_table(X, np.repeat(["no", "yes"], 20))
+    tested = table.drop("c")
+    np.testing.assert_allclose(tested["q"], stats.false_discovery_control(tested["p"]), rtol=1e-12)
+    assert not table.loc["c", "selected"]
+    assert table.loc["a", "W"] == mann_whitney(X["a"][20:], X["a"][:20]).statistic

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Bools, Floats, column, constant_columns, same_length
+from voxomics.study.checks import Bools, Floats, column, constant_columns, matrix, same_length, two_classes
 from voxomics.study.fdr import q_values
 
 Alternative = Literal["two-sided", "greater", "less"]
@@ -168,25 +168,44 @@ def mann_whitney_columns(X: Floats, case: Bools) -> tuple[Floats, Floats]:
     return np.where(varies, u, np.nan), np.where(varies, np.minimum(p, 1.0), np.nan)
 
 
-def mann_whitney_table(X: Floats, case: Bools, names: Sequence[str], alpha: float = 0.05) -> pd.DataFrame:
+def mann_whitney_table(
+    X: ArrayLike, labels: ArrayLike, *, names: Sequence[str] | None = None, alpha: float = 0.05
+) -> pd.DataFrame:
     """Every feature between two classes.
 
     Parameters
     ----------
-    X : ndarray [n, p]
-    case : ndarray bool [n]
-    names : sequence of str [p]
+    X : DataFrame or array-like [n, p]
+    labels : array-like [n]
+        Two classes; the second in sorted order is the case.
+    names : sequence of str, optional
+        By default the DataFrame's columns.
     alpha : float
         A feature with p < alpha is selected.
 
     Returns
     -------
     DataFrame
-        Row = feature; n, W (U of the cases), superiority, p, q (Benjamini–Hochberg), selected, excluded (reason or "").
+        Row = feature; n, W (U of the cases), superiority, p, q (Benjamini–Hochberg), selected, excluded (reason or ""). A
+        constant feature is excluded, its numbers are NaN, and it is never selected.
+
+    Raises
+    ------
+    InputError
+        Missing values, or not two classes.
+
+    Examples
+    --------
+    >>> table = mann_whitney_table([[1.0, 2.0], [2.0, 2.0], [3.0, 2.0], [4.0, 2.0]], [0, 0, 1, 1], names=["a", "b"])
+    >>> table["W"].tolist(), table["excluded"].tolist()
+    ([4.0, nan], ['', 'constant'])
     """
-    u, p = mann_whitney_columns(X, case)
-    table = pd.DataFrame({"n": len(X), "W": u, "superiority": u / (case.sum() * (~case).sum()), "p": p}, index=list(names))
-    table["q"] = q_values(p)
+    values, found = matrix(X, names)
+    case, _ = two_classes(labels)
+    same_length(X=values, labels=case)
+    u, p = mann_whitney_columns(values, case)
+    columns = {"n": len(case), "W": u, "superiority": u / (case.sum() * (~case).sum()), "p": p, "q": q_values(p)}
+    table = pd.DataFrame(columns, index=found)
     table["selected"] = p < alpha
     table["excluded"] = np.where(np.isnan(p), "constant", "")
     return table

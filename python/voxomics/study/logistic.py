@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Bools, Floats, constant_columns, matrix, same_length, two_classes
+from voxomics.study.checks import Bools, Floats, column, constant_columns, matrix, same_length, two_classes
 from voxomics.study.collinear import independent_columns
 from voxomics.study.cox import NOT_CONVERGED, Test, chi2_test, standardised
 from voxomics.study.estimators import checked, full_width
@@ -153,6 +153,31 @@ def logistic(X: ArrayLike, labels: ArrayLike, *, names: Sequence[str] | None = N
         status=status,
         message=message,
     )
+
+
+def calibration(labels: ArrayLike, probability: ArrayLike) -> LogisticModel:
+    """Calibration of predicted probabilities: logistic regression of the class on their log odds.
+
+    Parameters
+    ----------
+    labels : array-like [n]
+        Two classes.
+    probability : array-like [n]
+        Of the second class; 0 and 1 are moved inwards by 1e-9.
+
+    Returns
+    -------
+    LogisticModel
+        coef[0] is the intercept, 0 when calibrated; coef[1], the term "log odds", is the slope, 1 when calibrated and below 1
+        where predictions are too extreme.
+
+    Examples
+    --------
+    >>> calibration([0, 1, 0, 1, 1, 0], [0.5, 0.5, 0.2, 0.2, 0.8, 0.8]).terms
+    ['(Intercept)', 'log odds']
+    """
+    odds = special.logit(np.clip(column(probability, "probability"), 1e-9, 1 - 1e-9))
+    return logistic(odds[:, None], labels, names=["log odds"])
 
 
 class ScreenedLogistic(ClassifierMixin, BaseEstimator):

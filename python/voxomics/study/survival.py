@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from voxomics.engine.errors import InputError, SettingsError
-from voxomics.study.checks import Bools, Floats, listed, same_length, survival_times
+from voxomics.study.checks import Bools, Floats, column, listed, same_length, survival_times
 
 Interval = Literal["log", "log-log"]
 _INTERVALS = ("log", "log-log")
@@ -141,6 +141,18 @@ def restricted_mean(curve: KaplanMeier, until: float) -> tuple[float, float]:
     left = at_risk - deaths
     hazard = np.divide(deaths, at_risk * left, out=np.zeros_like(deaths), where=left > 0)
     return float(areas.sum()), float(np.sqrt((later**2 * hazard).sum()))
+
+
+def numbers_at_risk(curve: KaplanMeier, times: ArrayLike) -> list[int]:
+    """Patients still at risk at given times, for the table under a curve.
+
+    Examples
+    --------
+    >>> numbers_at_risk(kaplan_meier([1, 2, 3, 4], [1, 1, 0, 1]), [0, 2, 5])
+    [4, 3, 0]
+    """
+    at_risk = np.concatenate([curve.n_risk, [0.0]])
+    return [int(n) for n in at_risk[np.searchsorted(curve.time, column(times, "times"))]]
 
 
 @dataclass(frozen=True, eq=False)
