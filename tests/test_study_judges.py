@@ -228,6 +228,13 @@ def test_concordance_twin() -> None:
     assert concordance(risk, time, event)[0] == pytest.approx(good / pairs, abs=1e-14)
 
 
+def test_patients_alike_are_tied_however_their_risk_was_rounded() -> None:
+    time, event, risk = np.arange(1.0, 7.0), np.ones(6), np.array([3.0, 1.0, 2.0, 1.0, 2.0, 0.0])
+    rounded = risk + 1e-15 * np.array([0, 1, -1, -1, 1, 0])
+    assert concordance(rounded, time, event) == concordance(risk, time, event)
+    assert time_dependent_auc(rounded, time, event, 3)[0] == time_dependent_auc(risk, time, event, 3)[0]
+
+
 def test_time_dependent_auc_twin() -> None:
     rng = np.random.default_rng(5)
     time, event, risk = rng.integers(1, 20, 60), rng.integers(0, 2, 60), rng.integers(0, 9, 60)

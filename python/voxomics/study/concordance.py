@@ -9,6 +9,18 @@ from voxomics.engine.errors import InputError
 from voxomics.study.checks import Bools, Floats, column, same_length, survival_times
 
 
+_ROUNDING = 1e-12  # of the largest risk: patients alike are tied, though a matrix product may round them apart
+
+
+def _ranked(risk: Floats) -> Floats:
+    """Ranks from 0; values that differ by rounding alone share one."""
+    order = np.argsort(risk, kind="stable")
+    apart = np.diff(risk[order]) > _ROUNDING * np.abs(risk).max()
+    ranks = np.empty(len(risk))
+    ranks[order] = np.concatenate([[0], np.cumsum(apart)])
+    return ranks
+
+
 def concordance(risk: ArrayLike, time: ArrayLike, event: ArrayLike) -> tuple[float, float]:
     """Harrell's concordance of a risk score, with R's standard error.
 
@@ -37,7 +49,7 @@ def concordance(risk: ArrayLike, time: ArrayLike, event: ArrayLike) -> tuple[flo
     >>> concordance([3, 2, 1], [1, 2, 3], [1, 1, 0])[0]
     1.0
     """
-    score = column(risk, "risk")
+    score = _ranked(column(risk, "risk"))
     times, seen = survival_times(time, event)
     same_length(risk=score, time=times)
     first = (times[:, None] < times) | ((times[:, None] == times) & ~seen)  # row dies before column is known to
@@ -92,7 +104,7 @@ def time_dependent_auc(risk: ArrayLike, time: ArrayLike, event: ArrayLike, at: A
     >>> time_dependent_auc([4, 3, 1, 2], [1, 2, 3, 4], [1, 1, 1, 1], [2.5]).tolist()
     [1.0]
     """
-    score, moments = column(risk, "risk"), column(np.atleast_1d(np.asarray(at, dtype=float)), "at")
+    score, moments = _ranked(column(risk, "risk")), column(np.atleast_1d(np.asarray(at, dtype=float)), "at")
     times, seen = survival_times(time, event)
     same_length(risk=score, time=times)
     weight = np.zeros(len(times))
