@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.importorskip("sklearn", reason="needs the study extra")
 
 from scipy import stats
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 
 from voxomics.engine.errors import InputError
+from voxomics.study.combat import ComBat
 from voxomics.study.correlation import correlation_table
 from voxomics.study.cox import ScreenedCox
 from voxomics.study.folds import fold_vector, leave_one_centre_out, repeated_folds
@@ -179,6 +183,24 @@ def test_permuting_within_centres_keeps_the_centres_difference() -> None:
     inside = permutation_test(ScreenedRegression(), X, y, folds, continuous_scores, n=39, within=centre)
     assert free.p["r"] == 1 / 40
     assert inside.p["r"] > 0.1
+
+
+def test_missing_values_and_names_reach_the_steps_that_ask_for_them() -> None:
+    """Imputing and harmonising are steps of the procedure: resampling passes a table on as it is."""
+    X, y = cohort(11, signal=2.0)
+    X[5, 3] = np.nan
+    frame = pd.DataFrame(X, columns=[f"f{j}" for j in range(20)]).assign(centre=np.repeat(["A", "B"], 30))
+    features = [name for name in frame if name != "centre"]
+    whole = make_pipeline(ComBat("centre"), ScreenedRegression())
+    imputed = frame.fillna(0.0)
+    folds = fold_vector(60, 5, np.random.default_rng(0))
+    assert permutation_test(whole, imputed, y, folds, continuous_scores, n=9).p["r"] == 0.1
+    assert len(bootstrap(whole, imputed, y, continuous_scores, k=5, n=5).samples["r"]) == 5
+    step = make_pipeline(SimpleImputer(), ScreenedRegression())
+    named, plain = (permutation_test(step, t, y, folds, continuous_scores, n=9) for t in (frame[features], X))
+    np.testing.assert_array_equal(named.null["r"], plain.null["r"])
+    with pytest.raises(InputError, match="SimpleImputer"):
+        permutation_test(ScreenedRegression(), X, y, folds, continuous_scores, n=9)
 
 
 def test_optimism_of_noise_is_what_the_fit_gained() -> None:

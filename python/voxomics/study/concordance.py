@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from voxomics.engine.errors import InputError
 from voxomics.study.checks import Bools, Floats, column, same_length, survival_times
 
-
 _ROUNDING = 1e-12  # of the largest risk: patients alike are tied, though a matrix product may round them apart
 
 

@@ -29,6 +29,21 @@ class CrossPrediction:
     notes: list[str]  #: "fold 3: ..." for each fallback an estimator took
 
 
+def as_table(X: ArrayLike) -> Any:
+    """A DataFrame as it is, for estimators that ask for names; anything else as an array [n, p]."""
+    if isinstance(X, pd.DataFrame):
+        return X.reset_index(drop=True)
+    values = np.asarray(X)
+    if values.ndim != 2:
+        raise InputError(f"X: expected rows and columns, got an array of shape {values.shape}; one column is X[:, None]")
+    return values
+
+
+def rows_of(X: Any, rows: Any) -> Any:
+    """Rows of what `as_table` gave, by numbers or by a mask."""
+    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+
+
 def as_outcome(y: ArrayLike, n: int) -> Any:
     """The outcome as an array with n rows: numbers, classes, or time and event [n, 2]."""
     outcome = as_floats(y, "y") if isinstance(y, pd.DataFrame) else np.asarray(y)
@@ -68,14 +83,14 @@ def cross_predict(estimator: Any, X: ArrayLike, y: ArrayLike, folds: ArrayLike) 
     >>> cross_predict(ScreenedRegression(), X, y, np.arange(12) % 3).prediction.round(6).tolist()[:4]
     [0.0, 1.0, 2.0, 3.0]
     """
-    values = np.asarray(X) if not isinstance(X, pd.DataFrame) else X
+    values = as_table(X)
     fold, outcome = check_folds(folds, len(values)), as_outcome(y, len(values))
     prediction, notes, masks = np.full(len(values), np.nan), [], []
     for k in range(int(fold.max()) + 1):
         held, train = fold == k, fold != k
         try:
-            fitted = clone(estimator).fit(values[train], outcome[train])
-            prediction[held] = predicted(fitted, values[held])
+            fitted = clone(estimator).fit(rows_of(values, train), outcome[train])
+            prediction[held] = predicted(fitted, rows_of(values, held))
         except InputError as error:
             raise InputError(f"fold {k}: {error}") from error
         masks.append(selection(fitted, values.shape[1]))

@@ -13,10 +13,10 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from voxomics.engine.errors import InputError, SettingsError
-from voxomics.study.checks import Floats, Ints, matrix
+from voxomics.study.checks import Floats, Ints
 from voxomics.study.folds import Labels, check_folds, codes, fold_vector
 from voxomics.study.metrics import Score
-from voxomics.study.nested import as_outcome, cross_predict, predicted
+from voxomics.study.nested import as_outcome, as_table, cross_predict, predicted, rows_of
 
 Progress: TypeAlias = Callable[[int, int], None]  #: done, of how many
 _CHUNK = 10  # tasks a worker takes at a time: the progress bar moves, and passing them on costs little
@@ -40,7 +40,9 @@ def _chunks(
 
 
 def _run(task: Callable[..., Any], fixed: tuple[Any, ...], streams: list[np.random.SeedSequence]) -> list[Any]:
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+    X = fixed[1]  # checked once for all samples, where it can be; missing values may be there for an imputing step
+    finite = isinstance(X, np.ndarray) and X.dtype.kind in "fiu" and bool(np.isfinite(X).all())
+    with sklearn.config_context(assume_finite=finite, skip_parameter_validation=True):
         return [task(*fixed, np.random.default_rng(stream)) for stream in streams]
 
 
@@ -56,13 +58,13 @@ class PermutationTest:
 
 
 def _permuted(
-    estimator: Any, X: Floats, y: Any, folds: Ints, strata: Ints, score: Score, rng: np.random.Generator
+    estimator: Any, X: Any, y: Any, folds: Ints, strata: Ints, score: Score, rng: np.random.Generator
 ) -> dict[str, float]:
     order = np.arange(len(X))
     for stratum in range(int(strata.max()) + 1):
         rows = np.flatnonzero(strata == stratum)
         order[rows] = rng.permutation(rows)
-    return score(y, cross_predict(estimator, X[order], y, folds).prediction)
+    return score(y, cross_predict(estimator, rows_of(X, order), y, folds).prediction)
 
 
 def permutation_test(
@@ -114,7 +116,7 @@ def permutation_test(
     >>> permutation_test(ScreenedRegression(), X, y, np.arange(12) % 3, continuous_scores, n=19).p["r"]
     0.05
     """
-    values, _ = matrix(X)
+    values = as_table(X)
     fold, outcome = check_folds(folds, len(values)), as_outcome(y, len(values))
     strata = np.zeros(len(values), np.int64) if within is None else codes(within, "within")[0]
     everything = score(outcome, cross_predict(estimator, values, outcome, fold).prediction)
@@ -139,12 +141,12 @@ class Bootstrap:
 
 
 def _resampled(
-    estimator: Any, X: Floats, y: Any, k: int, stratify: Ints | None, score: Score, rng: np.random.Generator
+    estimator: Any, X: Any, y: Any, k: int, stratify: Ints | None, score: Score, rng: np.random.Generator
 ) -> dict[str, float] | str:
     rows = rng.integers(len(X), size=len(X))
     try:
         folds = fold_vector(len(X), k, rng, groups=rows, labels=None if stratify is None else stratify[rows])
-        return score(y[rows], cross_predict(estimator, X[rows], y[rows], folds).prediction)
+        return score(y[rows], cross_predict(estimator, rows_of(X, rows), y[rows], folds).prediction)
     except InputError as error:
         return str(error)
 
@@ -197,7 +199,7 @@ def bootstrap(
     >>> bootstrap(ScreenedRegression(), X, y, continuous_scores, k=3, n=20).interval["q2"]
     (1.0, 1.0)
     """
-    values, _ = matrix(X)
+    values = as_table(X)
     outcome = as_outcome(y, len(values))
     stratify = None if labels is None else codes(labels, "labels")[0]
     found = list(_chunks(_resampled, (estimator, values, outcome, k, stratify, score), n, seed, n_jobs, progress))
@@ -222,11 +224,11 @@ class Optimism:
     seed: int
 
 
-def _optimistic(estimator: Any, X: Floats, y: Any, score: Score, rng: np.random.Generator) -> dict[str, float] | str:
+def _optimistic(estimator: Any, X: Any, y: Any, score: Score, rng: np.random.Generator) -> dict[str, float] | str:
     rows = rng.integers(len(X), size=len(X))
     try:
-        fitted = clone(estimator).fit(X[rows], y[rows])
-        there, here = score(y[rows], predicted(fitted, X[rows])), score(y, predicted(fitted, X))
+        fitted = clone(estimator).fit(rows_of(X, rows), y[rows])
+        there, here = score(y[rows], predicted(fitted, rows_of(X, rows))), score(y, predicted(fitted, X))
     except InputError as error:
         return str(error)
     return {name: there[name] - here[name] for name in there}
@@ -271,7 +273,7 @@ def optimism(
     >>> optimism(ScreenedCox(alpha=1), X, y, survival_scores, n=10).apparent
     {'c': 0.7}
     """
-    values, _ = matrix(X)
+    values = as_table(X)
     outcome = as_outcome(y, len(values))
     apparent = score(outcome, predicted(clone(estimator).fit(values, outcome), values))
     found = list(_chunks(_optimistic, (estimator, values, outcome, score), n, seed, n_jobs, progress))
