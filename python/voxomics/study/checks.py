@@ -210,6 +210,20 @@ def survival_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Bools]:
     return times, events == 1.0
 
 
+def as_survival(y: ArrayLike) -> tuple[Floats, Bools]:
+    """Times and events from an array [n, 2], the form that folds and permutations carry.
+
+    Raises
+    ------
+    InputError
+        Another shape, or what `survival_times` refuses.
+    """
+    outcome = as_floats(y, "y")
+    if outcome.ndim != 2 or outcome.shape[1] != 2:
+        raise InputError(f"y: expected two columns, time and event, got an array of shape {outcome.shape}")
+    return survival_times(outcome[:, 0], outcome[:, 1])
+
+
 def constant_columns(X: Floats) -> Bools:
     """Columns that hold one value, up to rounding.
 

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Bools, Floats, as_floats, constant_columns, matrix, same_length, survival_times
+from voxomics.study.checks import Bools, Floats, as_floats, as_survival, constant_columns, matrix, same_length, survival_times
 from voxomics.study.collinear import independent_columns
 from voxomics.study.concordance import concordance
 from voxomics.study.estimators import checked, full_width
@@ -210,20 +210,6 @@ def cox_univariate(
         rows[str(name)] = {"n": model.n, "events": model.events, "concordance": model.concordance, **first}
     columns = ["n", "events", "coef", "hr", "ci_low", "ci_high", "se", "z", "p", "concordance", "message"]
     return pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
-
-
-def as_survival(y: ArrayLike) -> tuple[Floats, Bools]:
-    """Times and events from an array [n, 2], the form that folds and permutations carry.
-
-    Raises
-    ------
-    InputError
-        Another shape, or what `survival_times` refuses.
-    """
-    outcome = as_floats(y, "y")
-    if outcome.ndim != 2 or outcome.shape[1] != 2:
-        raise InputError(f"y: expected two columns, time and event, got an array of shape {outcome.shape}")
-    return survival_times(outcome[:, 0], outcome[:, 1])
 
 
 def score_tests(X: Floats, time: Floats, event: Bools, *, ties: str = "efron") -> tuple[Floats, Floats]:

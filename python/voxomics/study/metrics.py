@@ -8,10 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from voxomics.study.checks import Floats, column, constant_columns, same_length, two_classes
+from voxomics.study.checks import Floats, as_survival, column, constant_columns, same_length, two_classes
 from voxomics.study.concordance import concordance
 from voxomics.study.correlation import coefficients
-from voxomics.study.cox import as_survival
 from voxomics.study.regression import least_squares
 from voxomics.study.roc import roc
 

@@ -13,9 +13,9 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Bools, Floats, constant_columns, two_classes
+from voxomics.study.checks import Bools, Floats, as_survival, constant_columns, two_classes
 from voxomics.study.correlation import Method, coefficients, tests_of
-from voxomics.study.cox import as_survival, score_tests
+from voxomics.study.cox import score_tests
 from voxomics.study.estimators import checked
 from voxomics.study.fdr import q_values
 from voxomics.study.groups import mann_whitney_columns
