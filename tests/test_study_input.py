@@ -245,6 +245,13 @@ def test_constant_prediction_orders_nobody() -> None:
     assert (found["r"], found["q2"], found["slope"]) == (0.0, 0.0, 0.0)
 
 
+def test_what_another_librarys_estimator_refuses_names_the_fold() -> None:
+    from sklearn.linear_model import ElasticNet
+
+    with pytest.raises(InputError, match="fold 0: Input X contains NaN"):
+        cross_predict(ElasticNet(), GAP, Y6, [0, 1] * 3)
+
+
 def test_what_selects_nothing_has_no_frequency() -> None:
     from sklearn.linear_model import LinearRegression
 

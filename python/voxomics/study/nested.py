@@ -91,8 +91,10 @@ def cross_predict(estimator: Any, X: ArrayLike, y: ArrayLike, folds: ArrayLike) 
         try:
             fitted = clone(estimator).fit(rows_of(values, train), outcome[train])
             prediction[held] = predicted(fitted, rows_of(values, held))
-        except InputError as error:
+        except ValueError as error:  # an InputError of ours, or what another library's estimator refuses
             raise InputError(f"fold {k}: {error}") from error
+        if not np.isfinite(prediction[held]).all():
+            raise InputError(f"fold {k}: {type(_last(fitted)).__name__} predicted missing or infinite values")
         masks.append(selection(fitted, values.shape[1]))
         notes += [f"fold {k}: {note}" for note in getattr(_last(fitted), "notes_", [])]
     chosen = None if any(mask is None for mask in masks) else np.array(masks, dtype=bool)
