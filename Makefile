@@ -13,7 +13,8 @@ VOXOMICS := $(VENV)/bin/voxomics
 CORE := $(VENV)/.voxomics-core
 DEV := $(VENV)/.voxomics-dev
 GPU := $(VENV)/.voxomics-gpu
-GPU_EXTRAS := dev,cuda-compile
+DEV_EXTRAS := dev,study
+GPU_EXTRAS := $(DEV_EXTRAS),cuda-compile
 PACKAGING := pyproject.toml setup.py python/voxomics/_version.py
 RECENT := import sys; sys.exit(sys.version_info < (3, 10))
 DEMO := demo-out
@@ -77,7 +78,7 @@ $(CORE): $(PACKAGING) | $(PY)
 	@touch $@
 
 $(DEV): $(PACKAGING) | $(PY)
-	$(call install,.[dev])
+	$(call install,.[$(DEV_EXTRAS)])
 	@touch $(CORE) $@
 
 $(GPU): $(DEV)

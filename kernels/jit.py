@@ -117,7 +117,7 @@ class Kernel:
     """
 
     def __init__(
-        self, function: Callable[..., None], signature: str, registers: int, because: str, relaxed: tuple[str, ...]
+        self, function: Callable[..., None], signature: str, registers: int, because: str, relaxed: tuple[str, ...] = ()
     ) -> None:
         self.function = function
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
