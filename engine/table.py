@@ -106,19 +106,20 @@ def long(table: pd.DataFrame, described: dict[str, tuple[str, str]]) -> pd.DataF
     Parameters
     ----------
     table : pandas.DataFrame
-        From `frame`.
+        From `frame`, or of many cases with their id.
     described : dict str -> (str, str)
         IBSI id and unit of each feature column.
 
     Returns
     -------
     pandas.DataFrame
-        Columns: IDENTITY, feature, ibsi_id, unit, value.
+        Columns: the table's own before its features, feature, ibsi_id, unit, value.
     """
-    result = table.melt(id_vars=list(IDENTITY), var_name="feature", value_name="value", ignore_index=False)
+    identity = [name for name in table.columns if name not in described]
+    result = table.melt(id_vars=identity, var_name="feature", value_name="value", ignore_index=False)
     result = result.sort_index(kind="stable").reset_index(drop=True)
-    result.insert(len(IDENTITY) + 1, "ibsi_id", [described[name][0] for name in result["feature"]])
-    result.insert(len(IDENTITY) + 2, "unit", [described[name][1] for name in result["feature"]])
+    result.insert(len(identity) + 1, "ibsi_id", [described[name][0] for name in result["feature"]])
+    result.insert(len(identity) + 2, "unit", [described[name][1] for name in result["feature"]])
     result.attrs = dict(table.attrs)
     return result
 

@@ -26,8 +26,8 @@ app = typer.Typer(
 @app.command()
 def extract(
     image: o.ImageArgument,
-    mask: o.MaskArgument,
     output: o.OutputOption,
+    mask: o.MaskArgument = None,
     labels: o.LabelsOption = None,
     profile: o.ProfileOption = "ibsi",
     settings: o.SettingsOption = None,
@@ -54,13 +54,17 @@ def extract(
 ) -> None:
     """Measure every VOI of MASK on IMAGE and write one table.
 
+    IMAGE may be a list of cases instead, without MASK: a CSV file with the columns id, image and mask, files beside it.
+
     Exit status: 0 done (a VOI that cannot be measured is a row with status "failed"), 2 wrong input or settings.
     """
     with terminal.reported():
+        from voxomics.cases import extract_cases
         from voxomics.engine import table
         from voxomics.extraction import Extractor
 
         table.check_target(output)
+        cases = o.cases_of(image, mask)
         flags = {
             "features": features,
             "exclude": exclude,
@@ -81,7 +85,11 @@ def extract(
         ours = Extractor(profile, o.settings_of(settings, flags), backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
         with terminal.progress(quiet) as progress:
-            found = ours.extract(image, mask, o.labels_of(labels), include_paths=include_paths, progress=progress)
+            chosen = o.labels_of(labels)
+            if cases:
+                found = extract_cases(ours, cases, chosen, include_paths=include_paths, progress=progress)
+            else:
+                found = ours.extract(image, mask, chosen, include_paths=include_paths, progress=progress)
         table.write(table.long(found, ours.described) if format is o.Format.long else found, output)
     if not quiet:
         terminal.print_summary(found, output, len(ours.columns))

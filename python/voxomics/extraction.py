@@ -95,6 +95,11 @@ class Extractor:
         }
 
     @property
+    def meta(self) -> dict[str, Any]:
+        """What every table of this extractor has in ``attrs["voxomics"]``, beside its inputs."""
+        return dict(self._meta)
+
+    @property
     def columns(self) -> list[str]:
         """Names of the feature columns, in order; the same for every case."""
         return [output.name for output in self.outputs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -19,9 +19,13 @@ class Format(str, Enum):
     wide = "wide"
     long = "long"
 
+if TYPE_CHECKING:
+    from voxomics.cases import Case
 
-ImageArgument = Annotated[Path, typer.Argument(help="NIfTI, NRRD, MHA, or a folder with one DICOM series.", show_default=False)]
-MaskArgument = Annotated[Path, typer.Argument(help="Label image, or a 3D Slicer .seg.nrrd.", show_default=False)]
+ImageArgument = Annotated[
+    Path, typer.Argument(help="NIfTI, NRRD, MHA, a folder with one DICOM series, or a CSV list of cases.", show_default=False)
+]
+MaskArgument = Annotated[Path | None, typer.Argument(help="Label image, or a 3D Slicer .seg.nrrd.", show_default=False)]
 OutputOption = Annotated[
     Path, typer.Option("--output", "-o", help="Table to write: .csv, .parquet or .json.", show_default=False)
 ]
@@ -81,6 +85,26 @@ PathsOption = Annotated[
     bool, typer.Option("--include-paths", help="Write paths as given, not file names (paths often name patients).")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+
+
+def cases_of(image: Path, mask: Path | None) -> list[Case]:
+    """Cases when IMAGE is a list of them, none when it is an image.
+
+    Raises
+    ------
+    InputError
+        An image without a mask, or a list of cases with one.
+    """
+    from voxomics.cases import read_cases
+    from voxomics.engine.errors import InputError
+
+    if image.suffix.lower() != ".csv":
+        if mask is None:
+            raise InputError(f"{image.name}: a mask is needed too (voxomics extract IMAGE MASK -o TABLE), or a CSV list of cases")
+        return []
+    if mask is not None:
+        raise InputError(f"{image.name} is a list of cases, which names its masks; leave {mask.name} out")
+    return read_cases(image)
 
 
 def labels_of(items: list[str] | None) -> Any:

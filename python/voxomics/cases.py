@@ -1,0 +1,155 @@
+"""Many cases: a list of images and masks in, one table out. A case that fails is a row, and stops nothing."""
+
+from __future__ import annotations
+
+import csv
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voxomics.engine import table
+from voxomics.engine.errors import InputError, VoxomicsError
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+    from voxomics.extraction import Extractor, Labels, Progress
+
+logger = logging.getLogger("voxomics")
+
+COLUMNS = ("id", "image", "mask")
+"""Columns of a list of cases; others are left alone."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image and its mask.
+
+    Attributes
+    ----------
+    id : str
+    image, mask : Path
+    """
+
+    id: str
+    image: Path
+    mask: Path
+
+
+def read_cases(path: str | os.PathLike[str]) -> list[Case]:
+    """The cases of a CSV file with the columns id, image and mask.
+
+    Parameters
+    ----------
+    path : path
+        Files named in it are looked for beside it, unless their paths are absolute.
+
+    Returns
+    -------
+    list of Case
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, a column is missing, a cell is empty, or an id comes twice.
+    """
+    source = Path(path)
+    try:
+        rows = list(csv.DictReader(source.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{source.name}: the list of cases cannot be read ({error}); a CSV file in UTF-8 is needed") from error
+    if not rows:
+        raise InputError(f"{source.name}: no cases; a list of cases has the columns {', '.join(COLUMNS)} and a row for each")
+    absent = [name for name in COLUMNS if name not in rows[0]]
+    if absent:
+        raise InputError(
+            f"{source.name}: no column {' and no column '.join(absent)}; there are {', '.join(map(str, rows[0]))}. "
+            f"A list of cases has {', '.join(COLUMNS)}"
+        )
+    cells = [{name: (row[name] or "").strip() for name in COLUMNS} for row in rows]
+    for line, row in enumerate(cells, start=2):
+        if not all(row.values()):
+            empty = next(name for name in COLUMNS if not row[name])
+            raise InputError(f"{source.name}, line {line}: {empty} is empty; each case needs {', '.join(COLUMNS)}")
+    ids = [row["id"] for row in cells]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise InputError(f"{source.name}: id {', '.join(twice[:5])} comes more than once; each case needs an id of its own")
+    return [Case(row["id"], source.parent / row["image"], source.parent / row["mask"]) for row in cells]
+
+
+def extract_cases(
+    extractor: Extractor,
+    cases: list[Case],
+    labels: Labels = "all",
+    *,
+    include_paths: bool = False,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Features of every VOI of every case.
+
+    Parameters
+    ----------
+    extractor : Extractor
+    cases : list of Case
+    labels : "all", int, str or sequence of them
+        As for `Extractor.extract`, the same for each case.
+    include_paths : bool
+        As for `Extractor.extract`.
+    progress : callable, optional
+        ``progress(fraction)``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As of `Extractor.extract`, with the case's id as first column. A case that cannot be read is one row of status "failed"
+        with label 0. ``attrs["voxomics"]["inputs"]`` has the inputs of each case by its id.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from voxomics import Extractor, phantom
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     image, mask = phantom.write(Path(folder))
+    ...     cases = [Case("a", image, mask), Case("b", image, Path("absent.nii.gz"))]
+    ...     ours = Extractor(settings={"features": ["morphology.volume_voxel_counting"]})
+    ...     found = extract_cases(ours, cases, labels=1)
+    >>> found[["id", "status"]].to_numpy().tolist()
+    [['a', 'ok'], ['b', 'failed']]
+    """
+    import pandas as pd
+
+    frames, inputs = [], {}
+    for number, case in enumerate(cases):
+
+        def inner(fraction: float, before: int = number) -> None:
+            if progress:
+                progress((before + fraction) / len(cases))
+
+        try:
+            found = extractor.extract(case.image, case.mask, labels, include_paths=include_paths, progress=inner)
+        except (VoxomicsError, MemoryError, OSError) as error:
+            logger.warning("case %s failed: %s", case.id, error)
+            found = _failed(extractor, case, str(error) or type(error).__name__, include_paths)
+        inputs[case.id] = found.attrs["voxomics"].get("inputs", {})
+        meta = found.attrs["voxomics"]
+        found.insert(0, "id", case.id)
+        found.attrs = {}  # pandas compares the attributes of all frames when it joins them
+        frames.append(found)
+        inner(1.0)
+    together = pd.concat(frames, ignore_index=True)
+    together.attrs["voxomics"] = {**meta, "inputs": inputs}
+    return together
+
+
+def _failed(extractor: Extractor, case: Case, reason: str, include_paths: bool) -> pd.DataFrame:
+    """The row of a case that could not be read."""
+    names = [str(path) if include_paths else path.name for path in (case.image, case.mask)]
+    zero = np.zeros(1, np.int64)
+    identity = dict(zip(table.IDENTITY, (names[:1], names[1:], zero, [""], zero, ["failed"], [reason]), strict=True))
+    return table.frame(identity, np.full((1, len(extractor.columns)), np.nan), extractor.columns, extractor.meta)

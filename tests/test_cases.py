@@ -1,0 +1,107 @@
+"""Many cases: a list in, one table out, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from voxomics import Extractor, InputError, phantom
+from voxomics.cases import Case, extract_cases, read_cases
+from voxomics.cli import app
+
+FEW = {"features": ["morphology.volume_voxel_counting", "intensity_statistics.mean"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two phantoms and a list of three cases; the mask of one is missing."""
+    where = tmp_path_factory.mktemp("cases")
+    for name, seed in (("a", 0), ("b", 1)):
+        phantom.write(where / name, seed)
+    with (where / "cases.csv").open("w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["id", "age", "image", "mask"])
+        for name, mask in (("a", "mask"), ("gone", "absent"), ("b", "mask")):
+            at = name if name != "gone" else "a"
+            rows.writerow([name, 60, f"{at}/image.nii.gz", f"{at}/{mask}.nii.gz"])
+    return where
+
+
+def test_rows_are_those_of_each_case_alone(folder):
+    ours = Extractor(settings=FEW)
+    told = []
+    found = extract_cases(ours, read_cases(folder / "cases.csv"), progress=told.append)
+    assert found["id"].tolist() == ["a"] * 3 + ["gone"] + ["b"] * 3
+    for name in "ab":
+        alone = ours.extract(folder / name / "image.nii.gz", folder / name / "mask.nii.gz")
+        mine = found[found["id"] == name].drop(columns="id").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_a_case_that_fails_is_a_row_with_its_reason(folder):
+    found = extract_cases(Extractor(settings=FEW), read_cases(folder / "cases.csv")).set_index("id")
+    row = found.loc["gone"]
+    assert (row["status"], row["label"], row["image"], row["mask"]) == ("failed", 0, "image.nii.gz", "absent.nii.gz")
+    assert "absent.nii.gz" in row["reason"]
+    assert row[Extractor(settings=FEW).columns].isna().all()
+    assert set(found.loc[["a", "b"], "status"]) == {"ok"}
+
+
+def test_the_command_writes_the_table_and_the_inputs_of_each_case(folder, tmp_path):
+    out = tmp_path / "features.csv"
+    options = ["--features", "morphology.volume_voxel_counting", "-q"]
+    done = CliRunner().invoke(app, ["extract", str(folder / "cases.csv"), "-o", str(out), *options])
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv(out)["id"].tolist() == ["a"] * 3 + ["gone"] + ["b"] * 3
+    inputs = json.loads((tmp_path / "features.csv.meta.json").read_text())["inputs"]
+    assert list(inputs) == ["a", "gone", "b"]
+    assert inputs["a"]["image"]["sha256"] != inputs["b"]["image"]["sha256"]
+    tall = tmp_path / "tall.csv"
+    done = CliRunner().invoke(app, ["extract", str(folder / "cases.csv"), "-o", str(tall), *options, "--format", "long"])
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv(tall).columns.tolist()[:2] == ["id", "image"]
+    assert len(pd.read_csv(tall)) == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no cases"),
+        ("id,image,mask\n", "no cases"),
+        ("id,picture\n1,a\n", "no column image and no column mask; there are id, picture"),
+        ("id,image,mask\n1,a,\n", "line 2: mask is empty"),
+        ("id,image,mask\n1,a,b\n1,c,d\n", "id 1 comes more than once"),
+    ],
+)
+def test_a_list_that_is_none_is_refused(tmp_path, text, says):
+    path = tmp_path / "cases.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_cases(path)
+
+
+def test_paths_are_beside_the_list_unless_absolute(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text(f"id,image,mask\n1,sub/a.nii,{tmp_path}/b.nii\n")
+    assert read_cases(path) == [Case("1", tmp_path / "sub" / "a.nii", tmp_path / "b.nii")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["image.nii.gz", "-o", "o.csv"], "a mask is needed too"),
+        (["cases.csv", "mask.nii.gz", "-o", "o.csv"], "is a list of cases"),
+        (["absent.csv", "-o", "o.csv"], "cannot be read"),
+    ],
+)
+def test_wrong_arguments_say_so(tmp_path, monkeypatch, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["extract", *arguments])
+    assert done.exit_code == 2
+    assert says in " ".join(done.output.split())
