@@ -54,6 +54,10 @@ class Cohort:
         """Patients."""
         return len(self.ids)
 
+    def with_truth(self, truth: Floats) -> Cohort:
+        """The same with another marker."""
+        return replace(self, truth=truth)
+
     def rows(self, keep: Bools) -> Cohort:
         """The same for some of the patients."""
         parts: dict[str, Any] = {
