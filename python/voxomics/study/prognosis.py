@@ -123,7 +123,9 @@ def regress_survival(
 ) -> None:
     """Cox models: each covariate and marker alone, then each marker beside the covariates with p < alpha.
 
-    A category enters by its likelihood-ratio test. Every model uses the patients who have all its covariates.
+    A category enters by its likelihood-ratio test. Every model uses the patients who have all its covariates. A covariate
+    that is a feature too never stands beside the prediction that was made of it: given the covariate, an out-of-fold
+    prediction tells which fold a patient was in, and so the outcome.
     """
     rows: Rows = defaultdict(list)
     covariates = covariate_blocks(cohort)
@@ -134,7 +136,11 @@ def regress_survival(
         p = np.nan if model is None else model.p[0] if len(model.terms) == 1 else model.likelihood_ratio.p
         if name in covariates and p < alpha:
             significant.append(name)
-    together = {marker: [*(covariates[name] for name in significant), block] for marker, block in markers.items()}
+    features = set(cohort.features.columns)
+    together = {
+        marker: [*(covariates[name] for name in significant if marker == "real" or name not in features), block]
+        for marker, block in markers.items()
+    }
     if significant and "real" not in markers:
         together = {"clinical": [covariates[name] for name in significant], **together}
     for name, blocks in together.items():
