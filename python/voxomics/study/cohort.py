@@ -118,6 +118,8 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
         if kind == "number":
             covariates[name] = as_floats(covariates[name], f"covariate {name} (declare it a category if it is one)")
     number, centres = (None, []) if centre is None else codes(centre[keep].astype(str), "centre")
+    if len(centres) == 1 and (settings.centres.combat or settings.centres.leave_one_out):
+        raise InputError(f"all patients come from one centre, {centres[0]}: nothing to harmonise or to leave out")
     results.part("cohort").table("left_out", left_out)
     return Cohort(
         ids=[one for one, kept in zip(ids, keep, strict=True) if kept],

@@ -145,10 +145,7 @@ class StudyResults:
         InputError
             A place that cannot be written to.
         """
-        try:
-            (folder / "tables").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"output {folder.name!r}: cannot be made ({error.strerror}); choose another folder") from None
+        make_folder(folder)
         contents = {folder / "results.json": self.to_json().encode()}
         for part in self.parts.values():
             for name, table in part.tables.items():
@@ -174,6 +171,19 @@ class StudyResults:
         notes = [Note(**note) for note in content.pop("notes")]
         del content["schema"]
         return cls(**content, parts=parts, notes=notes)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of the results, before hours of work where it can be known that it cannot be made.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"output {folder.name!r}: cannot be made ({error.strerror}); choose another folder") from None
 
 
 def _plain(value: Any) -> Any:

@@ -24,7 +24,7 @@ from voxomics.study.groups import against_controls
 from voxomics.study.models import strata_of
 from voxomics.study.prognosis import Split
 from voxomics.study.protocol import kept_patients, run_protocol
-from voxomics.study.results import StudyResults
+from voxomics.study.results import StudyResults, make_folder
 from voxomics.study.roc import roc
 from voxomics.study.settings import StudySettings
 from voxomics.study.twin import Assessment, Stage, run_twin
@@ -74,6 +74,8 @@ def study(
     """
     chosen = StudySettings.of(settings)
     results = StudyResults(chosen.title, chosen.endpoint, _names(chosen), chosen.shown(), _versions())
+    if out is not None:
+        make_folder(Path(out))
     # One BLAS thread: for matrices this small it is ten times as fast, and sums do not depend on the machine's cores.
     with threadpool_limits(1), parallel_config("loky", inner_max_num_threads=1):
         _run(chosen, results, progress if progress is not None else _silent)
