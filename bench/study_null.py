@@ -24,13 +24,14 @@ from voxomics.study.nested import cross_predict
 from voxomics.study.regression import ScreenedRegression
 from voxomics.study.resampling import permutation_test
 
-PATIENTS, FEATURES, FACTORS, FOLDS = 92, 45, 6, 10
+# Fewer factors would often select nothing; such permutations tie, and ties count against the procedure.
+PATIENTS, FEATURES, FACTORS, FOLDS = 92, 45, 15, 10
 
 
 def cohort(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Features [n, p] and a permuted marker [n]."""
     factors = rng.normal(size=(PATIENTS, FACTORS))
-    X = factors @ rng.normal(size=(FACTORS, FEATURES)) + 0.5 * rng.normal(size=(PATIENTS, FEATURES))
+    X = factors @ rng.normal(size=(FACTORS, FEATURES)) + rng.normal(size=(PATIENTS, FEATURES))
     marker = np.exp(np.log(9) + 1.15 * (0.6 * factors[:, 0] + 0.8 * rng.normal(size=PATIENTS)))
     return X, rng.permutation(marker)
 

@@ -16,6 +16,7 @@ pytest.importorskip("sklearn", reason="needs the study extra")
 import yaml
 
 from shared import ROOT, shared
+from voxomics.extraction import Extractor
 from voxomics.study.catalogue import COLUMNS, NUMBERS, PARTS, TABLES
 from voxomics.study.combat import ComBat
 from voxomics.study.regression import ScreenedRegression
@@ -333,6 +334,31 @@ def test_survival_of_gliomas(endpoint: str, time: str, event: str) -> None:
     age = table(found, "protocol", "cox").query("model == 'univariate' and term == 'age_at_initial_pathologic'").iloc[0]
     assert age["hr"] > 1
     assert set(table(found, "centres", "designs")["design"]) == {"random folds", "leave one centre out"}
+
+
+def test_metastasis_of_sarcomas_from_pet_files(tmp_path: Path) -> None:
+    """36 patients: files, features of our engine, binary study."""
+    folder = shared("data", "cohort_sts_pet")
+    ours = Extractor(settings={"features": ["intensity_statistics", "intensity_histogram"], "discretisation": "fbn:32"})
+    tables = [
+        ours.extract(case / "PET_image.nii.gz", case / "PET_mask.nii.gz").assign(patient=case.name)
+        for case in sorted(folder.glob("STS_*"))
+    ]
+    pd.concat(tables).to_csv(tmp_path / "features.csv", index=False)
+    found = study(
+        {
+            "endpoint": "binary",
+            "features": {"table": tmp_path / "features.csv", "id": "patient"},
+            "clinical": {"table": folder / "outcome.csv", "id": "patient", "label": "lung_metastasis"},
+            "twin": {"repeats": 2, "permutations": 19, "bootstrap": 0},
+            "remarks": ["lung metastasis was joined to the patients by position in its source"],
+        }
+    )
+    numbers = found.parts["cohort"].numbers
+    assert (numbers["patients"].value, numbers["cases"].value) == (36, 13)
+    assert found.notes[0].text.endswith("by position in its source")
+    assert not any(name in ("n_voxels", "label") for name in table(found, "cohort", "features")["feature"])
+    assert (found.parts["protocol"].numbers["auc"].value or 0) > (found.parts["twin"].numbers["auc"].value or 1)
 
 
 def test_head_and_neck_leaves_each_hospital_out() -> None:

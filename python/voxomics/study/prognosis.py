@@ -172,19 +172,21 @@ def _describe(
     row = {"model": name, "n": model.n, "events": model.events, "events_per_variable": model.events_per_variable}
     row |= {"concordance": model.concordance, "likelihood_ratio_p": model.likelihood_ratio.p, "message": model.message}
     X, y = table[model.terms].to_numpy(), follow_up.outcome
-    try:
-        if resampled is not None:
-            found = optimism(
-                ScreenedCox(alpha=1), X, y, survival_scores, n=resampled.n, seed=resampled.seed, n_jobs=resampled.threads
-            )
+    if resampled is not None:
+        how = {"n": resampled.n, "seed": resampled.seed, "n_jobs": resampled.threads}
+        try:
+            found = optimism(ScreenedCox(alpha=1), X, y, survival_scores, **how)
             row |= {"optimism": found.optimism["c"], "corrected": found.corrected["c"]}
+        except InputError as error:
+            row["message"] = f"no optimism: {error}"
+    try:
         hazards = proportional_hazards(X, follow_up.time, follow_up.event, names=model.terms)
         tests = {**hazards.terms, "GLOBAL": hazards.overall}
         rows["proportional_hazards"] += [
             {"model": name, "term": term, "chi2": test.chi2, "df": test.df, "p": test.p} for term, test in tests.items()
         ]
     except InputError as error:
-        row["message"] = str(error)
+        row["message"] = row["message"] or f"no test of proportional hazards: {error}"
     rows["cox_models"].append(row)
 
 

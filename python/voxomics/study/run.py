@@ -85,6 +85,8 @@ def study(
 
 
 def _run(chosen: StudySettings, results: StudyResults, stage: Stage) -> None:
+    for remark in chosen.remarks:
+        results.note("input", remark)
     cohort = read_cohort(chosen, results)
     _refuse_hopeless(cohort, chosen)
     _describe(cohort, results)

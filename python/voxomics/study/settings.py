@@ -232,6 +232,8 @@ class StudySettings(_Part):
         What the twin fits after (linear), or instead of (all others), its screen.
     sensitivity : list of {"spearman", "log_marker", "exclude_above"}
         Continuous marker alone.
+    remarks : list of str
+        What a reader has to know of the data; they stand first among the notes.
     """
 
     title: str = "Radiomics study"
@@ -245,6 +247,7 @@ class StudySettings(_Part):
     centres: Centres = Centres()
     model: ModelName = "linear"
     sensitivity: tuple[Sensitivity, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySettings:
