@@ -13,7 +13,7 @@ import typer
 from voxomics import options as o
 from voxomics import terminal
 from voxomics._version import __version__
-from voxomics.engine.errors import MissingExtraError, SettingsError
+from voxomics.engine.errors import SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -146,6 +146,7 @@ def study(
     """
     with terminal.reported():
         from voxomics.study import settings as study_settings
+        from voxomics.study.run import study as run
 
         if example:
             typer.echo(study_settings.example(), nl=False)
@@ -155,10 +156,6 @@ def study(
                 "which study? Give a STUDY.yaml; `voxomics study --example > STUDY.yaml` writes one to start from"
             )
         chosen = o.with_threads(study_settings.StudySettings.of(settings), threads)
-        try:
-            from voxomics.study.run import study as run
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"voxomics study ({error.name})", "study") from None
         with terminal.stages(quiet) as progress:
             found = run(chosen, output, progress)
     if not quiet:

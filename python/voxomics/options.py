@@ -13,6 +13,7 @@ import yaml
 from voxomics.engine.errors import SettingsError
 
 if TYPE_CHECKING:
+    from voxomics.cases import Case
     from voxomics.study.settings import StudySettings
 
 
@@ -22,8 +23,6 @@ class Format(str, Enum):
     wide = "wide"
     long = "long"
 
-if TYPE_CHECKING:
-    from voxomics.cases import Case
 
 ImageArgument = Annotated[
     Path, typer.Argument(help="NIfTI, NRRD, MHA, a folder with one DICOM series, or a CSV list of cases.", show_default=False)

@@ -215,7 +215,7 @@ NUMBERS = {
     "q2": "1 − Σ(y − ŷ)²/Σ(y − ȳ)² of out-of-fold predictions; below 0 the mean would have been better",
     "rmse": "root mean squared error, in the marker's unit",
     "mae": "mean absolute error, in the marker's unit",
-    "slope": "calibration slope: real marker on prediction; 1 when calibrated",
+    "slope": "calibration slope of the marker on the prediction, or of the class on the predicted log odds; 1 when calibrated",
     "intercept": "calibration intercept; 0 when calibrated",
     "auc": "area under the ROC curve of the out-of-fold probabilities",
     "brier": "mean squared error of the probabilities",

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from voxomics.study.checks import Floats
+from voxomics.study.logistic import calibration
 from voxomics.study.results import Part
 from voxomics.study.roc import Roc
 
@@ -33,7 +34,10 @@ def roc_tables(part: Part, curves: Mapping[str, Roc]) -> None:
 
 
 def calibration_table(part: Part, truth: Floats, prediction: Floats, *, classes: bool) -> None:
-    """Table calibration: mean outcome in fifths of the prediction, with Student's or (for classes) Wilson's interval."""
+    """Table calibration: mean outcome in fifths of the prediction, with Student's or (for classes) Wilson's interval.
+
+    For classes also the numbers slope and intercept; a marker has them among its scores.
+    """
     rows = []
     for i, mine in enumerate(np.array_split(np.argsort(prediction, kind="stable"), min(_BINS, len(truth)))):
         n, mean = len(mine), float(truth[mine].mean())
@@ -47,3 +51,11 @@ def calibration_table(part: Part, truth: Floats, prediction: Floats, *, classes:
         expected = float(prediction[mine].mean())
         rows.append({"bin": i, "n": n, "expected": expected, "observed": mean, "ci_low": low, "ci_high": high})
     part.table("calibration", rows)
+    if classes:
+        model = calibration(truth, prediction) if np.ptp(prediction) > 0 else None
+        for i, name in enumerate(("intercept", "slope")):
+            if model is None:
+                part.number(name, None, message="the prediction is the same for everybody")
+            else:
+                limits = {"ci_low": float(np.log(model.ci_low[i])), "ci_high": float(np.log(model.ci_high[i]))}
+                part.number(name, model.coef[i], **limits, test="Wald", message=model.message)

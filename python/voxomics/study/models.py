@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ from sklearn.ensemble import (
 from sklearn.pipeline import make_pipeline
 
 from voxomics.engine.errors import SettingsError
-from voxomics.study.checks import Floats
+from voxomics.study.checks import Floats, as_survival
 from voxomics.study.cohort import Cohort
 from voxomics.study.combat import ComBat
-from voxomics.study.cox import ScreenedCox, as_survival
+from voxomics.study.cox import ScreenedCox
 from voxomics.study.estimators import checked
 from voxomics.study.logistic import ScreenedLogistic
 from voxomics.study.metrics import Score, binary_scores, continuous_scores, survival_scores
@@ -80,7 +81,14 @@ def model_of(settings: StudySettings) -> Any:
         return (RandomForestRegressor if regress else RandomForestClassifier)(_TREES, random_state=seed)
     if settings.model == "boosting":
         return (HistGradientBoostingRegressor if regress else HistGradientBoostingClassifier)(random_state=seed)
-    return CoxElasticNet() if settings.model == "cox_elastic_net" else SurvivalForest(seed=seed)
+    if settings.model == "cox_elastic_net":
+        return CoxElasticNet()
+    if find_spec("sksurv") is None:
+        raise SettingsError(
+            "model random_survival_forest needs scikit-survival, which is GPL-3 and not part of any extra of voxomics; "
+            "install it yourself (pip install scikit-survival), or choose linear or cox_elastic_net"
+        )
+    return SurvivalForest(seed=seed)
 
 
 def procedure(cohort: Cohort, settings: StudySettings, *, combat: bool) -> tuple[Any, Floats]:
@@ -110,13 +118,7 @@ class SurvivalForest(BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> SurvivalForest:
         """Fit to time and event [n, 2]."""
-        try:
-            ensemble, util = import_module("sksurv.ensemble"), import_module("sksurv.util")
-        except ImportError:
-            raise SettingsError(
-                "model random_survival_forest needs scikit-survival, which is GPL-3 and not part of any extra of voxomics; "
-                "install it yourself (pip install scikit-survival), or choose linear or cox_elastic_net"
-            ) from None
+        ensemble, util = import_module("sksurv.ensemble"), import_module("sksurv.util")
         values, outcome = checked(self, X, y, multi_output=True)
         time, event = as_survival(outcome)
         labels = util.Surv.from_arrays(event, time)

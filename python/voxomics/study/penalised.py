@@ -17,8 +17,8 @@ from sklearn.utils.fixes import parse_version
 from sklearn.utils.validation import check_is_fitted
 
 from voxomics.engine.errors import InputError, MissingExtraError
-from voxomics.study.checks import Floats, constant_columns
-from voxomics.study.cox import as_survival, standardised
+from voxomics.study.checks import Floats, as_survival, constant_columns
+from voxomics.study.cox import standardised
 from voxomics.study.estimators import checked
 
 _INNER_FOLDS = 5

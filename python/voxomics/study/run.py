@@ -21,7 +21,7 @@ from voxomics.study.cohort import Cohort, read_cohort
 from voxomics.study.figures import roc_tables
 from voxomics.study.folds import repeated_folds
 from voxomics.study.groups import against_controls
-from voxomics.study.models import strata_of
+from voxomics.study.models import model_of, strata_of
 from voxomics.study.prognosis import Split
 from voxomics.study.protocol import kept_patients, run_protocol
 from voxomics.study.results import StudyResults, make_folder
@@ -125,6 +125,7 @@ def _versions() -> dict[str, str]:
 
 def _refuse_hopeless(cohort: Cohort, settings: StudySettings) -> None:
     """What no part of the study could do anything with."""
+    model_of(settings)
     k = settings.protocol.folds
     if cohort.folds is None and cohort.n < max(k, 3):
         raise InputError(f"{cohort.n} patients cannot fill {k} folds; set protocol.folds to {max(cohort.n // 2, 2)} or fewer")

@@ -24,7 +24,7 @@ def screen_table(cohort: Cohort, settings: StudySettings) -> pd.DataFrame:
         name = "Pearson r" if settings.protocol.method == "pearson" else "Spearman r"
         return _named(found.rename(columns={"r": "effect", "t": "statistic"}).drop(columns="df"), name)
     if settings.endpoint == "binary":
-        found = mann_whitney_table(X.to_numpy(dtype=float), cohort.truth == 1, list(X.columns), alpha)
+        found = mann_whitney_table(X, cohort.truth, alpha=alpha)
         return _named(found.rename(columns={"superiority": "effect", "W": "statistic"}), "P(case > control) + P(equal)/2")
     return _survival_screen(cohort, alpha)
 
