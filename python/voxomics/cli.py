@@ -1,4 +1,4 @@
-"""The command line: voxomics extract | features | ibsi-check | doctor | warm | phantom."""
+"""The command line: voxomics extract | features | study | ibsi-check | doctor | warm | phantom."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from voxomics import options as o
 from voxomics import terminal
 from voxomics._version import __version__
+from voxomics.engine.errors import SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -129,6 +130,36 @@ def features(
         typer.echo("\n".join(ours.columns))
     else:
         terminal.print_features(ours.outputs, profile)
+
+
+@app.command()
+def study(
+    settings: o.StudyArgument = None,
+    output: o.StudyOutputOption = Path("study-out"),
+    example: Annotated[bool, typer.Option("--example", help="Print a STUDY.yaml with comments, and leave.")] = False,
+    threads: Annotated[int | None, typer.Option(help="Worker processes; they do not change the result.")] = None,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Run the study that STUDY.yaml describes: the paper's protocol, and the nested twin beside it.
+
+    Writes results.json and tables/*.csv into the output folder. Exit status: 0 done, 2 wrong input or settings.
+    """
+    with terminal.reported():
+        from voxomics.study import settings as study_settings
+        from voxomics.study.run import study as run
+
+        if example:
+            typer.echo(study_settings.example(), nl=False)
+            return
+        if settings is None:
+            raise SettingsError(
+                "which study? Give a STUDY.yaml; `voxomics study --example > STUDY.yaml` writes one to start from"
+            )
+        chosen = o.with_threads(study_settings.StudySettings.of(settings), threads)
+        with terminal.stages(quiet) as progress:
+            found = run(chosen, output, progress)
+    if not quiet:
+        terminal.print_study(found, output)
 
 
 @app.command("ibsi-check")

@@ -12,6 +12,10 @@ import yaml
 
 from voxomics.engine.errors import SettingsError
 
+if TYPE_CHECKING:
+    from voxomics.cases import Case
+    from voxomics.study.settings import StudySettings
+
 
 class Format(str, Enum):
     """Shape of the table."""
@@ -19,8 +23,6 @@ class Format(str, Enum):
     wide = "wide"
     long = "long"
 
-if TYPE_CHECKING:
-    from voxomics.cases import Case
 
 ImageArgument = Annotated[
     Path, typer.Argument(help="NIfTI, NRRD, MHA, a folder with one DICOM series, or a CSV list of cases.", show_default=False)
@@ -84,6 +86,8 @@ FormatOption = Annotated[Format, typer.Option("--format", help="One row per VOI,
 PathsOption = Annotated[
     bool, typer.Option("--include-paths", help="Write paths as given, not file names (paths often name patients).")
 ]
+StudyArgument = Annotated[Path | None, typer.Argument(help="STUDY.yaml; --example prints one.", show_default=False)]
+StudyOutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if absent.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
 
 
@@ -148,6 +152,21 @@ def settings_of(path: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
         if flag in given:
             _put(chosen, keys, read(given.pop(flag)))
     return {**chosen, **given}
+
+
+def with_threads(settings: StudySettings, threads: int | None) -> StudySettings:
+    """A study's settings with another number of worker processes.
+
+    Raises
+    ------
+    SettingsError
+        Fewer than 1.
+    """
+    if threads is None:
+        return settings
+    if threads < 1:
+        raise SettingsError(f"--threads {threads}: at least 1 is needed")
+    return settings.model_copy(update={"twin": settings.twin.model_copy(update={"threads": threads})})
 
 
 def _put(settings: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from voxomics.ibsi_check import Outcome
     from voxomics.profiles.profile import Output
+    from voxomics.study.results import StudyResults
 
 # Emoji are off: rich would turn the ":100:" of "bounds:100:0:400" into one. Lines are folded by the terminal, never cut.
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -66,6 +67,49 @@ def progress(quiet: bool, doing: str = "measuring") -> Iterator[Callable[[float]
     with Progress(TextColumn(doing), BarColumn(), TimeElapsedColumn(), console=errors, transient=True) as bar:
         task = bar.add_task(doing, total=1.0)
         yield lambda fraction: bar.update(task, completed=fraction)
+
+
+@contextmanager
+def stages(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
+    """One bar for each stage of a study on a terminal's stderr, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done)
+
+        yield advance
+
+
+def print_study(found: StudyResults, folder: Path) -> None:
+    """Protocol and twin side by side, and what a reader has to know."""
+    from rich.table import Table
+
+    sides = [found.parts["protocol"].numbers, found.parts["twin"].numbers]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("", overflow="fold")
+    for heading in ("protocol", "twin", "95 %", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name in (name for name in sides[0] if name in sides[1]):
+        ours = sides[1][name]
+        limits = "" if ours.ci_low is None or ours.ci_high is None else f"{ours.ci_low:.3g} to {ours.ci_high:.3g}"
+        table.add_row(name, *(_short(side[name].value) for side in sides), limits, _short(ours.p))
+    output().print(table)
+    for note in found.notes:
+        errors.print(f"{note.where}: {note.text}", style="yellow", markup=False)
+    typer.echo(f"{folder / 'results.json'}, and {sum(len(part.tables) for part in found.parts.values())} tables", err=True)
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
 
 
 def print_summary(found: pd.DataFrame, target: Path, columns: int) -> None:
