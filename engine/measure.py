@@ -222,7 +222,8 @@ def _too_large(need: int, call: plan.Call, settings: Settings) -> str:
         return "more voxels, or levels further apart, than can be counted exactly" + (
             "; choose fewer, wider bins" if call.discretisation else ""
         )
-    text = f"needs {text_of_bytes(need)}, the limit is {settings.memory}; raise `memory`"
+    size = text_of_bytes(1.005 * need)  # rounded up: "needs 12 GB, the limit is 12GB" would be no reason
+    text = f"needs {size}, the limit is {settings.memory}; raise `memory`"
     return text + (" or choose fewer, wider bins" if call.discretisation else "")
 
 

@@ -196,12 +196,17 @@ class Extractor:
         finer = np.prod([old / size if size else 1.0 for old, size in zip(volume.spacing_mm, new, strict=True)])
         extent = np.array([voi.high for voi in vois]) - np.array([voi.low for voi in vois]) + 1 + 2 * self.settings.pad
         number = np.array([voi.n_voxels for voi in vois])
-        need: np.ndarray = (finer * (extent.prod(1) * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL)).astype(np.int64)
+        voxels = finer * (extent.prod(1) * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL)
+        need: np.ndarray = voxels.astype(np.int64) + 2 * 8 * len(self._columns)  # values, and those of a part of a batch
         return need
 
     def _batches(self, need: np.ndarray) -> Iterator[list[int]]:
-        """Rows in batches whose packed volumes stay below half the memory limit; one that cannot has a batch of its own."""
-        limit = self.settings.memory_bytes // 2
+        """Rows in batches that stay below half of what the table leaves of the memory limit, or an eighth of the limit.
+
+        A VOI that cannot has a batch of its own.
+        """
+        memory = self.settings.memory_bytes
+        limit = max(memory - 8 * len(self._columns) * len(need), memory // 4) // 2
         rows: list[int] = []
         taken = 0
         for k, size in enumerate(need.tolist()):
@@ -217,7 +222,7 @@ class Extractor:
         self, image: Processed, masks: MaskStack, vois: list[Voi], need: np.ndarray, progress: Progress
     ) -> tuple[Measured, np.ndarray, list[str]]:
         """Values, voxel counts and remarks of some VOIs; what cannot be packed is a failed row."""
-        result = Measured(np.full((len(vois), len(self._columns)), np.nan))
+        result = Measured(np.empty((0, 0)))
         sizes = np.array([voi.n_voxels for voi in vois], dtype=np.int64)
         remarks = [""] * len(vois)
         for k, voi in enumerate(vois):
@@ -227,10 +232,15 @@ class Extractor:
                 size = text_of_bytes(float(need[k]))
                 result.failed[k] = f"needs {size} to be packed, the limit is {self.settings.memory}; raise `memory`"
         filled = [k for k in range(len(vois)) if k not in result.failed]
+        if len(filled) < len(vois):
+            result.values = np.full((len(vois), len(self._columns)), np.nan)
         if filled:
             prepared = build(image, masks, [vois[k] for k in filled], self.settings, self.threads)
             found = measure(prepared, self._calls, self.settings, self.threads, progress, self._device)
-            result.values[filled] = found.values
+            if len(filled) == len(vois):
+                result.values = found.values
+            else:
+                result.values[filled] = found.values
             sizes[filled] = prepared.batch.geometry.n_morphological
             result.causes = {(filled[i], *rest): text for (i, *rest), text in found.causes.items()}  # type: ignore[misc]
             result.failed |= {filled[i]: text for i, text in found.failed.items()}
@@ -269,7 +279,9 @@ class Extractor:
         return few
 
     def _derived(self, values: np.ndarray, n_voxels: np.ndarray) -> np.ndarray:
-        """The profile's columns from the engine's."""
+        """The profile's columns from the engine's; these themselves where the profile takes them as they are."""
+        if [output.sources for output in self.outputs if not output.derive] == [(column.name,) for column in self._columns]:
+            return values
         place = {column.name: k for k, column in enumerate(self._columns)}
 
         def source(name: str) -> np.ndarray:
