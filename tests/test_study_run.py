@@ -236,6 +236,30 @@ def test_combat_learns_in_the_training_folds(tmp_path: Path) -> None:
     assert set(table(found, "centres", "by_centre")["centre"]) == {"A", "B", "C"}
 
 
+def test_differences_between_centres_alone_are_no_evidence(tmp_path: Path) -> None:
+    """Features and marker that only share their centre: random folds are impressed, permuting inside centres is not."""
+    rng, rows = np.random.default_rng(8), marked()
+    shift = rows["centre"].map({"A": 0.0, "B": 4.0, "C": -3.0})
+    rows["marker"] = 10 + shift + rng.normal(size=len(rows))
+    for j in range(8):
+        rows[f"f{j}"] = shift + rng.normal(size=len(rows))
+    twin = {"repeats": 1, "permutations": 99, "bootstrap": 0}
+    found = study(small(tmp_path / "t.csv", rows, centres={"leave_one_out": True}, twin=twin))
+    p = table(found, "centres", "designs").query("score == 'r'").set_index("design")["p"]
+    assert p["random folds"] == 0.01 and p["leave one centre out"] > 0.05
+
+
+def test_patients_at_risk_are_those_of_the_curve(found: StudyResults) -> None:
+    for part in ("protocol", "twin"):
+        curves, counts = table(found, part, "km"), table(found, part, "at_risk")
+        assert len(counts) >= 4 * 5
+        for _, row in counts.iterrows():
+            steps = curves[
+                (curves["marker"] == row["marker"]) & (curves["group"] == row["group"]) & (curves["time"] >= row["time"])
+            ]
+            assert row["n_risk"] == (steps["n_event"] + steps["n_censor"]).sum()
+
+
 @pytest.mark.parametrize("endpoint", ["continuous", "binary", "survival"])
 def test_a_patients_own_outcome_never_reaches_his_prediction_or_threshold(tmp_path: Path, endpoint: str) -> None:
     """Change one patient's outcome: in the twin his own prediction and threshold stay; in the protocol they move."""
