@@ -236,6 +236,20 @@ def test_combat_learns_in_the_training_folds(tmp_path: Path) -> None:
     assert set(table(found, "centres", "by_centre")["centre"]) == {"A", "B", "C"}
 
 
+def test_the_median_is_learned_in_the_training_folds(tmp_path: Path) -> None:
+    rows = without_centres(marked())
+    rows.loc[::7, "f0"] = np.nan
+    found = study(small(tmp_path / "t.csv", rows, features=small(tmp_path / "u.csv", rows)["features"] | {"missing": "impute"}))
+    predictions, names = table(found, "twin", "predictions"), [f"f{j}" for j in range(8)]
+    for k in range(5):
+        held = (predictions["fold"] == k).to_numpy()
+        median = rows.loc[~held, names].median()
+        model = ScreenedRegression().fit(rows.loc[~held, names].fillna(median).to_numpy(), rows.loc[~held, "marker"])
+        want = model.predict(rows.loc[held, names].fillna(median).to_numpy())
+        np.testing.assert_allclose(predictions.loc[held, "prediction"], want, rtol=1e-9)
+    assert any("9 values of f0 are imputed by the median" in note.text for note in found.notes)
+
+
 def test_differences_between_centres_alone_are_no_evidence(tmp_path: Path) -> None:
     """Features and marker that only share their centre: random folds are impressed, permuting inside centres is not."""
     rng, rows = np.random.default_rng(8), marked()

@@ -37,7 +37,7 @@ class Cohort:
     """Patients with everything that is known of them, row by row."""
 
     ids: list[str]
-    features: pd.DataFrame  #: float64 [n, p], no missing values
+    features: pd.DataFrame  #: float64 [n, p]; missing values only where they are to be imputed
     truth: Floats  #: marker; 1 or 0 of the class; or the event
     follow_up: FollowUp | None
     covariates: pd.DataFrame  #: as read; missing values allowed
@@ -53,6 +53,11 @@ class Cohort:
     def n(self) -> int:
         """Patients."""
         return len(self.ids)
+
+    @property
+    def filled(self) -> pd.DataFrame:
+        """Features with the median of all patients in place of missing values, for what looks at all patients anyway."""
+        return self.features.fillna(self.features.median())
 
     def with_truth(self, truth: Floats) -> Cohort:
         """The same with another marker."""
@@ -220,7 +225,7 @@ def _complete(
         who = [str(one) for one in here.index[gaps.any(axis=1)]]
         raise InputError(
             f"features: {listed(holes)} are missing or infinite in {len(who)} patients ({listed(who)}); "
-            "set features.missing to drop_features or drop_patients, or drop these columns"
+            "set features.missing to drop_features, drop_patients or impute, or drop these columns"
         )
     described = here.describe()
     constant = constant_columns(here.fillna(here.mean()).to_numpy())
@@ -253,6 +258,9 @@ def _complete(
         if who:
             results.note("input", f"{len(who)} patients are left out for missing features: {listed(who)}")
         keep = keep & ~rows
+    if rule == "impute" and (imputed := [name for name in holes if name not in dropped]):
+        count = int(gaps[imputed].to_numpy().sum())
+        results.note("input", f"{count} values of {listed(imputed)} are imputed by the median: of the training folds in the twin")
     if flat := [name for name, reason in reasons.items() if reason == "constant"]:
         results.note("input", f"constant features cannot be tested: {listed(flat)}")
     left = features.drop(columns=dropped)
