@@ -107,14 +107,7 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
     truth = _truth(table, settings, results, follow_up)
     centre = centres_of(table, clinical)
     fold = None if clinical.fold is None else column_of(table, clinical.fold, clinical.table)
-    absent = {
-        "no outcome": np.isnan(truth),
-        "no follow-up": np.logical_or.reduce([np.isnan(v) for v in follow_up.values()])
-        if follow_up
-        else np.zeros(len(ids), bool),
-        "no centre": centre.isna().to_numpy() if centre is not None else np.zeros(len(ids), bool),
-        "no fold": fold.isna().to_numpy() if fold is not None else np.zeros(len(ids), bool),
-    }
+    absent = _absent(truth, follow_up, centre, fold)
     features = chosen_features(given.loc[ids], settings.features, clinical, remark)
     keep = _without(absent, ids, settings, results, left_out)
     features, keep = _complete(features, keep, settings, results, left_out)
@@ -140,6 +133,17 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
         controls=_controls(settings, results),
         left_out=left_out,
     )
+
+
+def _absent(truth: Floats, follow_up: dict[str, Floats], centre: pd.Series | None, fold: pd.Series | None) -> dict[str, Bools]:
+    """Who lacks what the study cannot do without."""
+    found = {"no outcome": np.isnan(truth)}
+    if follow_up:
+        found["no follow-up"] = np.logical_or.reduce([np.isnan(values) for values in follow_up.values()])
+    for reason, values in (("no centre", centre), ("no fold", fold)):
+        if values is not None:
+            found[reason] = values.isna().to_numpy()
+    return found
 
 
 def _matching(

@@ -149,6 +149,8 @@ class Clinical(_Source):
             raise ValueError("give the marker once: either `marker`, a column of values, or `qpcr`, two columns of cycles")
         if (self.time is None) != (self.event is None):
             raise ValueError("`time` and `event` belong together; one of them is missing")
+        if self.time is not None and self.time == self.event:
+            raise ValueError(f"`time` and `event` are one column, {self.time!r}; they are two")
         return self
 
 
