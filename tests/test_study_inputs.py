@@ -162,6 +162,7 @@ BASE: dict[str, Any] = {"features": {"table": "f.csv"}, "clinical": {"table": "c
         ({**BASE, "sensitivity": ["exclude_above"]}, "needs protocol.exclude_above"),
         ({**BASE, "centres": {"combat": True}}, "centres need clinical.centre"),
         ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t"}}, "`time` and `event` belong together"),
+        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t", "event": "t"}}, "are one column, 't'"),
         ({**BASE, "clinical": {"table": "c", "marker": "m", "qpcr": {"target": "t", "reference": "r"}}}, "give the marker once"),
         ({**BASE, "controls": {"table": "k"}}, "give the controls' marker once"),
         ({**BASE, "features": {"table": "f", "id_pattern": "("}}, "not a regular expression"),

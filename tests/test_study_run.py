@@ -236,6 +236,44 @@ def test_combat_learns_in_the_training_folds(tmp_path: Path) -> None:
     assert set(table(found, "centres", "by_centre")["centre"]) == {"A", "B", "C"}
 
 
+def test_the_median_is_learned_in_the_training_folds(tmp_path: Path) -> None:
+    rows = without_centres(marked())
+    rows.loc[::7, "f0"] = np.nan
+    found = study(small(tmp_path / "t.csv", rows, features=small(tmp_path / "u.csv", rows)["features"] | {"missing": "impute"}))
+    predictions, names = table(found, "twin", "predictions"), [f"f{j}" for j in range(8)]
+    for k in range(5):
+        held = (predictions["fold"] == k).to_numpy()
+        median = rows.loc[~held, names].median()
+        model = ScreenedRegression().fit(rows.loc[~held, names].fillna(median).to_numpy(), rows.loc[~held, "marker"])
+        want = model.predict(rows.loc[held, names].fillna(median).to_numpy())
+        np.testing.assert_allclose(predictions.loc[held, "prediction"], want, rtol=1e-9)
+    assert any("9 values of f0 are imputed by the median" in note.text for note in found.notes)
+
+
+def test_differences_between_centres_alone_are_no_evidence(tmp_path: Path) -> None:
+    """Features and marker that only share their centre: random folds are impressed, permuting inside centres is not."""
+    rng, rows = np.random.default_rng(8), marked()
+    shift = rows["centre"].map({"A": 0.0, "B": 4.0, "C": -3.0})
+    rows["marker"] = 10 + shift + rng.normal(size=len(rows))
+    for j in range(8):
+        rows[f"f{j}"] = shift + rng.normal(size=len(rows))
+    twin = {"repeats": 1, "permutations": 99, "bootstrap": 0}
+    found = study(small(tmp_path / "t.csv", rows, centres={"leave_one_out": True}, twin=twin))
+    p = table(found, "centres", "designs").query("score == 'r'").set_index("design")["p"]
+    assert p["random folds"] == 0.01 and p["leave one centre out"] > 0.05
+
+
+def test_patients_at_risk_are_those_of_the_curve(found: StudyResults) -> None:
+    for part in ("protocol", "twin"):
+        curves, counts = table(found, part, "km"), table(found, part, "at_risk")
+        assert len(counts) >= 4 * 5
+        for _, row in counts.iterrows():
+            steps = curves[
+                (curves["marker"] == row["marker"]) & (curves["group"] == row["group"]) & (curves["time"] >= row["time"])
+            ]
+            assert row["n_risk"] == (steps["n_event"] + steps["n_censor"]).sum()
+
+
 @pytest.mark.parametrize("endpoint", ["continuous", "binary", "survival"])
 def test_a_patients_own_outcome_never_reaches_his_prediction_or_threshold(tmp_path: Path, endpoint: str) -> None:
     """Change one patient's outcome: in the twin his own prediction and threshold stay; in the protocol they move."""
@@ -286,7 +324,7 @@ def test_beyond_linear_finds_what_is_planted(tmp_path: Path, endpoint: str, mode
 
 def test_p_values_are_uniform_where_nothing_is() -> None:
     bench = runpy.run_path(str(ROOT / "bench" / "study_null.py"))
-    judged = bench["verdicts"](bench["null_study"](cohorts=40))
+    judged = bench["verdicts"](bench["null_study"](cohorts=40, jobs=2))
     assert all(holds for holds, _ in judged.values()), judged
 
 

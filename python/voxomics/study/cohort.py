@@ -37,7 +37,7 @@ class Cohort:
     """Patients with everything that is known of them, row by row."""
 
     ids: list[str]
-    features: pd.DataFrame  #: float64 [n, p], no missing values
+    features: pd.DataFrame  #: float64 [n, p]; missing values only where they are to be imputed
     truth: Floats  #: marker; 1 or 0 of the class; or the event
     follow_up: FollowUp | None
     covariates: pd.DataFrame  #: as read; missing values allowed
@@ -53,6 +53,11 @@ class Cohort:
     def n(self) -> int:
         """Patients."""
         return len(self.ids)
+
+    @property
+    def filled(self) -> pd.DataFrame:
+        """Features with the median of all patients in place of missing values, for what looks at all patients anyway."""
+        return self.features.fillna(self.features.median())
 
     def with_truth(self, truth: Floats) -> Cohort:
         """The same with another marker."""
@@ -102,14 +107,7 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
     truth = _truth(table, settings, results, follow_up)
     centre = centres_of(table, clinical)
     fold = None if clinical.fold is None else column_of(table, clinical.fold, clinical.table)
-    absent = {
-        "no outcome": np.isnan(truth),
-        "no follow-up": np.logical_or.reduce([np.isnan(v) for v in follow_up.values()])
-        if follow_up
-        else np.zeros(len(ids), bool),
-        "no centre": centre.isna().to_numpy() if centre is not None else np.zeros(len(ids), bool),
-        "no fold": fold.isna().to_numpy() if fold is not None else np.zeros(len(ids), bool),
-    }
+    absent = _absent(truth, follow_up, centre, fold)
     features = chosen_features(given.loc[ids], settings.features, clinical, remark)
     keep = _without(absent, ids, settings, results, left_out)
     features, keep = _complete(features, keep, settings, results, left_out)
@@ -135,6 +133,17 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
         controls=_controls(settings, results),
         left_out=left_out,
     )
+
+
+def _absent(truth: Floats, follow_up: dict[str, Floats], centre: pd.Series | None, fold: pd.Series | None) -> dict[str, Bools]:
+    """Who lacks what the study cannot do without."""
+    found = {"no outcome": np.isnan(truth)}
+    if follow_up:
+        found["no follow-up"] = np.logical_or.reduce([np.isnan(values) for values in follow_up.values()])
+    for reason, values in (("no centre", centre), ("no fold", fold)):
+        if values is not None:
+            found[reason] = values.isna().to_numpy()
+    return found
 
 
 def _matching(
@@ -220,7 +229,7 @@ def _complete(
         who = [str(one) for one in here.index[gaps.any(axis=1)]]
         raise InputError(
             f"features: {listed(holes)} are missing or infinite in {len(who)} patients ({listed(who)}); "
-            "set features.missing to drop_features or drop_patients, or drop these columns"
+            "set features.missing to drop_features, drop_patients or impute, or drop these columns"
         )
     described = here.describe()
     constant = constant_columns(here.fillna(here.mean()).to_numpy())
@@ -253,6 +262,9 @@ def _complete(
         if who:
             results.note("input", f"{len(who)} patients are left out for missing features: {listed(who)}")
         keep = keep & ~rows
+    if rule == "impute" and (imputed := [name for name in holes if name not in dropped]):
+        count = int(gaps[imputed].to_numpy().sum())
+        results.note("input", f"{count} values of {listed(imputed)} are imputed by the median: of the training folds in the twin")
     if flat := [name for name, reason in reasons.items() if reason == "constant"]:
         results.note("input", f"constant features cannot be tested: {listed(flat)}")
     left = features.drop(columns=dropped)

@@ -17,6 +17,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from voxomics.engine.errors import SettingsError
@@ -92,15 +93,17 @@ def model_of(settings: StudySettings) -> Any:
 
 
 def procedure(cohort: Cohort, settings: StudySettings, *, combat: bool) -> tuple[Any, Floats]:
-    """Estimator and its X for the nested procedure; with ComBat the centre is X's last column and its first step.
+    """Estimator and its X for the nested procedure: impute, harmonise, model; for ComBat the centre is X's last column.
 
     A centre that a training fold does not know, or knows by fewer than 3 patients, is passed on as it is.
     """
-    values, model = cohort.features.to_numpy(dtype=float), model_of(settings)
-    if not combat or cohort.centre is None:
-        return model, values
-    harmonised = make_pipeline(ComBat(batch_column=values.shape[1], otherwise="unchanged"), model)
-    return harmonised, np.column_stack([values, cohort.centre])
+    values, steps = cohort.features.to_numpy(dtype=float), [model_of(settings)]
+    if combat and cohort.centre is not None:
+        steps.insert(0, ComBat(batch_column=values.shape[1], otherwise="unchanged"))
+        values = np.column_stack([values, cohort.centre])
+    if np.isnan(values).any():
+        steps.insert(0, SimpleImputer(strategy="median", keep_empty_features=True))
+    return (make_pipeline(*steps) if len(steps) > 1 else steps[0]), values
 
 
 class SurvivalForest(BaseEstimator):

@@ -37,7 +37,7 @@ def leaky_predictions(cohort: Cohort, settings: StudySettings, folds: Ints) -> t
     prediction : ndarray float64 [n]
     """
     screen = screen_table(cohort, settings)
-    chosen = cohort.features.loc[:, screen["selected"].to_numpy()].to_numpy(dtype=float)
+    chosen = cohort.filled.loc[:, screen["selected"].to_numpy()].to_numpy(dtype=float)
     X = chosen if chosen.shape[1] else np.zeros((cohort.n, 1))
     estimator = linear_model_of(settings, alpha=1.0)
     return screen, cross_predict(estimator, X, outcome_of(cohort, settings.endpoint), folds).prediction
@@ -63,8 +63,9 @@ def run_protocol(cohort: Cohort, settings: StudySettings, folds: Ints, results: 
         results.note("protocol", "no feature is selected: everybody is predicted the mean of the training folds")
     event = None if cohort.follow_up is None else cohort.follow_up.event.astype(float)
     kept = kept_patients(cohort, settings)
+    features = cohort.features
     known = {"id": cohort.ids, "truth": cohort.truth, "event": event}
-    scatter = [pd.DataFrame({**known, "feature": name, "x": cohort.features[name].to_numpy()}) for name in selected]
+    scatter = [pd.DataFrame({**known, "feature": name, "x": features[name].to_numpy()}) for name in selected]
     part.table("scatter", pd.concat(scatter, ignore_index=True) if scatter else [])
     part.table("predictions", pd.DataFrame({"repeat": 0, "fold": folds, "prediction": prediction, "kept": kept, **known}))
     _scores(part, cohort, settings, prediction, kept, results)

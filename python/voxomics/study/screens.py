@@ -18,7 +18,7 @@ from voxomics.study.settings import StudySettings
 
 def screen_table(cohort: Cohort, settings: StudySettings) -> pd.DataFrame:
     """Association of every feature with the outcome; columns as the catalogue's table `screen`."""
-    alpha, X = settings.protocol.alpha, cohort.features
+    alpha, X = settings.protocol.alpha, cohort.filled
     if settings.endpoint == "continuous":
         found = correlation_table(X, cohort.truth, method=settings.protocol.method, alpha=alpha)
         name = "Pearson r" if settings.protocol.method == "pearson" else "Spearman r"
@@ -38,7 +38,7 @@ def _survival_screen(cohort: Cohort, alpha: float) -> pd.DataFrame:
     follow_up = cohort.follow_up
     if follow_up is None:
         raise InputError("a survival endpoint needs follow-up")
-    X = cohort.features.to_numpy(dtype=float)
+    X = cohort.filled.to_numpy(dtype=float)
     chi2, p = score_tests(X, follow_up.time, follow_up.event)
     rows = []
     for j, name in enumerate(cohort.features.columns):
@@ -58,7 +58,7 @@ def _survival_screen(cohort: Cohort, alpha: float) -> pd.DataFrame:
 
 def coefficient_table(cohort: Cohort, settings: StudySettings, selected: list[str]) -> pd.DataFrame:
     """The model on the selected features, fitted to all patients; columns as the catalogue's table `coefficients`."""
-    X, follow_up = cohort.features[selected], cohort.follow_up
+    X, follow_up = cohort.filled[selected], cohort.follow_up
     try:
         if settings.endpoint == "continuous":
             model = linear_model(X, cohort.truth)

@@ -72,14 +72,15 @@ class Features(_Source):
         Of our tables: keep "original" or "fbn32" alone; columns that have no discretisation stay.
     drop : list of str
         Names or patterns to leave out.
-    missing : {"error", "drop_features", "drop_patients"}
+    missing : {"error", "drop_features", "drop_patients", "impute"}
+        impute: by the median of the training folds in the twin; of all patients in the protocol.
     """
 
     columns: Literal["all"] | tuple[str, ...] = "all"
     image_type: str | None = None
     discretisation: str | None = None
     drop: tuple[str, ...] = ()
-    missing: Literal["error", "drop_features", "drop_patients"] = "error"
+    missing: Literal["error", "drop_features", "drop_patients", "impute"] = "error"
 
 
 class Qpcr(_Part):
@@ -148,6 +149,8 @@ class Clinical(_Source):
             raise ValueError("give the marker once: either `marker`, a column of values, or `qpcr`, two columns of cycles")
         if (self.time is None) != (self.event is None):
             raise ValueError("`time` and `event` belong together; one of them is missing")
+        if self.time is not None and self.time == self.event:
+            raise ValueError(f"`time` and `event` are one column, {self.time!r}; they are two")
         return self
 
 
