@@ -57,5 +57,5 @@ def calibration_table(part: Part, truth: Floats, prediction: Floats, *, classes:
             if model is None:
                 part.number(name, None, message="the prediction is the same for everybody")
             else:
-                limits = {"ci_low": float(np.log(model.ci_low[i])), "ci_high": float(np.log(model.ci_high[i]))}
-                part.number(name, model.coef[i], **limits, test="Wald", message=model.message)
+                low, high = float(np.log(model.ci_low[i])), float(np.log(model.ci_high[i]))
+                part.number(name, model.coef[i], ci_low=low, ci_high=high, test="Wald", message=model.message)

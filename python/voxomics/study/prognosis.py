@@ -173,9 +173,9 @@ def _describe(
     row |= {"concordance": model.concordance, "likelihood_ratio_p": model.likelihood_ratio.p, "message": model.message}
     X, y = table[model.terms].to_numpy(), follow_up.outcome
     if resampled is not None:
-        how = {"n": resampled.n, "seed": resampled.seed, "n_jobs": resampled.threads}
+        n, seed, workers = resampled.n, resampled.seed, resampled.threads
         try:
-            found = optimism(ScreenedCox(alpha=1), X, y, survival_scores, **how)
+            found = optimism(ScreenedCox(alpha=1), X, y, survival_scores, n=n, seed=seed, n_jobs=workers)
             row |= {"optimism": found.optimism["c"], "corrected": found.corrected["c"]}
         except InputError as error:
             row["message"] = f"no optimism: {error}"
