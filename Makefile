@@ -11,6 +11,7 @@ ARGS ?=
 PY := $(VENV)/bin/python
 VOXOMICS := $(VENV)/bin/voxomics
 CORE := $(VENV)/.voxomics-core
+STUDY := $(VENV)/.voxomics-study
 DEV := $(VENV)/.voxomics-dev
 GPU := $(VENV)/.voxomics-gpu
 DEV_EXTRAS := dev,study
@@ -24,16 +25,17 @@ DEMO := demo-out
 KERNEL_TESTS := $(patsubst %,tests/test_%.py,batch glcm glrlm glszm gldzm ngtdm ngldm histogram intensity ivh local_intensity \
   morphology weighting resample)
 
-.PHONY: help demo test bounds cuda cuda-gate check bench bench-gpu env dev clean
+.PHONY: help demo test bounds cuda cuda-gate study-truth study-null check bench bench-gpu env dev clean
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(CORE)  ## make a phantom, extract its features, say where the table is
-	$(VOXOMICS) phantom $(DEMO)
-	$(VOXOMICS) extract $(DEMO)/image.nii.gz $(DEMO)/mask.nii.gz -o $(DEMO)/features.csv
-	@echo "The table of features: $(CURDIR)/$(DEMO)/features.csv"
+demo: $(STUDY)  ## a synthetic cohort, its features, the study, the report
+	$(VOXOMICS) phantom $(DEMO) --patients 92 --controls 35 --seed 1
+	$(VOXOMICS) extract $(DEMO)/clinical.csv -o $(DEMO)/features.csv --profile lifex
+	$(VOXOMICS) study $(DEMO)/study.yaml -o $(DEMO)/report
+	@echo "The report: $(CURDIR)/$(DEMO)/report/report.html"
 
 test: $(DEV)  ## run every test
 	$(PY) -m pytest $(ARGS)
@@ -46,6 +48,12 @@ cuda: $(GPU)  ## the GPU's kernels, run on CPU threads with their checks on
 
 cuda-gate: $(GPU)  ## compile every GPU kernel and judge ptxas' report
 	$(PY) tools/cuda_gate.py $(ARGS)
+
+study-truth: $(DEV)  ## 1,500 synthetic patients against the planted correlations (some minutes)
+	VOXOMICS_STUDY_TRUTH=1500 $(PY) -m pytest -q -s tests/test_cohort_phantom.py -k correlations
+
+study-null: $(DEV)  ## 200 cohorts without any relation: are p-values uniform? (some minutes)
+	$(PY) bench/study_null.py $(ARGS)
 
 check: $(DEV)  ## ruff and mypy
 	$(PY) -m ruff check .
@@ -77,9 +85,13 @@ $(CORE): $(PACKAGING) | $(PY)
 	$(call install,.)
 	@touch $@
 
+$(STUDY): $(PACKAGING) | $(PY)
+	$(call install,.[study])
+	@touch $(CORE) $@
+
 $(DEV): $(PACKAGING) | $(PY)
 	$(call install,.[$(DEV_EXTRAS)])
-	@touch $(CORE) $@
+	@touch $(CORE) $(STUDY) $@
 
 $(GPU): $(DEV)
 	$(call install,.[$(GPU_EXTRAS)])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Seed = np.random.SeedSequence
+_STUDY = Path(__file__).with_name("study.yaml")
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,15 @@ class Cohort:
         controls.csv: id, ct_mir1246, ct_cel39.
     truth : Path
         truth.csv: what was planted (g, h, u, mir1246, the tumour's numbers); never an input of a study.
+    study : Path
+        study.yaml: settings for `voxomics study`, once features.csv is there.
     """
 
     folder: Path
     clinical: Path
     controls: Path
     truth: Path
+    study: Path
 
 
 def patient(seed: Seed) -> Patient:
@@ -162,9 +166,9 @@ def cohort(
         if number < least:
             raise InputError(f"{name} must be at least {least}, got {number}")
     target = Path(folder)
-    files = Cohort(target, target / "clinical.csv", target / "controls.csv", target / "truth.csv")
+    files = Cohort(target, target / "clinical.csv", target / "controls.csv", target / "truth.csv", target / "study.yaml")
     _make_folders(target)
-    check_writable(files.clinical, files.controls, files.truth)
+    check_writable(files.clinical, files.controls, files.truth, files.study)
     people, machines = population(seed, patients), scanners(seed, centres)
     ids = [f"P{k:03d}" for k in range(1, patients + 1)]
     done = iter(range(1, patients + 1))
@@ -182,7 +186,8 @@ def cohort(
         files.controls: _controls_table(seed, controls),
         files.truth: _truth_table(ids, people),
     }
-    write_whole({path: table.to_csv(index=False, lineterminator="\n").encode() for path, table in tables.items()})
+    contents = {path: table.to_csv(index=False, lineterminator="\n").encode() for path, table in tables.items()}
+    write_whole({**contents, files.study: _STUDY.read_bytes()})
     return files
 
 
