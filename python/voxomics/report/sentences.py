@@ -1,0 +1,213 @@
+"""Plain words under every figure: what its numbers show, and what they cannot."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from voxomics.report.tables import interval, number, percent, probability
+from voxomics.study.results import Number, Part, StudyResults
+
+MAIN = {"continuous": "r", "binary": "auc", "survival": "c"}
+SCORE_NAMES = {
+    "r": "correlation r",
+    "r_kept": "r without those left out",
+    "q2": "Q²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "slope": "calibration slope",
+    "intercept": "calibration intercept",
+    "auc": "AUC",
+    "brier": "Brier score",
+    "brier_skill": "Brier skill",
+    "c": "concordance C",
+}
+
+
+def estimate(found: Number | None) -> str:
+    """A number with its interval and p-value, as in running text.
+
+    Examples
+    --------
+    >>> estimate(Number(0.2567, "", 0.05, 0.44, 0.013))
+    '0.257 (95 % CI 0.0500 to 0.440; p = 0.013)'
+    """
+    if found is None or found.value is None:
+        return "not defined" + (f" ({found.message})" if found is not None and found.message else "")
+    inside = []
+    if found.ci_low is not None or found.ci_high is not None:
+        inside.append(f"95 % CI {interval(found.ci_low, found.ci_high)}")
+    if found.p is not None:
+        inside.append(p_words(found.p))
+    return number(found.value) + (f" ({'; '.join(inside)})" if inside else "")
+
+
+def p_words(p: float) -> str:
+    """p = 0.013, or p < 0.001."""
+    text = probability(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def headline(results: StudyResults) -> list[str]:
+    """The study in a few sentences; the twin has the last word."""
+    protocol, twin = results.parts["protocol"].numbers, results.parts["twin"].numbers
+    main = MAIN[results.endpoint]
+    name = SCORE_NAMES[main]
+    n, p = results.parts["cohort"].numbers["patients"].value, results.parts["cohort"].numbers["features"].value
+    said = [
+        f"In {n:.0f} patients, {_of(protocol, 'selected')} of {p:.0f} features are associated with the outcome at "
+        f"p < {results.settings['protocol']['alpha']:g}; {_of(protocol, 'survivors_fdr')} remain after correction for the number of features.",
+        f"The published protocol gives {name} = {estimate(protocol.get(main))}. It chose the features with every patient in view, "
+        "so this number is optimistic and its p-value does not hold.",
+        f"With everything learned anew in each training fold, {name} = {estimate(twin.get(main))}.",
+    ]
+    if main == "r" and (q2 := twin.get("q2")) and q2.value is not None:
+        better = f"explains {percent(q2.value)} of the marker's variance in new patients" if q2.value > 0 else "is worse than the mean"
+        said.append(f"Q² = {number(q2.value)}: as a prediction it {better}.")
+    said.append(_verdict(twin.get(main), results.settings["protocol"]["alpha"]))
+    return said
+
+
+def _of(numbers: dict[str, Number], name: str) -> str:
+    found = numbers.get(name)
+    return "–" if found is None or found.value is None else f"{found.value:.0f}"
+
+
+def _verdict(found: Number | None, alpha: float) -> str:
+    if found is None or found.p is None:
+        return "Without a permutation test nothing is said about chance."
+    if found.p < alpha:
+        return (
+            "The permutation test speaks against chance as the whole explanation. It says nothing of other hospitals or scanners, "
+            "nor of use for a patient."
+        )
+    return "The permutation test does not rule out chance: on this cohort the images are not shown to predict the outcome."
+
+
+def scatter(part: Part, alpha: float) -> tuple[str, str]:
+    """Under figure 2A."""
+    screen = part.tables["screen"].data
+    chosen = screen[screen["selected"].astype(bool)]
+    strongest = chosen.loc[chosen["effect"].abs().idxmax()]
+    low, high = sorted((abs(float(strongest["ci_low"])), abs(float(strongest["ci_high"]))))
+    shows = (
+        f"{len(chosen)} of {len(screen)} features pass p < {alpha:g}. The strongest is {strongest['feature']} with "
+        f"{strongest['effect_name']} = {number(strongest['effect'])} (95 % CI {interval(strongest['ci_low'], strongest['ci_high'])}), "
+        f"which is {percent(float(strongest['effect']) ** 2)} of the marker's variance."
+    )
+    expected = alpha * screen["p"].notna().sum()
+    limits = (
+        f"Without any association about {expected:.1f} features would pass by chance. The features overlap in what they measure, "
+        "and the ones shown were picked because they look good here; an association is not a cause."
+    )
+    if pd.notna(low) and low < 0.1 <= high:
+        limits += f" For the strongest, the interval reaches down to {number(low)}."
+    return shows, limits
+
+
+def predicted(results: StudyResults, side: str) -> tuple[str, str]:
+    """Under figure 2B of the protocol or the twin."""
+    numbers, main = results.parts[side].numbers, MAIN[results.endpoint]
+    found, kept = numbers.get(main), numbers.get("r_kept")
+    shows = f"{SCORE_NAMES[main][0].upper()}{SCORE_NAMES[main][1:]} of out-of-fold predictions: {estimate(found)}."
+    if kept is not None and kept.value is not None:
+        shows += f" Without the patients above {results.settings['protocol']['exclude_above']:g}: {number(kept.value)}."
+    if side == "protocol":
+        limits = (
+            "The patients predicted here had a say in which features were chosen, so agreement is too good; "
+            "its p-value does not hold, with or without the highest values."
+        )
+    else:
+        repeats = numbers["repeats"].value
+        limits = f"Each patient's prediction is the mean of {repeats:.0f} repeats; the numbers are means over single repeats. No outside cohort is involved."
+    if kept is not None:
+        limits += " Leaving out the highest values was decided after seeing them."
+    return shows, limits
+
+
+def survival(part: Part, marker: str, side: str) -> tuple[str, str]:
+    """Under figure 3A or 3B."""
+    test = part.tables["log_rank"].data.set_index("marker").loc[marker]
+    groups = part.tables["groups"].data
+    groups = groups[groups["marker"] == marker].set_index("group")
+    if pd.isna(test["p"]):
+        return f"No test: {test['message']}.", "Groups that cannot be compared show nothing."
+    counted = ", ".join(f"{name}: {row['events']:.0f} events in {row['n']:.0f} patients" for name, row in groups.iterrows())
+    shows = f"{counted.capitalize()}. Log-rank χ² = {number(test['chi2'])}, {p_words(float(test['p']))}."
+    if side == "twin":
+        limits = "The threshold comes from the training folds alone. Cutting a continuous marker in two loses information; the Cox model on the continuous value is the main analysis."
+    elif marker == "real":
+        limits = "The threshold was chosen to separate these very patients' outcomes, which makes the p-value too small."
+    else:
+        limits = "Both the features and the threshold were chosen on these patients; the p-value is too small. See the twin's curves."
+    return shows, limits
+
+
+def roc(areas: pd.DataFrame, best: pd.DataFrame) -> tuple[str, str]:
+    """Under a figure of ROC curves."""
+    shows = []
+    for _, area in areas.iterrows():
+        text = f"{area['curve']}: AUC {number(area['value'])} (95 % CI {interval(area['ci_low'], area['ci_high'])}, DeLong)"
+        used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool)]
+        for _, point in used.iterrows():
+            text += f"; at {number(point['threshold'], 4)} sensitivity {percent(point['sensitivity'])}, specificity {percent(point['specificity'])}"
+        shows.append(text)
+    return (
+        ". ".join(one[0].upper() + one[1:] for one in shows) + ".",
+        "Thresholds, and the sensitivity and specificity at them, are the best of these data and will be worse in new ones.",
+    )
+
+
+def permutation(results: StudyResults) -> tuple[str, str]:
+    """Under the histograms of permuted outcomes."""
+    twin = results.parts["twin"]
+    main = MAIN[results.endpoint]
+    draws = twin.tables["permutation"].data
+    values, found = draws.loc[draws["score"] == main, "value"].dropna(), twin.numbers[main]
+    shows = f"With the outcome shuffled {len(values)} times, the whole nested procedure gives a mean {SCORE_NAMES[main]} of {number(float(values.mean()))}."
+    if found.p is not None:
+        shows += f" The study's own {number(found.value)} is reached or passed with {p_words(found.p)}."
+    limits = (
+        "The test is one-sided and asks about chance alone. The observed value is a mean over repeats, each permutation has one repeat, "
+        f"and the smallest p-value possible here is {probability(1 / (len(values) + 1))}."
+    )
+    return shows, limits
+
+
+def bootstrap(results: StudyResults) -> tuple[str, str]:
+    """Under the histograms of resampled patients."""
+    twin, main = results.parts["twin"], MAIN[results.endpoint]
+    found = twin.numbers[main]
+    wide = "includes no association" if _covers_nothing(found, main) else "leaves out no association"
+    shows = f"95 % of the samples give a {SCORE_NAMES[main]} within {interval(found.ci_low, found.ci_high)}, which {wide}."
+    limits = (
+        "All copies of a patient stay in one fold, but a sample holds fewer different patients than the study, "
+        "so the interval is approximate; it does not cover differences between hospitals."
+    )
+    return shows, limits
+
+
+def _covers_nothing(found: Number, main: str) -> bool:
+    nothing = 0.0 if main == "r" else 0.5
+    return found.ci_low is None or found.ci_high is None or found.ci_low <= nothing <= found.ci_high
+
+
+def selection(twin: Part) -> tuple[str, str]:
+    """Under the selection frequencies."""
+    found = twin.tables["selection"].data
+    always, ever = int((found["frequency"] >= 0.9).sum()), int((found["frequency"] > 0).sum())
+    shows = f"{always} features are selected in at least 90 % of the training folds; {ever} of {len(found)} at least once."
+    limits = (
+        "Training folds share most of their patients, so a high frequency is not evidence from different patients; "
+        "correlated features stand in for one another."
+    )
+    return shows, limits
+
+
+def calibration(results: StudyResults) -> tuple[str, str]:
+    """Under the calibration plot."""
+    said = []
+    for side in ("protocol", "twin"):
+        if (slope := results.parts[side].numbers.get("slope")) is not None and slope.value is not None:
+            said.append(f"{side} {number(slope.value)}" + (f" (95 % CI {interval(slope.ci_low, slope.ci_high)})" if slope.ci_low is not None else ""))
+    shows = f"Calibration slope: {', '.join(said)}; 1 is perfect, below 1 predictions are too extreme." if said else "Bins near the dashed line are well calibrated."
+    return shows, "Five bins of these patients; whether predictions fit elsewhere is not shown."

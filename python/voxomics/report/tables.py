@@ -1,0 +1,158 @@
+"""Tables of a study as a reader wants them: few columns, round numbers, intervals in one cell; and sortable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from voxomics.study.catalogue import COLUMNS
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is shown, and what a click on the heading sorts by."""
+
+    text: str
+    key: float | str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's name, what it means, and whether it holds numbers."""
+
+    name: str
+    meaning: str
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table for the page."""
+
+    headings: list[Heading]
+    rows: list[list[Cell]]
+    strong: list[bool]  #: rows to be set in bold, for example selected features
+
+
+NAMES = {
+    "ci": "95 % CI", "p": "p", "q": "q (BH)", "hr": "HR", "coef": "coefficient", "n": "n", "W": "U", "auc": "AUC", "ratio": "ratio",
+    "chi2": "χ²", "df": "df", "sd": "SD", "n_controls": "controls", "n_cases": "cases", "superiority": "P(patient > control)",
+    "median_controls": "median of controls", "events_per_variable": "events per variable", "likelihood_ratio_p": "likelihood ratio p",
+    "n_selected": "features", "ppv": "PPV", "npv": "NPV", "youden": "sens. + spec.", "frequency": "frequency", "side": "side",
+}  # fmt: skip
+_PROBABILITIES = {"p", "q", "likelihood_ratio_p"}
+_WHOLE = {"n", "events", "df", "n_controls", "n_cases", "missing", "bin", "repeat", "fold", "observed_n"}
+_SHARES = {"share", "frequency", "sensitivity", "specificity", "accuracy", "ppv", "npv"}
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number with so many significant digits, or – where there is none.
+
+    Examples
+    --------
+    >>> number(0.2567), number(1234.5), number(None), number(float("inf"))
+    ('0.257', '1234', '–', '∞')
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if abs(value) >= 10 ** (digits - 1):
+        text = f"{value:.0f}"
+    elif value and abs(value) < 1e-3:
+        text = f"{value:.{digits - 1}e}".replace("e-0", "e-")
+    else:
+        magnitude = math.floor(math.log10(abs(value))) if value else 0
+        text = f"{value:.{min(digits - 1 - min(magnitude, 0) - max(magnitude, 0), digits + 1)}f}"
+    return text.replace("-", "−")
+
+
+def probability(value: Any) -> str:
+    """A p-value.
+
+    Examples
+    --------
+    >>> probability(0.03456), probability(0.5), probability(1e-7), probability(float("nan"))
+    ('0.035', '0.50', '< 0.001', '–')
+    """
+    if value is None or pd.isna(value):
+        return "–"
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def interval(low: Any, high: Any) -> str:
+    """Both limits of an interval; – where there is none, and an open end in words.
+
+    Examples
+    --------
+    >>> interval(0.012, 0.44), interval(32.6, None)
+    ('0.012 to 0.440', '32.6 to –')
+    """
+    return "–" if pd.isna(low) and pd.isna(high) else f"{number(low)} to {number(high)}"
+
+
+def percent(value: Any) -> str:
+    """A share.
+
+    Examples
+    --------
+    >>> percent(0.256)
+    '25.6 %'
+    """
+    return "–" if value is None or pd.isna(value) else f"{100 * value:.1f} %"
+
+
+def shown(data: pd.DataFrame, columns: Sequence[str], strong: pd.Series | None = None) -> Shown:
+    """Columns of a table of the results; the word "ci" stands for both limits of the interval, empty columns are left out.
+
+    Parameters
+    ----------
+    data : DataFrame
+        A table of the catalogue.
+    columns : sequence of str
+        Names of the catalogue, and "ci".
+    strong : Series of bool, optional
+        Rows to be set in bold.
+    """
+    used = [name for name in columns if name == "ci" or (data[name].notna() & (data[name] != "")).any()]
+    headings = [_heading(data, name) for name in used]
+    rows = [[_cell(row, name) for name in used] for _, row in data.iterrows()]
+    return Shown(headings, rows, [False] * len(rows) if strong is None else [bool(v) for v in strong])
+
+
+def _heading(data: pd.DataFrame, name: str) -> Heading:
+    meaning = "95 % confidence interval" if name == "ci" else COLUMNS.get(name, "")
+    return Heading(NAMES.get(name, name.replace("_", " ")), meaning, name == "ci" or pd.api.types.is_numeric_dtype(data[name]))
+
+
+def _cell(row: pd.Series, name: str) -> Cell:
+    if name == "ci":
+        return Cell(interval(row["ci_low"], row["ci_high"]), _key(row["ci_low"]))
+    value = row[name]
+    if isinstance(value, bool):
+        return Cell("yes" if value else "no", str(value))
+    if isinstance(value, str) or value is None:
+        return Cell(value or "", value or "")
+    return Cell(_format(name)(value), _key(value))
+
+
+def _format(name: str) -> Callable[[Any], str]:
+    if name in _PROBABILITIES:
+        return probability
+    if name in _SHARES:
+        return percent
+    return _count if name in _WHOLE else number
+
+
+def _count(value: Any) -> str:
+    return "–" if pd.isna(value) else f"{value:.0f}"
+
+
+def _key(value: Any) -> float | str:
+    return "" if value is None or pd.isna(value) else float(value)
