@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from voxomics.report.sentences import MAIN, SCORE_NAMES, estimate
-from voxomics.report.tables import number
+from voxomics.report.sentences import MAIN, estimate
+from voxomics.report.tables import SCORE_NAMES, number
 from voxomics.study.results import StudyResults
 
 AUTHORS = "for the authors"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from voxomics.report.ink import ACCENT, ACCENT_SOFT, GRID, GROUPS, INK, MUTED, Colours, canvas
+from voxomics.report.ink import ACCENT, ACCENT_SOFT, GROUPS, INK, MUTED, Colours, canvas
 
 _DASHES = {"high": "solid", "low": (0, (5, 1.5))}
 
@@ -48,7 +48,7 @@ def kaplan_meier(km: pd.DataFrame, at_risk: pd.DataFrame, said: str, time: str, 
         label.set_color(palette[group])
     below.set_xticks(sorted(at_risk["time"].unique()))
     below.spines["left"].set_visible(False)
-    below.tick_params(axis="y", length=0)
+    below.tick_params(axis="y", length=0, pad=12)
     axis.set_xlim(left=0)
     return figure
 
@@ -56,7 +56,7 @@ def kaplan_meier(km: pd.DataFrame, at_risk: pd.DataFrame, said: str, time: str, 
 def roc(points: pd.DataFrame, areas: pd.DataFrame, best: pd.DataFrame) -> Figure:
     """ROC curves with their areas; a ring marks each threshold that was used."""
     figure, (axis,) = canvas(3.7, 3.7)
-    axis.plot([0, 100], [0, 100], color=GRID, linewidth=1, zorder=0)
+    axis.plot([0, 100], [0, 100], color=MUTED, linewidth=0.7, zorder=0)
     styles = zip([ACCENT, INK, MUTED, ACCENT_SOFT], ["solid", (0, (5, 1.5)), (0, (1, 1.2)), "solid"], strict=True)
     for (_, area), (colour, dashes) in zip(areas.iterrows(), styles, strict=False):
         mine = points[points["curve"] == area["curve"]].sort_values(["specificity", "sensitivity"], ascending=[False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from voxomics.report.ink import Colours, drawing
 from voxomics.study.results import Part, StudyResults
 
 SIDES = {"protocol": "published protocol", "twin": "nested twin"}
+_MOST_PANELS = 12
 MARKERS = {"real": "real marker", "predicted": "predicted marker"}
 
 
@@ -24,6 +26,7 @@ class Drawn:
     section: str
     stem: str  #: of its files and of its place on the page
     title: str
+    paper: str  #: the figure of Hoshino et al. 2020 that it answers to, or none
     figure: Figure
     alt: str
     shows: str
@@ -37,6 +40,7 @@ class Listed:
     section: str
     stem: str
     title: str
+    paper: str
     table: tables.Shown
     note: str
     file: str  #: below the report's folder
@@ -73,16 +77,16 @@ def _images(results: StudyResults, shown: list[Example]) -> Iterator[Drawn]:
     rows = ", ".join(f"row {one.row} ({one.group}, {tables.number(one.truth)})" for one in shown)
     why = "Each is the patient in the middle of the group, chosen by rule; two patients show what was measured, not a difference between groups."
     low, high = shown[0].window
-    said = f"Patients: {rows}. Shown from {low:.0f} to {high:.0f}; outline in amber."
+    said = f"Patients: {rows}. Grey levels from {tables.number(low)} to {tables.number(high)} {shown[0].unit}; outline in amber."
     with drawing("figure-1"):
         figure = largest_slices(shown, marker)
         alt = "The slice with the largest cross-section of the VOI, outlined, for a patient with a high and one with a low marker."
-        yield Drawn("images", "figure-1", "Figure 1. What was measured", figure, alt, said, why)
+        yield Drawn("images", "figure-1", "What was measured", "1", figure, alt, said, why)
     with drawing("figure-4"):
         figure = montage(shown, marker)
         alt = "Slices from the first to the last of each VOI, outlined, and the VOI's surface from the front and from the side."
         check = "The outline can be checked slice by slice. The surfaces are smoothed for display alone; nothing was measured on them."
-        yield Drawn("images", "figure-4", "Figure 4. The VOIs in three dimensions", figure, alt, said, check)
+        yield Drawn("images", "figure-4", "The VOIs in three dimensions", "4", figure, alt, said, check)
 
 
 def _controls(results: StudyResults) -> Iterator[Drawn]:
@@ -93,18 +97,21 @@ def _controls(results: StudyResults) -> Iterator[Drawn]:
     with drawing("figure-roc"):
         shows, limits = sentences.roc(areas, best)
         alt = "ROC curve of the marker, patients against controls, with the chosen threshold ringed."
-        yield Drawn("controls", "figure-roc", "Patients against controls", curves.roc(_table(part, "roc"), areas, best), alt, shows, limits)
+        yield Drawn("controls", "figure-roc", "Patients against controls", "", curves.roc(_table(part, "roc"), areas, best), alt, shows, limits)
 
 
 def _association(results: StudyResults, colours: Colours) -> Iterator[Drawn]:
     protocol, twin = results.parts["protocol"], results.parts["twin"]
     points, marker = _table(protocol, "scatter"), _marker(results)
     if results.endpoint == "continuous" and not points.empty:
+        order = _table(protocol, "screen").sort_values("p", kind="stable")["feature"]
+        best = [name for name in order if name in set(points["feature"])][:_MOST_PANELS]
+        points = pd.concat([points[points["feature"] == name] for name in best])
         with drawing("figure-2a"):
-            shows, limits = sentences.scatter(protocol, results.settings["protocol"]["alpha"])
+            shows, limits = sentences.scatter(protocol, results.settings["protocol"]["alpha"], len(best))
             figure = figures.scatter(points, f"{marker}\n({_unit(results)})", colours)
             alt = f"Scatter plots of {points['feature'].nunique()} selected features against {marker}, each with a dashed least-squares line."
-            yield Drawn("features", "figure-2a", "Figure 2A. Selected features against the marker", figure, alt, shows, limits)
+            yield Drawn("features", "figure-2a", "Selected features against the marker", "2A", figure, alt, shows, limits)
     for side, part in (("protocol", protocol), ("twin", twin)):
         stem = f"figure-2b-{side}"
         with drawing(stem):
@@ -119,14 +126,14 @@ def _association(results: StudyResults, colours: Colours) -> Iterator[Drawn]:
             else:
                 continue
             shows, limits = sentences.predicted(results, side)
-            yield Drawn(side, stem, f"Figure 2B. Predicted against real, {SIDES[side]}", figure, alt, shows, limits)
+            yield Drawn(side, stem, f"Predicted against real, {SIDES[side]}", "2B", figure, alt, shows, limits)
         areas, best = _table(part, "roc_areas"), _table(part, "operating_points")
         if not areas.empty:
             with drawing(f"figure-roc-{side}"):
                 shows, limits = sentences.roc(areas, best)
                 figure = curves.roc(_table(part, "roc"), areas, best)
                 alt = "ROC curves, with each chosen threshold ringed."
-                yield Drawn(side, f"figure-roc-{side}", f"ROC curves, {SIDES[side]}", figure, alt, shows, limits)
+                yield Drawn(side, f"figure-roc-{side}", f"ROC curves, {SIDES[side]}", "", figure, alt, shows, limits)
 
 
 def _predictions(part: Part) -> pd.DataFrame:
@@ -139,7 +146,7 @@ def _predictions(part: Part) -> pd.DataFrame:
 def _survival(results: StudyResults, side: str, colours: Colours) -> Iterator[Drawn]:
     part = results.parts[side]
     km, at_risk, tests = _table(part, "km"), _table(part, "at_risk"), _table(part, "log_rank")
-    time = results.names.get("time", "time").replace("_", " ")
+    time = re.sub(r"_(days|weeks|months|years)$", r" (\1)", results.names.get("time", "time")).replace("_", " ").capitalize()
     for marker, letter in (("real", "A"), ("predicted", "B")):
         mine = km[km["marker"] == marker] if not km.empty else km
         if mine.empty:
@@ -150,9 +157,9 @@ def _survival(results: StudyResults, side: str, colours: Colours) -> Iterator[Dr
         shows, limits = sentences.survival(part, marker, side)
         with drawing(stem):
             figure = curves.kaplan_meier(mine, at_risk[at_risk["marker"] == marker], said, time, colours)
-            title = f"Figure 3{letter}. Survival by {MARKERS[marker]}, {SIDES[side]}"
+            title = f"Survival by {MARKERS[marker]}, {SIDES[side]}"
             alt = f"Kaplan–Meier curves of the high and the low group by {MARKERS[marker]}, with patients at risk. {said}"
-            yield Drawn("survival", stem, title, figure, alt, shows, limits)
+            yield Drawn("survival", stem, title, f"3{letter}", figure, alt, shows, limits)
 
 
 def _twin(results: StudyResults) -> Iterator[Drawn]:
@@ -165,13 +172,13 @@ def _twin(results: StudyResults) -> Iterator[Drawn]:
             shows, limits = sentences.permutation(results)
             figure = figures.histograms(draws, observed, names, tail=True)
             alt = "Histograms of the scores under shuffled outcomes; draws at or beyond the observed value are dark."
-            yield Drawn("twin-checks", "figure-permutation", "Permutation test of the nested procedure", figure, alt, shows, limits)
+            yield Drawn("twin-checks", "figure-permutation", "Permutation test of the nested procedure", "", figure, alt, shows, limits)
     if not (draws := _table(part, "bootstrap")).empty:
         with drawing("figure-bootstrap"):
             shows, limits = sentences.bootstrap(results)
             figure = figures.histograms(draws, observed, names, tail=False)
             alt = "Histograms of the scores of resampled patients; dotted lines are the 2.5th and the 97.5th percentile."
-            yield Drawn("twin-checks", "figure-bootstrap", "Bootstrap of the nested procedure", figure, alt, shows, limits)
+            yield Drawn("twin-checks", "figure-bootstrap", "Bootstrap of the nested procedure", "", figure, alt, shows, limits)
     found = _table(part, "selection")
     if not found.empty and (found["frequency"] > 0).any():
         with drawing("figure-selection"):
@@ -179,37 +186,144 @@ def _twin(results: StudyResults) -> Iterator[Drawn]:
             chosen = screen.loc[screen["selected"].astype(bool), "feature"].tolist()
             shows, limits = sentences.selection(part)
             alt = "Bars: share of training folds that selected each feature; dark bars are the features that the protocol selected."
-            yield Drawn("twin-checks", "figure-selection", "Selection frequency", figures.selection(found, chosen), alt, shows, limits)
+            yield Drawn("twin-checks", "figure-selection", "Selection frequency", "", figures.selection(found, chosen), alt, shows, limits)
     sides = {name: found for side, name in SIDES.items() if not (found := _table(results.parts[side], "calibration")).empty}
     if sides:
         with drawing("figure-calibration"):
             shows, limits = sentences.calibration(results)
             figure = curves.calibration({k[0].upper() + k[1:]: v for k, v in sides.items()}, _unit(results))
             alt = "Mean real against mean predicted value in fifths of the patients, with 95 % intervals; dashed line: perfect calibration."
-            yield Drawn("twin-checks", "figure-calibration", "Calibration", figure, alt, shows, limits)
+            yield Drawn("twin-checks", "figure-calibration", "Calibration", "", figure, alt, shows, limits)
 
 
 def listed(results: StudyResults) -> Iterator[Listed]:
     """Every table that the study has rows for."""
-    protocol, twin, cohort = (results.parts[name] for name in ("protocol", "twin", "cohort"))
-    wanted: list[tuple[str, str, str, Part | None, str, str, str]] = [
-        ("cohort", "table-3", "Table 3. Patient characteristics", cohort, "baseline", "covariate level n share mean sd median minimum maximum", ""),
-        ("controls", "table-controls", "Patients against controls", results.parts.get("controls"), "against_controls", "group n median n_controls median_controls W p method superiority", "Stages are compared with the same controls; the p-values are not corrected for their number."),
-        ("features", "table-1", "Table 1. Association of every feature with the outcome", protocol, "screen", "feature n effect ci statistic p q excluded", "Features in bold pass the screen. q corrects for the number of features tested."),
-        ("protocol", "table-coefficients", "Model on the selected features, all patients", protocol, "coefficients", "term coef ratio se ci p message", "Intervals and p-values take no account of the selection."),
-        ("survival", "table-2", "Table 2. Cox regression, published protocol", protocol, "cox", "model term n events hr ci p message", "Hazard ratios are for one unit of the term."),
-        ("survival", "table-2-twin", "Cox regression, nested twin", twin, "cox", "model term n events hr ci p message", ""),
-        ("survival", "table-models", "Cox models, nested twin", twin, "cox_models", "model n events events_per_variable concordance optimism corrected likelihood_ratio_p message", "Fewer than about ten events for each variable make a model unstable."),
-        ("survival", "table-ph", "Tests of proportional hazards, nested twin", twin, "proportional_hazards", "model term chi2 df p", "A small p-value speaks against a constant hazard ratio."),
-        ("survival", "table-tauc", "Time-dependent area under the curve, nested twin", twin, "time_dependent_auc", "marker time auc", ""),
-        ("sensitivity", "table-designs", "Random folds beside leaving one centre out", results.parts.get("centres"), "designs", "design combat score value p test", ""),
-        ("sensitivity", "table-centres", "Scores in each centre", results.parts.get("centres"), "by_centre", "design combat centre n score value message", ""),
-        ("sensitivity", "table-choices", "The same analysis under other choices", results.parts.get("sensitivity"), "choices", "analysis side n n_selected score value p", "Choices made after seeing the data are for orientation alone."),
-    ]  # fmt: skip
-    for section, stem, title, part, name, columns, note in wanted:
-        found = _table(part, name)
+    for wanted in WANTED:
+        part = results.parts.get(wanted.part)
+        found = _table(part, wanted.name)
         if part is None or found.empty:
             continue
-        strong = found["selected"].fillna(False).astype(bool) if name == "screen" else None
-        shown = tables.shown(found, columns.split(), strong)
-        yield Listed(section, stem, title, shown, note, f"tables/{part.name}_{name}.csv", long=len(found) > 16)
+        found, strong = _for_reading(found, wanted, results)
+        shown = tables.shown(found, wanted.columns.split(), strong)
+        file = f"tables/{wanted.part}_{wanted.name}.csv"
+        yield Listed(wanted.section, f"table-{wanted.part}-{wanted.name}", wanted.title, wanted.paper, shown, wanted.note, file, len(found) > 16)
+
+
+def _for_reading(found: pd.DataFrame, wanted: Wanted, results: StudyResults) -> tuple[pd.DataFrame, pd.Series | None]:
+    """Rows that a reader needs on the page, in a useful order; the CSV file has all."""
+    if wanted.name == "screen":
+        found = found.sort_values("p", kind="stable")
+        return found, found["selected"].fillna(False).astype(bool)
+    if wanted.name == "cox" and wanted.part == "twin":
+        found = found[(found["model"] != "univariate") | found["term"].isin(MARKERS)]
+    if "score" in found:
+        found = found[found["score"].isin([sentences.MAIN[results.endpoint], "q2", "brier_skill"])]
+    return found, None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A table of the results that the page shows, if there is one."""
+
+    section: str
+    part: str
+    name: str
+    title: str
+    columns: str
+    note: str = ""
+    paper: str = ""
+
+
+WANTED = (
+    Wanted("cohort", "cohort", "baseline", "Patient characteristics", "covariate level n share mean sd median minimum maximum", paper="3"),
+    Wanted(
+        "controls",
+        "controls",
+        "against_controls",
+        "Patients against controls, all and by stage",
+        "group n median n_controls median_controls W p method superiority",
+        "Stages are compared with the same controls; the p-values are not corrected for their number.",
+    ),
+    Wanted(
+        "features",
+        "protocol",
+        "screen",
+        "Association of every feature with the outcome",
+        "feature n effect ci statistic p q excluded",
+        "In order of p. Features in bold pass the screen; q corrects for the number of features tested.",
+        "1",
+    ),
+    Wanted(
+        "protocol",
+        "protocol",
+        "coefficients",
+        "Model on the selected features, all patients",
+        "term coef ratio se ci p message",
+        "Intervals and p-values take no account of the selection.",
+    ),
+    Wanted(
+        "survival",
+        "protocol",
+        "cox",
+        "Cox regression, published protocol",
+        "model term n events hr ci p message",
+        "Hazard ratios are for one unit of the term.",
+        "2",
+    ),
+    Wanted(
+        "survival",
+        "twin",
+        "cox",
+        "Cox regression, nested twin",
+        "model term n events hr ci p message",
+        "Clinical covariates alone are the same as in the protocol.",
+    ),
+    Wanted(
+        "survival",
+        "twin",
+        "cox_models",
+        "Cox models, nested twin",
+        "model n events events_per_variable concordance optimism corrected likelihood_ratio_p message",
+        "Fewer than about ten events for each variable make a model unstable.",
+    ),
+    Wanted(
+        "survival",
+        "twin",
+        "proportional_hazards",
+        "Tests of proportional hazards, nested twin",
+        "model term chi2 df p",
+        "A small p-value speaks against a constant hazard ratio.",
+    ),
+    Wanted(
+        "survival",
+        "twin",
+        "time_dependent_auc",
+        "Time-dependent area under the curve, nested twin",
+        "marker time auc",
+        "Death by the time against survival beyond it.",
+    ),
+    Wanted(
+        "sensitivity",
+        "centres",
+        "designs",
+        "Random folds beside leaving one centre out",
+        "design combat score value p test",
+        "Leaving a centre out asks the harder question.",
+    ),
+    Wanted(
+        "sensitivity",
+        "centres",
+        "by_centre",
+        "Scores in each centre",
+        "design combat centre n score value message",
+        "Few patients in a centre make its score uncertain.",
+    ),
+    Wanted(
+        "sensitivity",
+        "sensitivity",
+        "choices",
+        "The same analysis under other choices",
+        "analysis side n n_selected score value p",
+        "The protocol's p-values do not hold here either. Choices made after seeing the data are for orientation alone.",
+    ),
+)

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from voxomics.report.ink import ACCENT, ACCENT_SOFT, GRID, GROUPS, INK, MUTED, Colours, canvas
+from voxomics.report.ink import ACCENT, ACCENT_SOFT, GROUPS, INK, MUTED, Colours, canvas
 
 Floats = npt.NDArray[np.float64]
 PANEL_IN = 2.35  # width of a small panel; three of them fill a page's column
@@ -57,13 +57,13 @@ def predicted_against_real(predictions: pd.DataFrame, unit: str, colours: Colour
     panels = [("All patients", predictions)]
     if limit is not None and not predictions["kept"].all():
         panels.append((f"Without those above {limit:g} (post hoc)", predictions[predictions["kept"]]))
-    figure, axes = canvas(3.55 * len(panels), 3.25, 1, len(panels))
+    figure, axes = canvas(3.7, 2.9 * len(panels) + 0.3, len(panels), 1)
     for axis, (title, mine) in zip(axes, panels, strict=True):
         _outcome_points(axis, mine["truth"], mine["prediction"], mine["event"], colours)
         _fitted_line(axis, _floats(mine["truth"]), _floats(mine["prediction"]))
         low = min(axis.get_xlim()[0], axis.get_ylim()[0])
         high = min(axis.get_xlim()[1], axis.get_ylim()[1])
-        axis.plot([low, high], [low, high], color=GRID, linewidth=1, zorder=0)
+        axis.plot([low, high], [low, high], color=MUTED, linewidth=0.7, zorder=0)
         axis.set(title=title, xlabel=f"Real ({unit})", ylabel=f"Predicted ({unit})")
     _outcome_legend(figure, predictions["event"], colours)
     return figure
@@ -158,7 +158,8 @@ def _outcome_legend(figure: Figure, event: pd.Series, colours: Colours) -> None:
     for name, symbol, text in (("alive", "o", "no event (survivor)"), ("dead", "^", "event (non-survivor)")):
         figure.axes[0].scatter([], [], s=20, marker=symbol, color=GROUPS[colours][name], label=text, linewidths=0)
     figure.axes[0].plot([], [], color=INK, linewidth=1.1, linestyle=(0, (4, 3)), label="least-squares line")
-    figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4, columnspacing=1.4)
+    columns = 3 if figure.get_figwidth() > 5 else 2
+    figure.legend(loc="outside upper left", ncols=columns, handletextpad=0.4, columnspacing=1.4)
 
 
 def _fitted_line(axis: Axes, x: Floats, y: Floats) -> None:

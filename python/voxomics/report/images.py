@@ -23,6 +23,7 @@ _SOFT_TISSUE_HU = (-160.0, 240.0)
 _MARGIN_MM = 30.0
 _BAR_MM = 20.0
 _SLICES = 5
+_FINE_MM = 0.5
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -44,6 +45,7 @@ class Example:
     spacing_mm : (float, float, float)
     window : (float, float)
         Intensities shown as black and as white.
+    unit : {"HU", ""}
     """
 
     row: int
@@ -53,6 +55,7 @@ class Example:
     voi: Bools
     spacing_mm: tuple[float, float, float]
     window: tuple[float, float]
+    unit: str
 
 
 def representatives(results: StudyResults) -> dict[str, int]:
@@ -123,7 +126,7 @@ def _example(image_path: Path, mask_path: Path, row: int, group: str, truth: flo
     values = image.array[tuple(box)].astype(float)
     is_ct = float(image.array.min()) <= -500
     window = _SOFT_TISSUE_HU if is_ct else tuple(np.percentile(values[np.isfinite(values)], [1, 99]))
-    return Example(row, group, truth, values, voi[tuple(box)], image.spacing_mm, (float(window[0]), float(window[1])))
+    return Example(row, group, truth, values, voi[tuple(box)], image.spacing_mm, (float(window[0]), float(window[1])), "HU" if is_ct else "")
 
 
 def largest_slices(shown: list[Example], marker: str) -> Figure:
@@ -140,10 +143,11 @@ def largest_slices(shown: list[Example], marker: str) -> Figure:
 def montage(shown: list[Example], marker: str) -> Figure:
     """Figure 4: the VOI from its first to its last slice, and its surface seen from the front and from the side."""
     figure, axes = canvas(7.2, 1.75 * len(shown), len(shown), _SLICES + 2, width_ratios=[1] * _SLICES + [0.8, 0.8])
+    tallest = max(one.voi.shape[0] * one.spacing_mm[0] for one in shown)
     for number, one in enumerate(shown):
         mine = axes[number * (_SLICES + 2) : (number + 1) * (_SLICES + 2)]
         inside = np.flatnonzero(one.voi.any(axis=(1, 2)))
-        picked = np.unique(np.round(np.quantile(inside, (np.arange(_SLICES) + 0.5) / _SLICES)).astype(int))
+        picked = np.unique(np.linspace(inside[0], inside[-1], _SLICES).round().astype(int))
         for axis in mine:
             axis.set_axis_off()
         for axis, k in zip(mine, picked, strict=False):
@@ -152,7 +156,7 @@ def montage(shown: list[Example], marker: str) -> Figure:
             axis.set_xlabel(f"{(k - inside[0]) * one.spacing_mm[0]:.0f} mm", fontsize=7)
         mine[0].set_title(_said(one, marker), fontsize=8)
         for axis, view, name in ((mine[-2], 1, "front"), (mine[-1], 2, "side")):
-            _surface(axis, one, view)
+            _surface(axis, one, view, tallest)
             axis.set_title(name, fontsize=7.5, fontweight="normal", loc="center")
     return figure
 
@@ -182,18 +186,20 @@ def _bar(axis: Axes) -> None:
     )
 
 
-def _surface(axis: Axes, one: Example, view: int) -> None:
-    """The VOI's surface lit from the upper left: the depth of the first voxel along `view`, on 1 mm voxels."""
-    fine: Any = ndimage.zoom(np.pad(one.voi, 2).astype(float), one.spacing_mm, order=1)
-    inside = ndimage.gaussian_filter(fine, 1.2) >= 0.5
+def _surface(axis: Axes, one: Example, view: int, tallest: float) -> None:
+    """The VOI's surface lit from the upper left: the depth of the first voxel along `view`, on 0.5 mm voxels; all to one scale."""
+    fine: Any = ndimage.zoom(np.pad(one.voi, 2).astype(float), np.array(one.spacing_mm) / _FINE_MM, order=1)
+    inside = ndimage.gaussian_filter(fine, 2.4) >= 0.5
     hit = inside.any(axis=view)
     depth = np.where(hit, inside.argmax(axis=view), np.nan)
-    depth = np.where(hit, ndimage.gaussian_filter(np.where(hit, depth, np.nanmean(depth)), 1.0), np.nan)
+    depth = np.where(hit, ndimage.gaussian_filter(np.where(hit, depth, np.nanmean(depth)), 2.0), np.nan)
     down, right = np.gradient(depth)
     light = (0.55 * down + 0.45 * right + 1.0) / np.sqrt((1 + down**2 + right**2) * (0.55**2 + 0.45**2 + 1))
     shade = np.clip(np.nan_to_num(light, nan=0.35), 0.0, 1.0)
     warm = np.array([1.0, 0.78, 0.36])
-    picture = np.dstack([np.clip(0.25 + 0.75 * shade[..., None] * warm, 0, 1), hit.astype(float)])
+    picture = np.dstack([np.clip(0.35 + 0.65 * shade[..., None] * warm, 0, 1), hit.astype(float)])
     rows, columns = np.flatnonzero(hit.any(axis=1)), np.flatnonzero(hit.any(axis=0))
     picture = picture[rows[0] - 1 : rows[-1] + 2, columns[0] - 1 : columns[-1] + 2]
-    axis.imshow(picture[::-1], interpolation="bilinear")
+    height, width = picture.shape[0] * _FINE_MM, picture.shape[1] * _FINE_MM
+    axis.imshow(picture[::-1], interpolation="bilinear", extent=(-width / 2, width / 2, -height / 2, height / 2))
+    axis.set(ylim=(-tallest / 2, tallest / 2), xlim=(-0.4 * tallest, 0.4 * tallest))

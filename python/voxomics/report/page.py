@@ -91,9 +91,9 @@ def write_report(
 
 def _placed(one: Drawn, svg: str) -> dict[str, Any]:
     """A figure as the page's template wants it."""
-    width, height = one.figure.get_size_inches()
-    said = {"title": one.title, "alt": one.alt, "shows": one.shows, "limits": one.limits, "wide": width > height * 1.25 and width > 5}
-    return {"section": one.section, "stem": one.stem, "svg": inlined(svg, one.stem, one.title, one.alt), "width": width, **said}
+    width = one.figure.get_figwidth()
+    said = {"section": one.section, "title": one.title, "paper": one.paper, "shows": one.shows, "limits": one.limits}
+    return {"stem": one.stem, "svg": inlined(svg, one.stem, one.title, one.alt), "width": width, "wide": width > 5, **said}
 
 
 def render(results: StudyResults, figures: list[dict[str, Any]], colours: Colours) -> str:
@@ -102,12 +102,19 @@ def render(results: StudyResults, figures: list[dict[str, Any]], colours: Colour
         loader=jinja2.PackageLoader("voxomics.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = tables.number
+    environment.filters["typeset"] = lambda text: str(text).replace("'", "’")
     template = environment.get_template("page.j2")
     found = list(listed(results))
+    order = [part for key in SECTIONS for part in (SIDES if key == "prediction" else [key])]
+    numbers = {one["stem"]: i for i, one in enumerate(sorted(figures, key=lambda one: order.index(one["section"])), 1)}
+    numbers |= {one.stem: i for i, one in enumerate(sorted(found, key=lambda one: order.index(one.section)), 1)}
+    scores, footnotes = _scores(results)
     return template.render(
         results=results,
         headline=sentences.headline(results),
-        scores=_scores(results),
+        scores=scores,
+        footnotes=footnotes,
+        numbers=numbers,
         sections={key: title for key, title in SECTIONS.items() if key == "prediction" or _holds(key, figures, found)},
         sides=SIDES,
         figures=figures,
@@ -132,18 +139,20 @@ def _holds(section: str, figures: list[dict[str, Any]], found: list[Any]) -> boo
     return any(one["section"] == section for one in figures) or any(one.section == section for one in found)
 
 
-def _scores(results: StudyResults) -> list[dict[str, str]]:
-    """Protocol and twin, score by score."""
-    rows = []
+def _scores(results: StudyResults) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Protocol and twin, score by score, and the footnotes on tests: text to letter."""
+    rows, letters = [], {}
     for name, meaning in NUMBERS.items():
-        sides = [results.parts[side].numbers.get(name) for side in SIDES]
-        if name not in sentences.SCORE_NAMES or not any(sides):
+        found = {side: results.parts[side].numbers.get(name) for side in SIDES}
+        if name not in tables.SCORE_NAMES or not any(found.values()):
             continue
-        shown = [sentences.estimate(one) if one is not None else "–" for one in sides]
-        tests = [one.test if one is not None else "" for one in sides]
-        row = {"name": sentences.SCORE_NAMES[name], "meaning": meaning, "protocol": shown[0], "twin": shown[1]}
-        rows.append(row | {"protocol_test": tests[0], "twin_test": tests[1]})
-    return rows
+        row: dict[str, Any] = {"name": tables.SCORE_NAMES[name], "meaning": meaning}
+        for side, one in found.items():
+            tests = [] if one is None else [text for text in one.test.split("; ") if text]
+            marks = [letters.setdefault(text, chr(ord("a") + len(letters))) for text in tests]
+            row[side] = ("–" if one is None else sentences.estimate(one), ", ".join(marks))
+        rows.append(row)
+    return rows, letters
 
 
 def _notes(results: StudyResults) -> list[tuple[str, str]]:

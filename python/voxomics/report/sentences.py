@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from voxomics.report.tables import interval, number, percent, probability
+from voxomics.report.tables import SCORE_NAMES, interval, number, percent, probability
 from voxomics.study.results import Number, Part, StudyResults
 
 MAIN = {"continuous": "r", "binary": "auc", "survival": "c"}
-SCORE_NAMES = {
-    "r": "correlation r",
-    "r_kept": "r without those left out",
-    "q2": "Q²",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "slope": "calibration slope",
-    "intercept": "calibration intercept",
-    "auc": "AUC",
-    "brier": "Brier score",
-    "brier_skill": "Brier skill",
-    "c": "concordance C",
-}
 
 
 def estimate(found: Number | None) -> str:
@@ -29,7 +16,7 @@ def estimate(found: Number | None) -> str:
     Examples
     --------
     >>> estimate(Number(0.2567, "", 0.05, 0.44, 0.013))
-    '0.257 (95 % CI 0.0500 to 0.440; p = 0.013)'
+    '0.257 (95 % CI 0.050 to 0.440; p = 0.013)'
     """
     if found is None or found.value is None:
         return "not defined" + (f" ({found.message})" if found is not None and found.message else "")
@@ -61,9 +48,9 @@ def headline(results: StudyResults) -> list[str]:
         f"With everything learned anew in each training fold, {name} = {estimate(twin.get(main))}.",
     ]
     if main == "r" and (q2 := twin.get("q2")) and q2.value is not None:
-        better = f"explains {percent(q2.value)} of the marker's variance in new patients" if q2.value > 0 else "is worse than the mean"
-        said.append(f"Q² = {number(q2.value)}: as a prediction it {better}.")
-    said.append(_verdict(twin.get(main), results.settings["protocol"]["alpha"]))
+        worth = f"removes {percent(q2.value)} of the variance" if q2.value > 0 else "is worse than predicting the mean for everybody"
+        said.append(f"As a prediction of patients that the fit has not seen it {worth} (Q² = {number(q2.value)}).")
+    said.append(_verdict(twin.get(main), main, results.settings["protocol"]["alpha"]))
     return said
 
 
@@ -72,35 +59,34 @@ def _of(numbers: dict[str, Number], name: str) -> str:
     return "–" if found is None or found.value is None else f"{found.value:.0f}"
 
 
-def _verdict(found: Number | None, alpha: float) -> str:
+def _verdict(found: Number | None, main: str, alpha: float) -> str:
     if found is None or found.p is None:
         return "Without a permutation test nothing is said about chance."
-    if found.p < alpha:
-        return (
-            "The permutation test speaks against chance as the whole explanation. It says nothing of other hospitals or scanners, "
-            "nor of use for a patient."
-        )
-    return "The permutation test does not rule out chance: on this cohort the images are not shown to predict the outcome."
+    if found.p >= alpha:
+        return "The permutation test does not rule out chance: on this cohort the features are not shown to predict the outcome."
+    said = "The permutation test speaks against chance as the whole explanation"
+    if found.ci_low is not None and _covers_nothing(found, main):
+        said += ", yet the interval includes no association: how strong it is, these patients do not settle"
+    return said + ". Nothing is said of other hospitals or scanners, nor of use for a patient."
 
 
-def scatter(part: Part, alpha: float) -> tuple[str, str]:
+def scatter(part: Part, alpha: float, drawn: int) -> tuple[str, str]:
     """Under figure 2A."""
     screen = part.tables["screen"].data
     chosen = screen[screen["selected"].astype(bool)]
     strongest = chosen.loc[chosen["effect"].abs().idxmax()]
-    low, high = sorted((abs(float(strongest["ci_low"])), abs(float(strongest["ci_high"]))))
     shows = (
         f"{len(chosen)} of {len(screen)} features pass p < {alpha:g}. The strongest is {strongest['feature']} with "
         f"{strongest['effect_name']} = {number(strongest['effect'])} (95 % CI {interval(strongest['ci_low'], strongest['ci_high'])}), "
         f"which is {percent(float(strongest['effect']) ** 2)} of the marker's variance."
     )
+    if drawn < len(chosen):
+        shows += f" The {drawn} with the smallest p-values are drawn."
     expected = alpha * screen["p"].notna().sum()
     limits = (
         f"Without any association about {expected:.1f} features would pass by chance. The features overlap in what they measure, "
         "and the ones shown were picked because they look good here; an association is not a cause."
     )
-    if pd.notna(low) and low < 0.1 <= high:
-        limits += f" For the strongest, the interval reaches down to {number(low)}."
     return shows, limits
 
 
@@ -133,12 +119,15 @@ def survival(part: Part, marker: str, side: str) -> tuple[str, str]:
         return f"No test: {test['message']}.", "Groups that cannot be compared show nothing."
     counted = ", ".join(f"{name}: {row['events']:.0f} events in {row['n']:.0f} patients" for name, row in groups.iterrows())
     shows = f"{counted.capitalize()}. Log-rank χ² = {number(test['chi2'])}, {p_words(float(test['p']))}."
+    if "high" in groups.index:
+        high = groups.loc["high"]
+        shows += f" Without a difference {high['expected']:.1f} of the {high['events']:.0f} events would be expected in the high group."
     if side == "twin":
         limits = "The threshold comes from the training folds alone. Cutting a continuous marker in two loses information; the Cox model on the continuous value is the main analysis."
     elif marker == "real":
-        limits = "The threshold was chosen to separate these very patients' outcomes, which makes the p-value too small."
+        limits = "The threshold was chosen to separate these very patients' outcomes, so the p-value is, if anything, too small."
     else:
-        limits = "Both the features and the threshold were chosen on these patients; the p-value is too small. See the twin's curves."
+        limits = "Both the features and the threshold were chosen on these patients; the p-value is, if anything, too small. The twin's curves are free of this."
     return shows, limits
 
 

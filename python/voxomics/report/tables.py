@@ -38,36 +38,55 @@ class Shown:
     strong: list[bool]  #: rows to be set in bold, for example selected features
 
 
+SCORE_NAMES = {
+    "r": "correlation r",
+    "r_kept": "r without those left out",
+    "q2": "Q²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "slope": "calibration slope",
+    "intercept": "calibration intercept",
+    "auc": "AUC",
+    "brier": "Brier score",
+    "brier_skill": "Brier skill",
+    "c": "concordance C",
+}
 NAMES = {
     "ci": "95 % CI", "p": "p", "q": "q (BH)", "hr": "HR", "coef": "coefficient", "n": "n", "W": "U", "auc": "AUC", "ratio": "ratio",
     "chi2": "χ²", "df": "df", "sd": "SD", "n_controls": "controls", "n_cases": "cases", "superiority": "P(patient > control)",
     "median_controls": "median of controls", "events_per_variable": "events per variable", "likelihood_ratio_p": "likelihood ratio p",
     "n_selected": "features", "ppv": "PPV", "npv": "NPV", "youden": "sens. + spec.", "frequency": "frequency", "side": "side",
 }  # fmt: skip
+_WORDS = {
+    "model": {"real": "with real marker", "predicted": "with predicted marker", "clinical": "clinical covariates"},
+    "term": {"real": "real marker", "predicted": "predicted marker", "GLOBAL": "all together"},
+    "score": SCORE_NAMES,
+}
 _PROBABILITIES = {"p", "q", "likelihood_ratio_p"}
 _WHOLE = {"n", "events", "df", "n_controls", "n_cases", "missing", "bin", "repeat", "fold", "observed_n"}
 _SHARES = {"share", "frequency", "sensitivity", "specificity", "accuracy", "ppv", "npv"}
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with so many significant digits, or – where there is none.
+    """A number with so many significant digits but no more decimals than that, or – where there is none; small ones keep two.
 
     Examples
     --------
-    >>> number(0.2567), number(1234.5), number(None), number(float("inf"))
-    ('0.257', '1234', '–', '∞')
+    >>> number(0.2567), number(0.0984), number(0.00534), number(1234.5), number(3.0), number(None), number(float("inf"))
+    ('0.257', '0.098', '0.0053', '1234', '3', '–', '∞')
     """
     if value is None or pd.isna(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if abs(value) >= 10 ** (digits - 1):
+    size = abs(value)
+    if size >= 10 ** (digits - 1) or float(value).is_integer():
         text = f"{value:.0f}"
-    elif value and abs(value) < 1e-3:
-        text = f"{value:.{digits - 1}e}".replace("e-0", "e-")
+    elif size < 1e-4:
+        text = f"{value:.1e}".replace("e-0", "e-")
     else:
-        magnitude = math.floor(math.log10(abs(value))) if value else 0
-        text = f"{value:.{min(digits - 1 - min(magnitude, 0) - max(magnitude, 0), digits + 1)}f}"
+        power = math.floor(math.log10(size))
+        text = f"{value:.{1 - power if size < 0.01 else min(digits - 1 - power, digits)}f}"
     return text.replace("-", "−")
 
 
@@ -138,7 +157,8 @@ def _cell(row: pd.Series, name: str) -> Cell:
     if isinstance(value, bool):
         return Cell("yes" if value else "no", str(value))
     if isinstance(value, str) or value is None:
-        return Cell(value or "", value or "")
+        text = _WORDS.get(name, {}).get(value, value) if value else ""
+        return Cell(text, text)
     return Cell(_format(name)(value), _key(value))
 
 
