@@ -6,7 +6,9 @@ A run never claims a point for the authors: METRICS is not summed here.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from importlib import resources
 
 import pandas as pd
 
@@ -25,108 +27,14 @@ class Item:
     section: str
     text: str
     answer: str = ""
-    weight: float | None = None
+    weight: float = 0.0  #: of METRICS; 0 in CLEAR
 
 
-_CLEAR = {
-    "Title": ["Title names the radiomic method"],
-    "Abstract": ["Structured summary"],
-    "Keywords": ["Keywords on radiomics"],
-    "Introduction": ["Background", "Why radiomics", "Objectives"],
-    "Study design": [
-        "Guidelines and checklists followed",
-        "Ethics and data protection",
-        "How the sample size came about",
-        "Kind of study",
-        "Who was eligible",
-        "Flowchart of the method",
-    ],
-    "Data": [
-        "Source of the data",
-        "Overlap with earlier studies",
-        "How data were split",
-        "Imaging protocol",
-        "Non-radiomic predictors defined",
-        "Reference standard or outcome defined",
-    ],
-    "Segmentation": ["How VOIs were drawn", "Who drew them"],
-    "Pre-processing": ["Image pre-processing", "Resampling", "Discretisation", "Image types (original, filtered)"],
-    "Feature extraction": ["Software and method", "Feature classes", "Number of features", "What was left at its default"],
-    "Data preparation": [
-        "Missing data",
-        "Class imbalance",
-        "Reliability of the segmentation",
-        "Scaling of features",
-        "Dimension reduction",
-    ],
-    "Modelling": ["Algorithm", "Training and tuning", "Confounders", "Choice of the final model"],
-    "Evaluation": [
-        "How it was tested",
-        "Performance measures",
-        "Uncertainty",
-        "Statistical comparison of performance",
-        "Comparison with non-radiomic and combined models",
-        "Interpretability",
-    ],
-    "Results": [
-        "Characteristics of the patients",
-        "Flowchart of eligibility",
-        "Statistics of the features",
-        "Performance of the model",
-        "Non-radiomic and combined results",
-    ],
-    "Discussion": ["Main findings", "Earlier work", "Practical meaning", "Strengths and limits"],
-    "Open science": [
-        "Images and segmentations shared",
-        "Features shared",
-        "Pre-processing settings shared",
-        "Modelling code shared",
-        "Final model shared",
-        "Ready-to-use system shared",
-    ],
+_GAPS = {
+    "error": "a gap stops the run",
+    "drop_features": "features with a gap are left out",
+    "drop_patients": "patients with a gap are left out",
 }
-
-_METRICS = {
-    "Study design": [
-        ("Follows a radiomics or machine-learning guideline", 0.0368),
-        ("Eligibility gives a representative sample", 0.0735),
-        ("High-quality reference standard", 0.0919),
-    ],
-    "Imaging data": [
-        ("More than one centre", 0.0438),
-        ("Imaging source suits clinical use", 0.0292),
-        ("Acquisition protocol given", 0.0438),
-        ("Time between imaging and reference", 0.0292),
-    ],
-    "Segmentation": [
-        ("Segmentation described", 0.0337),
-        ("Automated segmentation evaluated", 0.0225),
-        ("Test masks by one reader or tool", 0.0112),
-    ],
-    "Image processing and extraction": [
-        ("Pre-processing suitable and described", 0.0622),
-        ("Standardised extraction software", 0.0311),
-        ("Extraction parameters reported", 0.0415),
-    ],
-    "Feature processing": [
-        ("Non-robust features removed", 0.0200),
-        ("Redundant features removed", 0.0200),
-        ("Number of features suits the number of patients", 0.0300),
-        ("Robustness of an end-to-end network", 0.0200),
-    ],
-    "Preparation for modelling": [("Data partitioned properly", 0.0599), ("Confounders handled", 0.0300)],
-    "Metrics and comparison": [
-        ("Suitable performance measures", 0.0352),
-        ("Uncertainty considered", 0.0234),
-        ("Calibration assessed", 0.0176),
-        ("One imaging parameter, or proof that it is inferior", 0.0117),
-        ("Comparison with a non-radiomic approach", 0.0293),
-        ("Comparison with simple or classical models", 0.0176),
-    ],
-    "Testing": [("Internal testing", 0.0375), ("External testing", 0.0749)],
-    "Open science": [("Data available", 0.0075), ("Code available", 0.0075), ("Model available", 0.0075)],
-}
-
 _MODELS = {
     "linear": "Features screened univariately at p < {alpha:g}, collinear columns dropped, then regression",
     "elastic_net": "Elastic net",
@@ -139,35 +47,47 @@ _MODELS = {
 
 def clear(results: StudyResults) -> list[Item]:
     """The 58 items of CLEAR."""
-    answers = _clear_answers(results)
-    rows = [(section, text) for section, texts in _CLEAR.items() for text in texts]
-    return [Item(i, section, text, answers.get(i, "")) for i, (section, text) in enumerate(rows, 1)]
+    return _items("CLEAR", _clear_answers(results))
 
 
 def metrics(results: StudyResults) -> list[Item]:
     """The 30 items of METRICS with their weights."""
-    answers = _metrics_answers(results)
-    rows = [(section, text, weight) for section, pairs in _METRICS.items() for text, weight in pairs]
-    return [Item(i, section, text, answers.get(i, ""), weight) for i, (section, text, weight) in enumerate(rows, 1)]
+    return _items("METRICS", _metrics_answers(results))
+
+
+def _items(checklist: str, answers: dict[int, str]) -> list[Item]:
+    text = resources.files("voxomics.report").joinpath("checklists.csv").read_text(encoding="utf-8")
+    return [
+        Item(int(row["number"]), row["section"], row["item"], answers.get(int(row["number"]), ""), float(row["weight"] or 0))
+        for row in csv.DictReader(text.splitlines())
+        if row["checklist"] == checklist
+    ]
 
 
 def _clear_answers(results: StudyResults) -> dict[int, str]:
     cohort, settings = results.parts["cohort"], results.settings
-    gone = cohort.tables.get("left_out")
+    gone = len(_table(results, "cohort", "left_out"))
+    covariates = ", ".join(settings["clinical"]["covariates"])
+    given = settings["features"]
+    passed = results.parts["protocol"].numbers["selected"].value
     found = {
         15: _partition(results),
-        17: ", ".join(settings["clinical"]["covariates"]) and f"Covariates: {', '.join(settings['clinical']['covariates'])}.",
-        27: f"{number(cohort.numbers['features'].value)} features entered; {number(results.parts['protocol'].numbers['selected'].value)} passed the screen on all patients.",
-        29: f"Rule for features: {settings['features']['missing']}; for outcomes: {settings['clinical']['missing']}. "
-        f"{0 if gone is None else len(gone.data)} ids were left out.",
+        17: f"Covariates: {covariates}." if covariates else "",
+        27: f"{number(cohort.numbers['features'].value)} features entered; {number(passed)} passed the screen on all patients.",
+        23: f"Features discretised by {given['discretisation']}." if given["discretisation"] else "",
+        24: f"Features of the image type {given['image_type']}." if given["image_type"] else "",
+        29: f"Features: {_GAPS[given['missing']]}. Outcomes: {_GAPS[settings['clinical']['missing']]}.",
         32: "ComBat inside the training folds." if settings["centres"]["combat"] else "",
         33: _reduction(results),
         34: _model(results),
         35: f"Seed {settings['twin']['seed']}; libraries: " + ", ".join(f"{k} {v}" for k, v in results.versions.items()) + ".",
-        37: "One model, fixed in the settings before the run; no choice among models on the results.",
+        37: f"One model, as set ({settings['model'].replace('_', ' ')}); this run compared no others.",
         38: _partition(results),
         39: _measures(results),
         40: _uncertainty(results),
+        42: _cox(results),
+        43: "Coefficients, and how often each feature was selected." if settings["model"] == "linear" else "",
+        45: f"{number(cohort.numbers['patients'].value)} patients analysed, {gone} ids left out, with reasons.",
         46: _selection(results),
         47: _performance(results),
         44: "See the table of patient characteristics." if _has(results, "cohort", "baseline") else "",
@@ -193,9 +113,13 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
         21: _uncertainty(results),
         22: _calibration(results),
         24: _cox(results),
-        25: "The model is itself a classical regression." if settings["model"] == "linear" else "The protocol's regression stands beside it.",
+        25: "The model is itself a classical regression."
+        if settings["model"] == "linear"
+        else "The protocol's regression stands beside it.",
         26: f"Internal: {_partition(results)}",
-        27: "" if "centres" not in results.parts else "Each centre was predicted by the others; this is internal–external, not an outside cohort.",
+        27: ""
+        if "centres" not in results.parts
+        else "Each centre was predicted by the others; this is internal–external, not an outside cohort.",
     }
     if "centres" in results.parts:
         found[4] = f"{_table(results, 'cohort', 'patients')['centre'].nunique()} centres."
@@ -205,15 +129,16 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
 def _partition(results: StudyResults) -> str:
     repeats, folds = results.parts["twin"].numbers["repeats"].value, results.settings["protocol"]["folds"]
     return (
-        f"{folds}-fold cross-validation, repeated {repeats:.0f} times; everything that looks at the outcome is learned inside the "
-        "training folds (the protocol beside it selects on all patients)."
+        f"{folds}-fold cross-validation, repeated {repeats:.0f} times; whatever looks at the outcome is learned inside the training "
+        "folds (the protocol beside it selects on all patients)."
     )
 
 
 def _reduction(results: StudyResults) -> str:
     if results.settings["model"] != "linear":
         return ""
-    return f"Univariate screen at p < {results.settings['protocol']['alpha']:g}, then collinear columns dropped, inside each training fold."
+    alpha = results.settings["protocol"]["alpha"]
+    return f"Univariate screen at p < {alpha:g}, then collinear columns dropped, inside each training fold."
 
 
 def _model(results: StudyResults) -> str:

@@ -31,7 +31,9 @@ def kaplan_meier(km: pd.DataFrame, at_risk: pd.DataFrame, said: str, time: str, 
         if mine.empty:
             continue
         style = {"color": colour, "linestyle": _DASHES[group]}
-        axis.step(mine["time"], mine["survival"] * 100, where="post", label=f"{group} (n = {mine['n_risk'].iloc[0]:.0f})", **style)
+        axis.step(
+            mine["time"], mine["survival"] * 100, where="post", label=f"{group} (n = {mine['n_risk'].iloc[0]:.0f})", **style
+        )
         axis.fill_between(mine["time"], mine["ci_low"] * 100, mine["ci_high"] * 100, step="post", color=colour, alpha=0.13, lw=0)
         gone = mine[mine["n_censor"] > 0]
         axis.plot(gone["time"], gone["survival"] * 100, "|", color=colour, markersize=5, markeredgewidth=1)

@@ -73,8 +73,8 @@ def by_class(predictions: pd.DataFrame, positive: str) -> Figure:
     """Out-of-fold probability in the two classes, each patient a point."""
     figure, (axis,) = canvas(4.2, 3.1)
     rng = np.random.default_rng(0)
-    for place, (label, mine) in enumerate([("others", predictions["truth"] == 0), (positive, predictions["truth"] == 1)]):
-        values = _floats(predictions.loc[mine, "prediction"])
+    for place in (0, 1):
+        values = _floats(predictions.loc[predictions["truth"] == place, "prediction"])
         axis.scatter(place + rng.uniform(-0.16, 0.16, len(values)), values, s=14, color=ACCENT, alpha=0.75, linewidths=0)
         if len(values):
             axis.plot([place - 0.27, place + 0.27], [np.median(values)] * 2, color=INK, linewidth=1.6)

@@ -68,7 +68,9 @@ def representatives(results: StudyResults) -> dict[str, int]:
     for side, values in (("protocol_real_high", "truth"), ("protocol_predicted_high", "protocol_prediction")):
         if patients[side].notna().all():
             high = patients[side].astype(bool)
-            ordered = {group: patients.loc[mine, values].sort_values(kind="stable") for group, mine in (("high", high), ("low", ~high))}
+            ordered = {
+                group: patients.loc[mine, values].sort_values(kind="stable") for group, mine in (("high", high), ("low", ~high))
+            }
             return {group: int(rows.index[(len(rows) - 1) // 2]) for group, rows in ordered.items() if len(rows)}
     return {}
 
@@ -104,9 +106,13 @@ def examples(results: StudyResults, table: Path) -> list[Example]:
     for group, row in representatives(results).items():
         patient = patients.loc[row]
         if str(patient["id"]) not in places.index:
-            raise InputError(f"table of images {table.name}: no row for the study's patient in row {row + 1}; ids must be the study's")
+            raise InputError(
+                f"table of images {table.name}: no row for the study's patient in row {row + 1}; ids must be the study's"
+            )
         place = places.loc[str(patient["id"])]
-        found.append(_example(table.parent / place["image"], table.parent / place["mask"], row + 1, group, float(patient["truth"])))
+        found.append(
+            _example(table.parent / place["image"], table.parent / place["mask"], row + 1, group, float(patient["truth"]))
+        )
     return found
 
 
@@ -126,7 +132,9 @@ def _example(image_path: Path, mask_path: Path, row: int, group: str, truth: flo
     values = image.array[tuple(box)].astype(float)
     is_ct = float(image.array.min()) <= -500
     window = _SOFT_TISSUE_HU if is_ct else tuple(np.percentile(values[np.isfinite(values)], [1, 99]))
-    return Example(row, group, truth, values, voi[tuple(box)], image.spacing_mm, (float(window[0]), float(window[1])), "HU" if is_ct else "")
+    return Example(
+        row, group, truth, values, voi[tuple(box)], image.spacing_mm, (float(window[0]), float(window[1])), "HU" if is_ct else ""
+    )
 
 
 def largest_slices(shown: list[Example], marker: str) -> Figure:
@@ -142,7 +150,7 @@ def largest_slices(shown: list[Example], marker: str) -> Figure:
 
 def montage(shown: list[Example], marker: str) -> Figure:
     """Figure 4: the VOI from its first to its last slice, and its surface seen from the front and from the side."""
-    figure, axes = canvas(7.2, 1.75 * len(shown), len(shown), _SLICES + 2, width_ratios=[1] * _SLICES + [0.8, 0.8])
+    figure, axes = canvas(7.2, 1.75 * len(shown), len(shown), _SLICES + 2, width_ratios=[1] * _SLICES + [0.6, 0.6])
     tallest = max(one.voi.shape[0] * one.spacing_mm[0] for one in shown)
     for number, one in enumerate(shown):
         mine = axes[number * (_SLICES + 2) : (number + 1) * (_SLICES + 2)]
@@ -165,7 +173,9 @@ def _said(one: Example, marker: str) -> str:
     return f"{one.group.capitalize()}, row {one.row}: {marker} {one.truth:.3g}"
 
 
-def _slice(axis: Axes, image: Floats, voi: Bools, spacing: tuple[float, ...], window: tuple[float, float], width: float = 1.2) -> None:
+def _slice(
+    axis: Axes, image: Floats, voi: Bools, spacing: tuple[float, ...], window: tuple[float, float], width: float = 1.2
+) -> None:
     rows, columns = image.shape
     extent = (0.0, columns * spacing[1], rows * spacing[0], 0.0)
     axis.imshow(image, cmap="gray", vmin=window[0], vmax=window[1], extent=extent, interpolation="bilinear")
@@ -182,12 +192,18 @@ def _bar(axis: Axes) -> None:
     x, y = right - 0.05 * (right - left) - _BAR_MM, bottom - 5.0
     axis.plot([x, x + _BAR_MM], [y, y], color="white", linewidth=2, solid_capstyle="butt")
     axis.annotate(
-        f"{_BAR_MM:.0f} mm", (x + _BAR_MM / 2, y), xytext=(0, 3), textcoords="offset points", ha="center", color="white", fontsize=7.5
+        f"{_BAR_MM:.0f} mm",
+        (x + _BAR_MM / 2, y),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        color="white",
+        fontsize=7.5,
     )
 
 
 def _surface(axis: Axes, one: Example, view: int, tallest: float) -> None:
-    """The VOI's surface lit from the upper left: the depth of the first voxel along `view`, on 0.5 mm voxels; all to one scale."""
+    """The VOI's surface lit from the upper left: the depth of the first voxel along `view`, on 0.5 mm voxels; one scale."""
     fine: Any = ndimage.zoom(np.pad(one.voi, 2).astype(float), np.array(one.spacing_mm) / _FINE_MM, order=1)
     inside = ndimage.gaussian_filter(fine, 2.4) >= 0.5
     hit = inside.any(axis=view)
@@ -202,4 +218,4 @@ def _surface(axis: Axes, one: Example, view: int, tallest: float) -> None:
     picture = picture[rows[0] - 1 : rows[-1] + 2, columns[0] - 1 : columns[-1] + 2]
     height, width = picture.shape[0] * _FINE_MM, picture.shape[1] * _FINE_MM
     axis.imshow(picture[::-1], interpolation="bilinear", extent=(-width / 2, width / 2, -height / 2, height / 2))
-    axis.set(ylim=(-tallest / 2, tallest / 2), xlim=(-0.4 * tallest, 0.4 * tallest))
+    axis.set(ylim=(-tallest / 2, tallest / 2), xlim=(-0.28 * tallest, 0.28 * tallest))

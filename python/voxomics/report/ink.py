@@ -87,9 +87,9 @@ def inlined(svg: str, stem: str, title: str, description: str) -> Markup:
 
     Examples
     --------
-    >>> print(inlined('<svg width="1pt" height="1pt" viewBox="0 0 1 1"><path id="a" style="fill: #1b1d20"/></svg>', "f1", "A", "B"))
-    <svg viewBox="0 0 1 1" role="img" aria-labelledby="f1-title f1-desc"><title id="f1-title">A</title><desc id="f1-desc">B</desc>\
-<path id="f1-a" style="fill: var(--ink)"/></svg>
+    >>> print(inlined('<svg width="1pt" viewBox="0 0 1 1"><path id="a" style="fill: #1b1d20"/></svg>', "f", "A", "B"))
+    <svg viewBox="0 0 1 1" role="img" aria-labelledby="f-title f-desc"><title id="f-title">A</title><desc id="f-desc">B</desc>\
+<path id="f-a" style="fill: var(--ink)"/></svg>
     """
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", element, flags=re.DOTALL)

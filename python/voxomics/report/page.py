@@ -1,4 +1,4 @@
-"""One page from a study's results: figures, tables, plain words and checklists, in one HTML file that asks the network for nothing."""
+"""One page from a study's results: figures, tables, plain words and checklists in one HTML file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from markupsafe import Markup
 from voxomics.engine.errors import InputError
 from voxomics.engine.outputs import write_whole
 from voxomics.report import checklists, sentences, tables
-from voxomics.report.exhibits import SIDES, Drawn, drawn, listed
+from voxomics.report.exhibits import SIDES, Drawn, drawn
 from voxomics.report.images import examples
 from voxomics.report.ink import GROUPS, Colours, files_of, inlined
+from voxomics.report.listings import listed
 from voxomics.study.catalogue import NUMBERS
 from voxomics.study.results import StudyResults
 
@@ -105,7 +106,7 @@ def render(results: StudyResults, figures: list[dict[str, Any]], colours: Colour
     environment.filters["typeset"] = lambda text: str(text).replace("'", "’")
     template = environment.get_template("page.j2")
     found = list(listed(results))
-    order = [part for key in SECTIONS for part in (SIDES if key == "prediction" else [key])]
+    order = list(SECTIONS)
     numbers = {one["stem"]: i for i, one in enumerate(sorted(figures, key=lambda one: order.index(one["section"])), 1)}
     numbers |= {one.stem: i for i, one in enumerate(sorted(found, key=lambda one: order.index(one.section)), 1)}
     scores, footnotes = _scores(results)

@@ -29,7 +29,7 @@ def estimate(found: Number | None) -> str:
 
 
 def p_words(p: float) -> str:
-    """p = 0.013, or p < 0.001."""
+    """A p-value in running text: p = 0.013, or p < 0.001."""
     text = probability(p)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
@@ -42,13 +42,15 @@ def headline(results: StudyResults) -> list[str]:
     n, p = results.parts["cohort"].numbers["patients"].value, results.parts["cohort"].numbers["features"].value
     said = [
         f"In {n:.0f} patients, {_of(protocol, 'selected')} of {p:.0f} features are associated with the outcome at "
-        f"p < {results.settings['protocol']['alpha']:g}; {_of(protocol, 'survivors_fdr')} remain after correction for the number of features.",
-        f"The published protocol gives {name} = {estimate(protocol.get(main))}. It chose the features with every patient in view, "
-        "so this number is optimistic and its p-value does not hold.",
+        f"p < {results.settings['protocol']['alpha']:g}; {_of(protocol, 'survivors_fdr')} remain after correction for their number.",
+        f"The published protocol gives {name} = {estimate(protocol.get(main))}. It chose the features with every patient in view, so "
+        "this number is optimistic and its p-value does not hold.",
         f"With everything learned anew in each training fold, {name} = {estimate(twin.get(main))}.",
     ]
     if main == "r" and (q2 := twin.get("q2")) and q2.value is not None:
-        worth = f"removes {percent(q2.value)} of the variance" if q2.value > 0 else "is worse than predicting the mean for everybody"
+        worth = (
+            f"removes {percent(q2.value)} of the variance" if q2.value > 0 else "is worse than predicting the mean for everybody"
+        )
         said.append(f"As a prediction of patients that the fit has not seen it {worth} (Q² = {number(q2.value)}).")
     said.append(_verdict(twin.get(main), main, results.settings["protocol"]["alpha"]))
     return said
@@ -77,8 +79,8 @@ def scatter(part: Part, alpha: float, drawn: int) -> tuple[str, str]:
     strongest = chosen.loc[chosen["effect"].abs().idxmax()]
     shows = (
         f"{len(chosen)} of {len(screen)} features pass p < {alpha:g}. The strongest is {strongest['feature']} with "
-        f"{strongest['effect_name']} = {number(strongest['effect'])} (95 % CI {interval(strongest['ci_low'], strongest['ci_high'])}), "
-        f"which is {percent(float(strongest['effect']) ** 2)} of the marker's variance."
+        f"{strongest['effect_name']} = {number(strongest['effect'])} "
+        f"(95 % CI {interval(strongest['ci_low'], strongest['ci_high'])}), which is {percent(float(strongest['effect']) ** 2)} of the marker's variance."
     )
     if drawn < len(chosen):
         shows += f" The {drawn} with the smallest p-values are drawn."
@@ -104,7 +106,10 @@ def predicted(results: StudyResults, side: str) -> tuple[str, str]:
         )
     else:
         repeats = numbers["repeats"].value
-        limits = f"Each patient's prediction is the mean of {repeats:.0f} repeats; the numbers are means over single repeats. No outside cohort is involved."
+        limits = (
+            f"Each point is the mean of {repeats:.0f} repeats; the numbers are means over single repeats. "
+            "No outside cohort is involved."
+        )
     if kept is not None:
         limits += " Leaving out the highest values was decided after seeing them."
     return shows, limits
@@ -121,13 +126,19 @@ def survival(part: Part, marker: str, side: str) -> tuple[str, str]:
     shows = f"{counted.capitalize()}. Log-rank χ² = {number(test['chi2'])}, {p_words(float(test['p']))}."
     if "high" in groups.index:
         high = groups.loc["high"]
-        shows += f" Without a difference {high['expected']:.1f} of the {high['events']:.0f} events would be expected in the high group."
+        shows += f" Without a difference {high['expected']:.1f} events would be expected in the high group."
     if side == "twin":
-        limits = "The threshold comes from the training folds alone. Cutting a continuous marker in two loses information; the Cox model on the continuous value is the main analysis."
+        limits = (
+            "Thresholds come from the training folds alone, in one repeat. Cutting a marker in two loses information; "
+            "the Cox model on the continuous value is the main analysis."
+        )
     elif marker == "real":
         limits = "The threshold was chosen to separate these very patients' outcomes, so the p-value is, if anything, too small."
     else:
-        limits = "Both the features and the threshold were chosen on these patients; the p-value is, if anything, too small. The twin's curves are free of this."
+        limits = (
+            "Both the features and the threshold were chosen on these patients; the p-value is, if anything, too small. "
+            "The twin's curves are free of this."
+        )
     return shows, limits
 
 
@@ -138,7 +149,8 @@ def roc(areas: pd.DataFrame, best: pd.DataFrame) -> tuple[str, str]:
         text = f"{area['curve']}: AUC {number(area['value'])} (95 % CI {interval(area['ci_low'], area['ci_high'])}, DeLong)"
         used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool)]
         for _, point in used.iterrows():
-            text += f"; at {number(point['threshold'], 4)} sensitivity {percent(point['sensitivity'])}, specificity {percent(point['specificity'])}"
+            text += f"; at {number(point['threshold'], 4)} sensitivity {percent(point['sensitivity'])}"
+            text += f", specificity {percent(point['specificity'])}"
         shows.append(text)
     return (
         ". ".join(one[0].upper() + one[1:] for one in shows) + ".",
@@ -152,12 +164,13 @@ def permutation(results: StudyResults) -> tuple[str, str]:
     main = MAIN[results.endpoint]
     draws = twin.tables["permutation"].data
     values, found = draws.loc[draws["score"] == main, "value"].dropna(), twin.numbers[main]
-    shows = f"With the outcome shuffled {len(values)} times, the whole nested procedure gives a mean {SCORE_NAMES[main]} of {number(float(values.mean()))}."
+    mean = number(float(values.mean()))
+    shows = f"With the outcome shuffled {len(values)} times, the nested procedure gives a mean {SCORE_NAMES[main]} of {mean}."
     if found.p is not None:
         shows += f" The study's own {number(found.value)} is reached or passed with {p_words(found.p)}."
     limits = (
-        "The test is one-sided and asks about chance alone. The observed value is a mean over repeats, each permutation has one repeat, "
-        f"and the smallest p-value possible here is {probability(1 / (len(values) + 1))}."
+        "The test is one-sided and asks about chance alone. The observed value is a mean over repeats, each permutation "
+        f"has one, and the smallest p-value possible here is {probability(1 / (len(values) + 1))}."
     )
     return shows, limits
 
@@ -197,6 +210,13 @@ def calibration(results: StudyResults) -> tuple[str, str]:
     said = []
     for side in ("protocol", "twin"):
         if (slope := results.parts[side].numbers.get("slope")) is not None and slope.value is not None:
-            said.append(f"{side} {number(slope.value)}" + (f" (95 % CI {interval(slope.ci_low, slope.ci_high)})" if slope.ci_low is not None else ""))
-    shows = f"Calibration slope: {', '.join(said)}; 1 is perfect, below 1 predictions are too extreme." if said else "Bins near the dashed line are well calibrated."
+            said.append(
+                f"{side} {number(slope.value)}"
+                + (f" (95 % CI {interval(slope.ci_low, slope.ci_high)})" if slope.ci_low is not None else "")
+            )
+    shows = (
+        f"Calibration slope: {', '.join(said)}; 1 is perfect, below 1 predictions are too extreme."
+        if said
+        else "Bins near the dashed line are well calibrated."
+    )
     return shows, "Five bins of these patients; whether predictions fit elsewhere is not shown."

@@ -52,19 +52,26 @@ SCORE_NAMES = {
     "c": "concordance C",
 }
 NAMES = {
-    "ci": "95 % CI", "p": "p", "q": "q (BH)", "hr": "HR", "coef": "coefficient", "n": "n", "W": "U", "auc": "AUC", "ratio": "ratio",
+    "ci": "95 % CI", "q": "q (BH)", "hr": "HR", "coef": "coefficient", "W": "U", "auc": "AUC", "se": "SE",
     "chi2": "χ²", "df": "df", "sd": "SD", "n_controls": "controls", "n_cases": "cases", "superiority": "P(patient > control)",
-    "median_controls": "median of controls", "events_per_variable": "events per variable", "likelihood_ratio_p": "likelihood ratio p",
-    "n_selected": "features", "ppv": "PPV", "npv": "NPV", "youden": "sens. + spec.", "frequency": "frequency", "side": "side",
+    "median_controls": "median of controls", "events_per_variable": "events per variable",
+    "likelihood_ratio_p": "likelihood ratio p", "n_selected": "features",
 }  # fmt: skip
 _WORDS = {
     "model": {"real": "with real marker", "predicted": "with predicted marker", "clinical": "clinical covariates"},
     "term": {"real": "real marker", "predicted": "predicted marker", "GLOBAL": "all together"},
     "score": SCORE_NAMES,
+    "marker": {"real": "real marker", "predicted": "predicted marker"},
+    "analysis": {
+        "main": "as set",
+        "spearman": "Spearman's screen",
+        "log_marker": "logarithm of the marker",
+        "exclude_above": "highest values left out",
+    },
 }
 _PROBABILITIES = {"p", "q", "likelihood_ratio_p"}
-_WHOLE = {"n", "events", "df", "n_controls", "n_cases", "missing", "bin", "repeat", "fold", "observed_n"}
-_SHARES = {"share", "frequency", "sensitivity", "specificity", "accuracy", "ppv", "npv"}
+_WHOLE = {"n", "events", "df", "n_controls"}
+_SHARES = {"share"}
 
 
 def number(value: Any, digits: int = 3) -> str:
