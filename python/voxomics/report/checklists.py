@@ -129,8 +129,8 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
 def _partition(results: StudyResults) -> str:
     repeats, folds = results.parts["twin"].numbers["repeats"].value, results.settings["protocol"]["folds"]
     return (
-        f"{folds}-fold cross-validation, repeated {repeats:.0f} times; whatever looks at the outcome is learned inside the training "
-        "folds (the protocol beside it selects on all patients)."
+        f"{folds}-fold cross-validation, repeated {repeats:.0f} times; whatever looks at the outcome is learned inside "
+        "the training folds (the protocol beside it selects on all patients)."
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -30,7 +32,7 @@ def kaplan_meier(km: pd.DataFrame, at_risk: pd.DataFrame, said: str, time: str, 
         mine = km[km["group"] == group]
         if mine.empty:
             continue
-        style = {"color": colour, "linestyle": _DASHES[group]}
+        style: dict[str, Any] = {"color": colour, "linestyle": _DASHES[group]}
         axis.step(
             mine["time"], mine["survival"] * 100, where="post", label=f"{group} (n = {mine['n_risk'].iloc[0]:.0f})", **style
         )
@@ -66,7 +68,7 @@ def roc(points: pd.DataFrame, areas: pd.DataFrame, best: pd.DataFrame) -> Figure
         x, y = 100 * (1 - mine["specificity"]), 100 * mine["sensitivity"]
         axis.plot(x, y, color=colour, linestyle=dashes, label=label, solid_joinstyle="miter")
         used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool)]
-        ring = {"mec": INK, "mfc": "none", "markersize": 7}
+        ring: dict[str, Any] = {"mec": INK, "mfc": "none", "markersize": 7}
         axis.plot(100 * (1 - used["specificity"]), 100 * used["sensitivity"], "o", **ring)
     axis.set(xlim=(-2, 102), ylim=(-2, 102), xlabel="1 − specificity (%)", ylabel="Sensitivity (%)", aspect="equal")
     axis.legend(loc="lower right", borderaxespad=0.3)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -16,7 +17,11 @@ from voxomics.study.results import Part, StudyResults
 
 SIDES = {"protocol": "published protocol", "twin": "nested twin"}
 _MOST_PANELS = 12
-MARKERS = {"real": "real marker", "predicted": "predicted marker"}
+MARKERS = {
+    "continuous": {"real": "real marker", "predicted": "predicted marker"},
+    "binary": {"real": "real class", "predicted": "predicted probability"},
+    "survival": {"predicted": "predicted hazard"},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,13 +163,14 @@ def _survival(results: StudyResults, side: str, colours: Colours) -> Iterator[Dr
         if mine.empty:
             continue
         stem = f"figure-3{letter.lower()}-{side}"
-        test = tests.set_index("marker").loc[marker]
-        said = "" if pd.isna(test["p"]) else f"log-rank {sentences.p_words(float(test['p']))}"
+        p = float(tests.loc[tests["marker"] == marker, "p"].iloc[0])
+        said = "" if np.isnan(p) else f"log-rank {sentences.p_words(p)}"
+        name = MARKERS[results.endpoint][marker]
         shows, limits = sentences.survival(part, marker, side)
         with drawing(stem):
             figure = curves.kaplan_meier(mine, at_risk[at_risk["marker"] == marker], said, time, colours)
-            title = f"Survival by {MARKERS[marker]}, {SIDES[side]}"
-            alt = f"Kaplan–Meier curves of the high and the low group by {MARKERS[marker]}, with patients at risk. {said}"
+            title = f"Survival by {name}, {SIDES[side]}"
+            alt = f"Kaplan–Meier curves of the high and the low group by {name}, with patients at risk. {said}"
             yield Drawn("survival", stem, title, f"3{letter}", figure, alt, shows, limits)
 
 
@@ -172,7 +178,7 @@ def _twin(results: StudyResults) -> Iterator[Drawn]:
     part = results.parts["twin"]
     observed = {name: found.value for name, found in part.numbers.items() if found.value is not None}
     main = sentences.MAIN[results.endpoint]
-    names = {main: sentences.SCORE_NAMES[main]} | {k: sentences.SCORE_NAMES[k] for k in ("q2", "brier_skill") if k in observed}
+    names = {main: tables.SCORE_NAMES[main]} | {k: tables.SCORE_NAMES[k] for k in ("q2", "brier_skill") if k in observed}
     if not (draws := rows_of(part, "permutation")).empty:
         with drawing("figure-permutation"):
             shows, limits = sentences.permutation(results)

@@ -28,7 +28,7 @@ def scatter(points: pd.DataFrame, marker: str, colours: Colours) -> Figure:
     names = list(dict.fromkeys(points["feature"]))
     columns = min(len(names), 3)
     rows = -(-len(names) // columns)
-    figure, axes = canvas(PANEL_IN * 3 if columns > 1 else 3.6, 2.35 * rows + 0.3, rows, columns, sharey=True)
+    figure, axes = canvas(PANEL_IN * 3 if columns > 1 else 3.6, 1.95 * rows + 0.3, rows, columns, sharey=True)
     for axis, name in zip(axes, names, strict=False):
         mine = points[points["feature"] == name]
         _outcome_points(axis, mine["x"], mine["truth"], mine["event"], colours)
@@ -103,7 +103,7 @@ def histograms(draws: pd.DataFrame, observed: dict[str, float], names: dict[str,
     for axis, score in zip(axes, shown, strict=True):
         values = _floats(draws.loc[draws["score"] == score, "value"].dropna())
         seen = observed.get(score)
-        bins = np.histogram_bin_edges(np.r_[values, [] if seen is None else seen], bins=28)
+        bins = np.histogram_bin_edges(np.r_[values, [] if seen is None else seen], bins=28).tolist()
         axis.hist(values, bins=bins, color=ACCENT_SOFT)
         if tail and seen is not None:
             axis.hist(values[values >= seen], bins=bins, color=ACCENT)

@@ -104,15 +104,13 @@ def examples(results: StudyResults, table: Path) -> list[Example]:
     patients = results.parts["cohort"].tables["patients"].data
     found = []
     for group, row in representatives(results).items():
-        patient = patients.loc[row]
-        if str(patient["id"]) not in places.index:
+        name = str(patients["id"].iloc[row])
+        if name not in places.index:
             raise InputError(
                 f"table of images {table.name}: no row for the study's patient in row {row + 1}; ids must be the study's"
             )
-        place = places.loc[str(patient["id"])]
-        found.append(
-            _example(table.parent / place["image"], table.parent / place["mask"], row + 1, group, float(patient["truth"]))
-        )
+        image, mask = (table.parent / str(places.at[name, kind]) for kind in ("image", "mask"))
+        found.append(_example(image, mask, row + 1, group, float(patients["truth"].iloc[row])))
     return found
 
 
@@ -205,8 +203,8 @@ def _bar(axis: Axes) -> None:
 def _surface(axis: Axes, one: Example, view: int, tallest: float) -> None:
     """The VOI's surface lit from the upper left: the depth of the first voxel along `view`, on 0.5 mm voxels; one scale."""
     fine: Any = ndimage.zoom(np.pad(one.voi, 2).astype(float), np.array(one.spacing_mm) / _FINE_MM, order=1)
-    inside = ndimage.gaussian_filter(fine, 2.4) >= 0.5
-    hit = inside.any(axis=view)
+    inside: Bools = ndimage.gaussian_filter(fine, 2.4) >= 0.5
+    hit = np.asarray(inside.any(axis=view))
     depth = np.where(hit, inside.argmax(axis=view), np.nan)
     depth = np.where(hit, ndimage.gaussian_filter(np.where(hit, depth, np.nanmean(depth)), 2.0), np.nan)
     down, right = np.gradient(depth)

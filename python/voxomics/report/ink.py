@@ -23,7 +23,7 @@ GROUPS: dict[Colours, dict[str, str]] = {
     "safe": {"alive": "#b35900", "dead": "#006d9c"},  # vermilion and blue, told apart by every kind of colour vision
 }
 _VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", ACCENT: "accent", ACCENT_SOFT: "accent-soft"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,

@@ -170,7 +170,7 @@ def _for_reading(found: pd.DataFrame, wanted: Wanted, results: StudyResults) -> 
         found = found.sort_values("p", kind="stable")
         return found, found["selected"].fillna(False).astype(bool)
     if wanted.name == "cox" and wanted.part == "twin":
-        found = found[(found["model"] != "univariate") | found["term"].isin(MARKERS)]
+        found = found[(found["model"] != "univariate") | found["term"].isin(MARKERS[results.endpoint])]
     if "score" in found:
         found = found[found["score"].isin([sentences.MAIN[results.endpoint], "q2", "brier_skill"])]
     return found, None

@@ -142,7 +142,8 @@ def _holds(section: str, figures: list[dict[str, Any]], found: list[Any]) -> boo
 
 def _scores(results: StudyResults) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Protocol and twin, score by score, and the footnotes on tests: text to letter."""
-    rows, letters = [], {}
+    rows: list[dict[str, Any]] = []
+    letters: dict[str, str] = {}
     for name, meaning in NUMBERS.items():
         found = {side: results.parts[side].numbers.get(name) for side in SIDES}
         if name not in tables.SCORE_NAMES or not any(found.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from voxomics.report.tables import SCORE_NAMES, interval, number, percent, probability
@@ -39,12 +40,12 @@ def headline(results: StudyResults) -> list[str]:
     protocol, twin = results.parts["protocol"].numbers, results.parts["twin"].numbers
     main = MAIN[results.endpoint]
     name = SCORE_NAMES[main]
+    alpha = results.settings["protocol"]["alpha"]
     n, p = results.parts["cohort"].numbers["patients"].value, results.parts["cohort"].numbers["features"].value
     said = [
         f"In {n:.0f} patients, {_of(protocol, 'selected')} of {p:.0f} features are associated with the outcome at "
-        f"p < {results.settings['protocol']['alpha']:g}; {_of(protocol, 'survivors_fdr')} remain after correction for their number.",
-        f"The published protocol gives {name} = {estimate(protocol.get(main))}. It chose the features with every patient in view, so "
-        "this number is optimistic and its p-value does not hold.",
+        f"p < {alpha:g}; {_of(protocol, 'survivors_fdr')} remain when corrected for their number.",
+        f"The published protocol gives {name} = {estimate(protocol.get(main))}. {_why_not(protocol)}",
         f"With everything learned anew in each training fold, {name} = {estimate(twin.get(main))}.",
     ]
     if main == "r" and (q2 := twin.get("q2")) and q2.value is not None:
@@ -52,8 +53,14 @@ def headline(results: StudyResults) -> list[str]:
             f"removes {percent(q2.value)} of the variance" if q2.value > 0 else "is worse than predicting the mean for everybody"
         )
         said.append(f"As a prediction of patients that the fit has not seen it {worth} (Q² = {number(q2.value)}).")
-    said.append(_verdict(twin.get(main), main, results.settings["protocol"]["alpha"]))
+    said.append(_verdict(twin.get(main), main, alpha))
     return said
+
+
+def _why_not(protocol: dict[str, Number]) -> str:
+    if protocol["selected"].value == 0:
+        return "No feature passed the screen, so everybody is predicted the same."
+    return "It chose the features with every patient in view, so this number is optimistic and its p-value does not hold."
 
 
 def _of(numbers: dict[str, Number], name: str) -> str:
@@ -76,11 +83,12 @@ def scatter(part: Part, alpha: float, drawn: int) -> tuple[str, str]:
     """Under figure 2A."""
     screen = part.tables["screen"].data
     chosen = screen[screen["selected"].astype(bool)]
-    strongest = chosen.loc[chosen["effect"].abs().idxmax()]
+    strongest = chosen.iloc[int(np.argmax(chosen["effect"].abs()))]
+    limits = interval(strongest["ci_low"], strongest["ci_high"])
     shows = (
         f"{len(chosen)} of {len(screen)} features pass p < {alpha:g}. The strongest is {strongest['feature']} with "
-        f"{strongest['effect_name']} = {number(strongest['effect'])} "
-        f"(95 % CI {interval(strongest['ci_low'], strongest['ci_high'])}), which is {percent(float(strongest['effect']) ** 2)} of the marker's variance."
+        f"{strongest['effect_name']} = {number(strongest['effect'])} (95 % CI {limits}); "
+        f"its square, {percent(float(strongest['effect']) ** 2)}, is the share of variance the two have in common."
     )
     if drawn < len(chosen):
         shows += f" The {drawn} with the smallest p-values are drawn."
@@ -117,16 +125,17 @@ def predicted(results: StudyResults, side: str) -> tuple[str, str]:
 
 def survival(part: Part, marker: str, side: str) -> tuple[str, str]:
     """Under figure 3A or 3B."""
-    test = part.tables["log_rank"].data.set_index("marker").loc[marker]
+    tests = part.tables["log_rank"].data
+    test = tests[tests["marker"] == marker].iloc[0]
     groups = part.tables["groups"].data
     groups = groups[groups["marker"] == marker].set_index("group")
-    if pd.isna(test["p"]):
+    p = float(test["p"])
+    if np.isnan(p):
         return f"No test: {test['message']}.", "Groups that cannot be compared show nothing."
     counted = ", ".join(f"{name}: {row['events']:.0f} events in {row['n']:.0f} patients" for name, row in groups.iterrows())
-    shows = f"{counted.capitalize()}. Log-rank χ² = {number(test['chi2'])}, {p_words(float(test['p']))}."
-    if "high" in groups.index:
-        high = groups.loc["high"]
-        shows += f" Without a difference {high['expected']:.1f} events would be expected in the high group."
+    shows = f"{counted.capitalize()}. Log-rank χ² = {number(test['chi2'])}, {p_words(p)}."
+    for expected in groups.loc[groups.index == "high", "expected"]:
+        shows += f" Without a difference {expected:.1f} events would be expected in the high group."
     if side == "twin":
         limits = (
             "Thresholds come from the training folds alone, in one repeat. Cutting a marker in two loses information; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,10 +59,9 @@ NAMES = {
     "likelihood_ratio_p": "likelihood ratio p", "n_selected": "features",
 }  # fmt: skip
 _WORDS = {
-    "model": {"real": "with real marker", "predicted": "with predicted marker", "clinical": "clinical covariates"},
-    "term": {"real": "real marker", "predicted": "predicted marker", "GLOBAL": "all together"},
+    "model": {"real": "with the real", "predicted": "with the predicted", "clinical": "clinical covariates"},
+    "term": {"GLOBAL": "all together"},
     "score": SCORE_NAMES,
-    "marker": {"real": "real marker", "predicted": "predicted marker"},
     "analysis": {
         "main": "as set",
         "spearman": "Spearman's screen",
@@ -79,18 +79,18 @@ def number(value: Any, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(0.2567), number(0.0984), number(0.00534), number(1234.5), number(3.0), number(None), number(float("inf"))
-    ('0.257', '0.098', '0.0053', '1234', '3', '–', '∞')
+    >>> number(0.2567), number(0.0984), number(0.00534), number(1234.5), number(3.0), number(2.5e8), number(None)
+    ('0.257', '0.098', '0.0053', '1234', '3', '2.5e8', '–')
     """
     if value is None or pd.isna(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     size = abs(value)
-    if size >= 10 ** (digits - 1) or float(value).is_integer():
+    if size >= 1e6 or 0 < size < 1e-4:
+        text = re.sub(r"e([-+])0*", lambda found: "e" + found[1].strip("+"), f"{value:.1e}")
+    elif size >= 10 ** (digits - 1) or float(value).is_integer():
         text = f"{value:.0f}"
-    elif size < 1e-4:
-        text = f"{value:.1e}".replace("e-0", "e-")
     else:
         power = math.floor(math.log10(size))
         text = f"{value:.{1 - power if size < 0.01 else min(digits - 1 - power, digits)}f}"
