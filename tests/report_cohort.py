@@ -82,7 +82,7 @@ def write_images(folder: Path, rows: list[int]) -> Path:
             volume = sitk.GetImageFromArray(array)
             volume.SetSpacing(ct.SPACING_MM[::-1])
             sitk.WriteImage(volume, str(folder / f"{kind}{row}.nii.gz"), True)
-    listed = {"id": [IDS[r] for r in rows], "image": [f"image{r}.nii.gz" for r in rows], "mask": [f"mask{r}.nii.gz" for r in rows]}
+    listed = [{"id": IDS[row], "image": f"image{row}.nii.gz", "mask": f"mask{row}.nii.gz"} for row in rows]
     path = folder / "images.csv"
     pd.DataFrame(listed).to_csv(path, index=False)
     return path
