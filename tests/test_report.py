@@ -17,7 +17,6 @@ pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
 from report_cohort import IDS, results, write_images
-
 from voxomics.engine.errors import InputError
 from voxomics.report import checklists, ink, page, sentences, tables, write_report
 from voxomics.report.images import OUTLINE, examples, largest_slices, representatives

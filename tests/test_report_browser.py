@@ -11,15 +11,16 @@ import pytest
 
 for _module in ("sklearn", "jinja2", "matplotlib"):
     pytest.importorskip(_module)
-playwright = pytest.importorskip("playwright.sync_api", reason="the report's browser tests need the package playwright")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("the report's browser tests need Chromium (Debian: apt-get install chromium)", allow_module_level=True)
+pytest.importorskip("playwright", reason="the report's browser tests need the package playwright")
+
+from playwright.sync_api import sync_playwright
 
 from report_cohort import results, write_images
-
 from voxomics.report import write_report
 from voxomics.report.images import representatives
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the report's browser tests need Chromium (Debian: chromium)")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
+    with sync_playwright() as started:
         # The sandbox needs a user who is not root; the page is our own.
         chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
@@ -64,15 +65,15 @@ def test_every_figure_is_drawn(opened: tuple[Any, list[str]], tmp_path: Path) ->
     from PIL import Image
 
     tab, _ = opened
-    figures = tab.locator("figure svg")
-    assert figures.count() >= 10
-    for i in range(figures.count()):
-        one = figures.nth(i)
-        box = one.bounding_box()
-        assert box["width"] > 200 and box["height"] > 60
-        one.screenshot(path=tmp_path / "one.png")
-        with Image.open(tmp_path / "one.png") as picture:
-            assert np.asarray(picture.convert("L")).std() > 5
+    tab.screenshot(path=tmp_path / "page.png", full_page=True)
+    figures = tab.locator("figure svg").all()
+    assert len(figures) >= 10
+    with Image.open(tmp_path / "page.png") as picture:
+        seen = np.asarray(picture.convert("L"))
+    for one in figures:
+        x, y, width, height = (round(one.bounding_box()[name]) for name in ("x", "y", "width", "height"))
+        assert width > 200 and height > 60
+        assert seen[y : y + height, x : x + width].std() > 5
     decoded = tab.evaluate(
         """async () => Promise.all([...document.querySelectorAll('figure svg image')].map(async (one) => {
             const picture = new Image();

@@ -148,8 +148,8 @@ def largest_slices(shown: list[Example], marker: str) -> Figure:
 
 def montage(shown: list[Example], marker: str) -> Figure:
     """Figure 4: the VOI from its first to its last slice, and its surface seen from the front and from the side."""
-    figure, axes = canvas(7.2, 1.75 * len(shown), len(shown), _SLICES + 2, width_ratios=[1] * _SLICES + [0.6, 0.6])
-    tallest = max(one.voi.shape[0] * one.spacing_mm[0] for one in shown)
+    figure, axes = canvas(7.2, 1.75 * len(shown), len(shown), _SLICES + 2, width_ratios=[1] * _SLICES + [0.8, 0.8])
+    reach = 0.55 * max(float(np.max((np.ptp(np.argwhere(one.voi), axis=0) + 1) * one.spacing_mm)) for one in shown)
     for number, one in enumerate(shown):
         mine = axes[number * (_SLICES + 2) : (number + 1) * (_SLICES + 2)]
         inside = np.flatnonzero(one.voi.any(axis=(1, 2)))
@@ -162,7 +162,7 @@ def montage(shown: list[Example], marker: str) -> Figure:
             axis.set_xlabel(f"{(k - inside[0]) * one.spacing_mm[0]:.0f} mm", fontsize=7)
         mine[0].set_title(_said(one, marker), fontsize=8)
         for axis, view, name in ((mine[-2], 1, "front"), (mine[-1], 2, "side")):
-            _surface(axis, one, view, tallest)
+            _surface(axis, one, view, reach)
             axis.set_title(name, fontsize=7.5, fontweight="normal", loc="center")
     return figure
 
@@ -200,7 +200,7 @@ def _bar(axis: Axes) -> None:
     )
 
 
-def _surface(axis: Axes, one: Example, view: int, tallest: float) -> None:
+def _surface(axis: Axes, one: Example, view: int, reach: float) -> None:
     """The VOI's surface lit from the upper left: the depth of the first voxel along `view`, on 0.5 mm voxels; one scale."""
     fine: Any = ndimage.zoom(np.pad(one.voi, 2).astype(float), np.array(one.spacing_mm) / _FINE_MM, order=1)
     inside: Bools = ndimage.gaussian_filter(fine, 2.4) >= 0.5
@@ -216,4 +216,4 @@ def _surface(axis: Axes, one: Example, view: int, tallest: float) -> None:
     picture = picture[rows[0] - 1 : rows[-1] + 2, columns[0] - 1 : columns[-1] + 2]
     height, width = picture.shape[0] * _FINE_MM, picture.shape[1] * _FINE_MM
     axis.imshow(picture[::-1], interpolation="bilinear", extent=(-width / 2, width / 2, -height / 2, height / 2))
-    axis.set(ylim=(-tallest / 2, tallest / 2), xlim=(-0.28 * tallest, 0.28 * tallest))
+    axis.set(xlim=(-reach, reach), ylim=(-reach, reach))

@@ -60,7 +60,7 @@ def headline(results: StudyResults) -> list[str]:
 def _why_not(protocol: dict[str, Number]) -> str:
     if protocol["selected"].value == 0:
         return "No feature passed the screen, so everybody is predicted the same."
-    return "It chose the features with every patient in view, so this number is optimistic and its p-value does not hold."
+    return "It chose the features with every patient in view, which favours it, and its p-value does not hold."
 
 
 def _of(numbers: dict[str, Number], name: str) -> str:

@@ -59,7 +59,7 @@ NAMES = {
     "likelihood_ratio_p": "likelihood ratio p", "n_selected": "features",
 }  # fmt: skip
 _WORDS = {
-    "model": {"real": "with the real", "predicted": "with the predicted", "clinical": "clinical covariates"},
+    "model": {name: f"multivariable, {name}" for name in ("real", "predicted", "clinical")},
     "term": {"GLOBAL": "all together"},
     "score": SCORE_NAMES,
     "analysis": {
