@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,9 +17,11 @@ pytest.importorskip("sklearn")
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
+from matplotlib.colors import to_hex
+
 from report_cohort import IDS, results, write_images
 from voxomics.engine.errors import InputError
-from voxomics.report import checklists, ink, page, sentences, tables, write_report
+from voxomics.report import checklists, curves, figures, ink, page, sentences, tables, write_report
 from voxomics.report.images import OUTLINE, examples, largest_slices, representatives
 from voxomics.study.results import Number, StudyResults
 
@@ -47,7 +50,7 @@ class Page(HTMLParser):
             self.links.append(given.get("href") or "")
         elif tag != "use":
             self.fetched += [v for k, v in attributes if k in ("src", "href", "xlink:href", "data", "srcset") and v]
-        if tag == "section" and "listing" in (given.get("class") or ""):
+        if "listing" in (given.get("class") or ""):
             self._section = given["id"] or ""
             self.tables[self._section] = []
         if tag == "tr" and self._section:
@@ -171,6 +174,49 @@ def test_outline_is_the_voi(folders: dict[str, Path]) -> None:
         area = sum(0.5 * np.sum(p[:-1, 0] * p[1:, 1] - p[1:, 0] * p[:-1, 1]) for p in corners)
         wanted = one.voi.sum(axis=(1, 2)).max() * one.spacing_mm[1] * one.spacing_mm[2]
         assert abs(area) == pytest.approx(wanted, rel=0.05)
+
+
+def _in_order(points: Any) -> np.ndarray:
+    return np.array(sorted(map(tuple, np.asarray(points, dtype=float))))
+
+
+@pytest.mark.parametrize("colours", ink.GROUPS)
+def test_points_are_coloured_by_outcome(colours: ink.Colours) -> None:
+    """Survivors red and non-survivors blue; the second panel leaves out those above the limit, and no others."""
+    predictions = results("continuous").parts["protocol"].tables["predictions"].data
+    with ink.drawing("test"):
+        figure = figures.predicted_against_real(predictions, "unit", colours, 50.0)
+    for axis, mine in zip(figure.axes, (predictions, predictions[predictions["truth"] <= 50]), strict=True):
+        for name, event in (("alive", 0), ("dead", 1)):
+            drawn = next(c for c in axis.collections if to_hex(c.get_facecolor()[0]) == ink.GROUPS[colours][name])
+            wanted = mine.loc[mine["event"] == event, ["truth", "prediction"]]
+            assert _in_order(drawn.get_offsets()) == pytest.approx(_in_order(wanted))
+
+
+def test_survival_curves_are_the_tables() -> None:
+    part = results("continuous").parts["protocol"]
+    km, at_risk = (part.tables[name].data.query("marker == 'real'") for name in ("km", "at_risk"))
+    with ink.drawing("test"):
+        figure = curves.kaplan_meier(km, at_risk, "said", "Time", "paper")
+    axis, below = figure.axes
+    for group, colour in (("high", "dead"), ("low", "alive")):
+        mine = km[km["group"] == group]
+        steps = next(line for line in axis.lines if to_hex(line.get_color()) == ink.GROUPS["paper"][colour])
+        assert steps.get_drawstyle() == "steps-post"
+        assert np.column_stack(steps.get_data()) == pytest.approx(np.column_stack([mine["time"], 100 * mine["survival"]]))
+    counts = at_risk[at_risk["group"] == "high"].set_index("time")["n_risk"]
+    label = [tick.get_text() for tick in below.get_yticklabels()].index("high")
+    drawn = {text.xy[0]: int(text.get_text()) for text in below.texts if text.xy[1] == label}
+    assert drawn == counts.to_dict()
+
+
+def test_permutations_beyond_the_observed_value_are_dark() -> None:
+    draws = results("continuous").parts["twin"].tables["permutation"].data
+    seen = float(draws.loc[draws["score"] == "r", "value"].quantile(0.8))
+    with ink.drawing("test"):
+        axis = figures.histograms(draws, {"r": seen}, {"r": "r"}, tail=True).axes[0]
+    dark = sum(bar.get_height() for bar in axis.patches if to_hex(bar.get_facecolor()) == ink.ACCENT)
+    assert dark == ((draws["score"] == "r") & (draws["value"] >= seen)).sum() > 0
 
 
 def test_colours_that_everybody_tells_apart(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-for _module in ("sklearn", "jinja2", "matplotlib"):
-    pytest.importorskip(_module)
+pytest.importorskip("sklearn")
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
 pytest.importorskip("playwright", reason="the report's browser tests need the package playwright")
 
 from playwright.sync_api import sync_playwright

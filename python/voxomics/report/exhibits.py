@@ -15,7 +15,7 @@ from voxomics.report.images import Example, largest_slices, montage
 from voxomics.report.ink import Colours, drawing
 from voxomics.study.results import Part, StudyResults
 
-SIDES = {"protocol": "published protocol", "twin": "nested twin"}
+SIDES = {"protocol": "protocol", "twin": "nested twin"}
 _MOST_PANELS = 12
 MARKERS = {
     "continuous": {"real": "real marker", "predicted": "predicted marker"},

@@ -71,7 +71,8 @@ def files_of(figure: Figure) -> tuple[str, bytes]:
     text, picture = io.StringIO(), io.BytesIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": "voxomics"})
     figure.savefig(picture, format="png", dpi=DPI, facecolor="white", metadata={"Software": "voxomics"})
-    return text.getvalue(), picture.getvalue()
+    svg = text.getvalue().replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
+    return svg, picture.getvalue()
 
 
 def inlined(svg: str, stem: str, title: str, description: str) -> Markup:

@@ -77,7 +77,7 @@ WANTED = (
         "survival",
         "protocol",
         "cox",
-        "Cox regression, published protocol",
+        "Cox regression, protocol",
         "model term n events hr ci p message",
         "Hazard ratios are for one unit of the term.",
         "2",
