@@ -1,0 +1,5 @@
+"""The report of a study: one HTML page, its figures as files, and the checklists that reviewers use."""
+
+from voxomics.report.page import write_report
+
+__all__ = ["write_report"]
