@@ -142,9 +142,10 @@ def study(
 ) -> None:
     """Run the study that STUDY.yaml describes: the paper's protocol, and the nested twin beside it.
 
-    Writes results.json and tables/*.csv into the output folder. Exit status: 0 done, 2 wrong input or settings.
+    Writes report.html, figures/, results.json and tables/ into the output folder. Exit status: 0 done, 2 wrong input or settings.
     """
     with terminal.reported():
+        from voxomics.report import write_report
         from voxomics.study import settings as study_settings
         from voxomics.study.run import study as run
 
@@ -158,6 +159,7 @@ def study(
         chosen = o.with_threads(study_settings.StudySettings.of(settings), threads)
         with terminal.stages(quiet) as progress:
             found = run(chosen, output, progress)
+        write_report(found, output, images=chosen.report.images, colours=chosen.report.colours)
     if not quiet:
         terminal.print_study(found, output)
 

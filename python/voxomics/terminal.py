@@ -105,7 +105,8 @@ def print_study(found: StudyResults, folder: Path) -> None:
     output().print(table)
     for note in found.notes:
         errors.print(f"{note.where}: {note.text}", style="yellow", markup=False)
-    typer.echo(f"{folder / 'results.json'}, and {sum(len(part.tables) for part in found.parts.values())} tables", err=True)
+    number = sum(len(part.tables) for part in found.parts.values())
+    typer.echo(f"{folder / 'report.html'}, results.json and {number} tables", err=True)
 
 
 def _short(value: float | None) -> str:

@@ -221,6 +221,21 @@ class Centres(_Part):
 Sensitivity = Literal["spearman", "log_marker", "exclude_above"]
 
 
+class Report(_Part):
+    """The page.
+
+    Attributes
+    ----------
+    images : Path or None
+        CSV with the columns id, image and mask: two patients' pictures. None: no pictures.
+    colours : {"paper", "safe"}
+        Of survivors and non-survivors: blue and red as in the paper, or a pair for every kind of colour vision.
+    """
+
+    images: Path | None = None
+    colours: Literal["paper", "safe"] = "paper"
+
+
 class StudySettings(_Part):
     """Every choice of a study. `voxomics study --example` prints one with comments.
 
@@ -237,6 +252,7 @@ class StudySettings(_Part):
         Continuous marker alone.
     remarks : list of str
         What a reader has to know of the data; they stand first among the notes.
+    report : Report
     """
 
     title: str = "Radiomics study"
@@ -251,6 +267,7 @@ class StudySettings(_Part):
     model: ModelName = "linear"
     sensitivity: tuple[Sensitivity, ...] = ()
     remarks: tuple[str, ...] = ()
+    report: Report = Report()
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySettings:
@@ -309,11 +326,13 @@ class StudySettings(_Part):
 
     def from_folder(self, folder: Path) -> StudySettings:
         """The same with relative paths starting from a folder."""
-        moved = {
+        moved: dict[str, _Part] = {
             name: source.model_copy(update={"table": folder / source.table})
             for name in ("features", "clinical", "controls")
             if (source := getattr(self, name)) is not None
         }
+        if self.report.images is not None:
+            moved["report"] = self.report.model_copy(update={"images": folder / self.report.images})
         return self.model_copy(update=moved)
 
     def shown(self) -> dict[str, Any]:
@@ -322,6 +341,8 @@ class StudySettings(_Part):
         for name in ("features", "clinical", "controls"):
             if content[name] is not None:
                 content[name]["table"] = getattr(self, name).table.name
+        if self.report.images is not None:
+            content["report"]["images"] = self.report.images.name
         return content
 
 
