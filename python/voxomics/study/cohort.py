@@ -177,7 +177,7 @@ def _matching(
 def _truth(table: pd.DataFrame, settings: StudySettings, results: StudyResults, follow_up: dict[str, Floats]) -> Floats:
     clinical = settings.clinical
     if settings.endpoint == "continuous":
-        results.names["marker"] = clinical.marker or str(clinical.qpcr and clinical.qpcr.target)
+        results.names["marker"] = clinical.marker or "marker"  # of threshold cycles: expression, not the cycles
         return marker_of(table, clinical, lambda text: results.note("input", text))
     if settings.endpoint == "survival":
         return follow_up[str(clinical.event)]
