@@ -1,0 +1,317 @@
+"""Feature stability: how much of a feature's variance is the patient's, and how much the outline's and the noise's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from voxomics.engine.errors import InputError, SettingsError, VoxomicsError
+from voxomics.engine.prepare import Voi, find_vois
+from voxomics.engine.settings import Settings
+from voxomics.engine.volume import Image, Index, MaskStack, Triple
+from voxomics.extraction import Extractor, select
+from voxomics.io import read_image, read_mask
+from voxomics.study.agreement import icc_table
+from voxomics.study.checks import Bools, listed, unique_ids
+from voxomics.study.copies import Cutout, cut_out, side_by_side
+from voxomics.study.perturbation import Amplitudes, Perturbation, draw, noise_sd, perturbed_mask, reach_voxels, with_noise
+
+Progress = Callable[[float], None]
+_CONTEXT_MM = 6.3  # the 1 cm³ sphere of the local intensity peak looks 6.2 mm beyond the mask
+_SPLINE_VOXELS = 4  # what lies so far away weighs less than 1 % in a cubic spline
+_NOISE_MM = 10.0  # tissue around the VOI's box that tells its noise: a scanner's noise differs from place to place
+_ATTEMPTS = 10  # draws per perturbation before a mask counts as too small
+
+
+@dataclass(frozen=True)
+class Case:
+    """An image and the mask of its one VOI: paths, or what else `read_image` and `read_mask` take."""
+
+    id: str
+    image: Any
+    mask: Any
+    spacing_mm: Triple | None = None  #: needed for arrays, refused for anything else
+
+
+@dataclass(frozen=True, eq=False)
+class Stability:
+    """What `stability` returns."""
+
+    table: pd.DataFrame  #: row = feature: see `agreement.icc_table`; attrs["voxomics"] says how it was made
+    cases: pd.DataFrame  #: row = case: status (ok | failed), reason, n_voxels, noise_sd, emptied
+    measured: pd.DataFrame  #: row = case × perturbation: what was drawn, n_voxels, status, reason, the features
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A perturbation that left a mask, and the seed of its noise."""
+
+    chosen: Perturbation
+    mask: Bools
+    noise: np.random.SeedSequence
+
+
+def read_cases(path: str | os.PathLike[str]) -> list[Case]:
+    """Cases of a CSV with the columns id, image and mask; paths are relative to the CSV.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    list of Case
+
+    Raises
+    ------
+    InputError
+        Unreadable, without one of the columns, or with an empty cell in them.
+    """
+    file = Path(path)
+    try:
+        rows = pd.read_csv(file, dtype=str, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file.name} cannot be read as a CSV: {error}") from None
+    if missing := [name for name in ("id", "image", "mask") if name not in rows]:
+        raise InputError(f"{file.name} has no column {' and no '.join(missing)}; it has {listed([*rows])}")
+    if empty := (np.flatnonzero(rows[["id", "image", "mask"]].isna().any(axis=1)) + 2).tolist():
+        raise InputError(f"{file.name}: id, image or mask is empty in lines {listed(empty)}")
+    columns = (rows[name].tolist() for name in ("id", "image", "mask"))
+    return [Case(name, file.parent / image, file.parent / mask) for name, image, mask in zip(*columns, strict=True)]
+
+
+def stability(
+    cases: Iterable[Case],
+    extractor: Extractor | None = None,
+    perturbations: int = 20,
+    seed: int = 0,
+    *,
+    amplitudes: Amplitudes | None = None,
+    label: int | str | None = None,
+    level: float = 0.95,
+    progress: Progress | None = None,
+) -> Stability:
+    """ICC(1,1) of every feature over perturbed masks and images.
+
+    Each perturbation shifts, turns and grows or shrinks the mask and adds noise to the image, all at random. Every copy of the
+    tumour has noise of its own and yet one call of the engine measures them all: each is cut out with the tissue around it, and
+    the copies are laid side by side as one image, whose mask holds copy k under label k. (Where that exceeds half of the
+    memory limit, several calls share them.)
+    At amplitudes 0 the values are `Extractor.extract`'s, bit for bit. Only where settings resample the image, its new grid is
+    aligned with the copies instead of the whole image: a shift below one new voxel, and not always the same for all copies.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        At least 2.
+    extractor : Extractor, optional
+        What is measured; by default `Extractor()`.
+    perturbations : int
+        Of each case, ≥ 2. A mask that is empty once perturbed is left out and counted, and another is drawn.
+    seed : int
+        ≥ 0. What a case gets follows from the seed and its id, whichever other cases there are.
+    amplitudes : Amplitudes, optional
+        By default ±0.5 voxel, ±5°, ±1 voxel, noise once the image's own as `noise_sd` finds it within 10 mm of the VOI's box.
+    label : int or str, optional
+        Which VOI of each mask; not needed where a mask holds one.
+    level : float
+        Of the confidence intervals.
+    progress : callable, optional
+        ``progress(fraction)``: how much of the work is done, 0 to 1.
+
+    Returns
+    -------
+    Stability
+        A case that cannot be measured is a failed row of `cases`.
+
+    Raises
+    ------
+    InputError
+        Ids that occur twice, or fewer than 2 cases that could be measured.
+    SettingsError
+        Fewer than 2 perturbations, a negative seed.
+
+    References
+    ----------
+    Zwanenburg A et al. Sci Rep 9:614 (2019). Shrout PE, Fleiss JL. Psychol Bull 86:420-428 (1979).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> distance = np.hypot(*np.indices((32, 32)) - 15.5)[None]
+    >>> balls = [Case(f"P{k}", rng.normal(size=(1, 32, 32)), distance < 6 + k, (5.0, 1.0, 1.0)) for k in range(5)]
+    >>> found = stability(balls, Extractor(settings={"features": ["morphology.volume_voxel_counting"]}))
+    >>> found.table[["n_targets", "n_ratings"]].values.tolist(), found.cases["status"].tolist()
+    ([[5, 20]], ['ok', 'ok', 'ok', 'ok', 'ok'])
+    """
+    chosen = amplitudes or Amplitudes()
+    given = list(cases)
+    unique_ids([case.id for case in given])
+    if perturbations < 2 or seed < 0:
+        raise SettingsError(f"perturbations must be at least 2 and seed at least 0, got {perturbations} and {seed}")
+    ours = extractor or Extractor()
+    rows: list[dict[str, Any]] = []
+    tables: list[pd.DataFrame] = []
+    for k, case in enumerate(given):
+
+        def inner(fraction: float, before: int = k) -> None:
+            if progress:
+                progress((before + fraction) / len(given))
+
+        row: dict[str, Any] = {"id": case.id, "status": "ok", "reason": ""}
+        try:
+            found, facts = measure_case(case, ours, perturbations, seed, chosen, label, inner)
+            row |= facts
+            tables.append(found)
+        except VoxomicsError as error:
+            row |= {"status": "failed", "reason": str(error)}
+        rows.append(row)
+        inner(1.0)
+    if len(tables) < 2:
+        failed = listed([f"{row['id']}: {row['reason']}" for row in rows if row["status"] == "failed"])
+        raise InputError(f"{len(tables)} of {len(given)} cases could be measured; an ICC needs 2 or more. {failed}".rstrip(" ."))
+    measured = pd.concat(tables, ignore_index=True)
+    table = icc_table(measured[ours.columns], measured["id"], level=level)
+    table.attrs["voxomics"] = {
+        **{key: value for key, value in tables[0].attrs["voxomics"].items() if key != "inputs"},
+        "stability": {"perturbations": perturbations, "seed": seed, "level": level, "amplitudes": asdict(chosen)},
+    }
+    columns = ["id", "status", "reason", "n_voxels", "noise_sd", "emptied"]
+    return Stability(table, pd.DataFrame(rows).reindex(columns=columns), measured)
+
+
+def measure_case(
+    case: Case,
+    extractor: Extractor,
+    perturbations: int,
+    seed: int,
+    amplitudes: Amplitudes,
+    label: int | str | None,
+    progress: Progress,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Features of one case under perturbations.
+
+    Returns
+    -------
+    table : DataFrame
+        Row = perturbation; see `Stability.measured`.
+    facts : dict
+        For the case's row in `Stability.cases`.
+
+    Raises
+    ------
+    InputError
+        Unreadable, no VOI or more than one, a mask that perturbations leave empty, no perturbation measured.
+    """
+    image = read_image(case.image, case.spacing_mm)
+    masks = read_mask(case.mask, image, resample=extractor.settings.resample_mask)
+    voi = _only_voi(masks, label)
+    extent = [high - low + 1 for low, high in zip(voi.low, voi.high, strict=True)]
+    reach = reach_voxels(extent, image.spacing_mm, amplitudes)
+    cutout = cut_out(image, masks, voi, reach, _context(image.spacing_mm, extractor.settings))
+    sd = noise_sd(_surroundings(image, masks, voi)) if amplitudes.noise else 0.0
+    floor = 0.0 if np.fmin.reduce(image.array, axis=None) >= 0 else -np.inf
+    drawn, emptied = _draw_all(cutout, perturbations, _seed_of(case.id, seed), amplitudes)
+    found = []
+    groups = _groups(cutout, extractor.settings, perturbations)
+    for place, group in enumerate(groups):
+        noisy = [with_noise(cutout.image, amplitudes.noise * sd, np.random.default_rng(drawn[k].noise), floor) for k in group]
+        array, labels = side_by_side(cutout, noisy, [drawn[k].mask for k in group])
+        del noisy
+
+        def inner(fraction: float, before: int = place) -> None:
+            progress((before + fraction) / len(groups))
+
+        found.append(extractor.extract(array, labels, spacing_mm=cutout.spacing_mm, progress=inner))
+    table = _table(case.id, drawn, found)
+    failed = table.loc[table["status"] == "failed", "reason"]
+    if len(failed) == perturbations:
+        raise InputError(f"every perturbation failed: {failed.iloc[0]}")
+    facts: dict[str, Any] = {"n_voxels": voi.n_voxels, "noise_sd": sd, "emptied": emptied}
+    if len(failed):
+        facts |= {"status": "partial", "reason": f"{len(failed)} of {perturbations} perturbations failed: {failed.iloc[0]}"}
+    return table, facts
+
+
+def _only_voi(masks: MaskStack, label: int | str | None) -> Voi:
+    chosen = select(find_vois(masks), "all" if label is None else label, masks)
+    if len(chosen) > 1:
+        there = listed([f"{voi.value} ({voi.name})" if voi.name else str(voi.value) for voi in chosen])
+        raise InputError(f"mask {masks.name or 'array'} holds {len(chosen)} VOIs, one a case is needed: choose a label: {there}")
+    if not chosen[0].n_voxels:
+        raise InputError(f"mask {masks.name or 'array'}: no voxel carries label {chosen[0].value}")
+    return chosen[0]
+
+
+def _context(spacing_mm: Triple, settings: Settings) -> Index:
+    """Voxels around a mask whose intensities its features may read."""
+    spline = _SPLINE_VOXELS if settings.resampling.spacing_mm else 0
+    z, y, x = (int(np.ceil(_CONTEXT_MM / size)) + 1 + spline for size in spacing_mm)
+    return (z, y, x)
+
+
+def _surroundings(image: Image, masks: MaskStack, voi: Voi) -> NDArray[np.generic]:
+    """The VOI's box and what is near it, whatever the settings."""
+    margin = np.ceil(_NOISE_MM / np.array(image.spacing_mm)).astype(int)
+    low = np.maximum(np.array(voi.low) + masks.corner - margin, 0)
+    high = np.array(voi.high) + masks.corner + margin + 1
+    return image.array[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
+
+
+def _seed_of(case: str, seed: int) -> np.random.SeedSequence:
+    """A seed that no other case changes."""
+    words = np.frombuffer(hashlib.sha256(case.encode()).digest(), np.uint32)
+    return np.random.SeedSequence([seed, *words.tolist()])
+
+
+def _draw_all(cutout: Cutout, number: int, seed: np.random.SeedSequence, amplitudes: Amplitudes) -> tuple[list[_Drawn], int]:
+    """Perturbations that leave a mask, and how many did not."""
+    drawn: list[_Drawn] = []
+    emptied = 0
+    while len(drawn) < number:
+        own, noise = seed.spawn(1)[0].spawn(2)
+        chosen = draw(amplitudes, np.random.default_rng(own))
+        mask = perturbed_mask(cutout.mask, cutout.spacing_mm, chosen)
+        if mask.any():
+            drawn.append(_Drawn(chosen, mask, noise))
+            continue
+        emptied += 1
+        if emptied == _ATTEMPTS * number:
+            raise InputError(
+                f"{emptied} of {emptied + len(drawn)} perturbations leave nothing of the mask's {int(cutout.mask.sum())} voxels; "
+                "it is too small for them: choose smaller amplitudes"
+            )
+    return drawn, emptied
+
+
+def _groups(cutout: Cutout, settings: Settings, number: int) -> list[range]:
+    """Copies that are measured at once: all, where the joined image stays below half the memory limit."""
+    new = settings.resampling.spacing_mm or (None,) * 3
+    finer = np.prod([old / size if size else 1.0 for old, size in zip(cutout.spacing_mm, new, strict=True)])
+    copy = cutout.image.size * (2 * cutout.image.itemsize + 8 + 16 * float(finer))
+    together = int(min(max(settings.memory_bytes / 2 // copy, 1), number))
+    return [range(k, min(k + together, number)) for k in range(0, number, together)]
+
+
+def _table(case: str, drawn: list[_Drawn], found: list[pd.DataFrame]) -> pd.DataFrame:
+    features = pd.concat(found, ignore_index=True).drop(columns=["image", "mask", "label", "name"])
+    left = pd.DataFrame(
+        {
+            "id": case,
+            "perturbation": np.arange(1, len(drawn) + 1),
+            **{f"shift_{axis}": [one.chosen.shift_voxels[k] for one in drawn] for k, axis in enumerate("zyx")},
+            "angle_deg": [one.chosen.angle_deg for one in drawn],
+            "rim_voxels": [one.chosen.rim_voxels for one in drawn],
+        }
+    )
+    table = pd.concat([left, features], axis=1)
+    table.attrs = found[0].attrs
+    return table
