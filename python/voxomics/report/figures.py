@@ -57,7 +57,7 @@ def predicted_against_real(predictions: pd.DataFrame, unit: str, colours: Colour
     panels = [("All patients", predictions)]
     if limit is not None and not predictions["kept"].all():
         panels.append((f"Without those above {limit:g} (post hoc)", predictions[predictions["kept"]]))
-    figure, axes = canvas(3.7, 2.9 * len(panels) + 0.3, len(panels), 1)
+    figure, axes = canvas(3.7, 2.45 * len(panels) + 0.4, len(panels), 1)
     for axis, (title, mine) in zip(axes, panels, strict=True):
         _outcome_points(axis, mine["truth"], mine["prediction"], mine["event"], colours)
         _fitted_line(axis, _floats(mine["truth"]), _floats(mine["prediction"]))
@@ -135,7 +135,8 @@ def selection(frequencies: pd.DataFrame, selected: list[str], most: int = 20) ->
     colours = [ACCENT if name in selected else ACCENT_SOFT for name in shown["feature"]]
     axis.barh(shown["feature"], shown["frequency"] * 100, color=colours, height=0.68)
     for place, share in enumerate(shown["frequency"]):
-        axis.annotate(f"{share:.0%}", (share * 100, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7.5)
+        text = f"{share:.0%}" if share >= 0.005 else "< 1%"
+        axis.annotate(text, (share * 100, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7.5)
     axis.set(xlim=(0, 112), ylim=(-0.7, len(shown) - 0.3), xlabel="Training folds that selected the feature (%)")
     axis.set_xticks([0, 25, 50, 75, 100])
     axis.tick_params(axis="y", length=0)
