@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from voxomics.engine import plan, pool
 from voxomics.engine.batch import I64, Channel, VoiBatch
+from voxomics.engine.errors import BackendError, VoxomicsError
 from voxomics.engine.feature import OnDevice
 from voxomics.engine.resident import Resident
 from voxomics.engine.settings import Settings
@@ -74,7 +76,7 @@ def tasks(
     waiting, lock = iter(pieces), threading.Lock()
 
     def work() -> None:
-        with device.stream():
+        with _named(device), device.stream():
             while True:
                 with lock:
                     piece = next(waiting, None)
@@ -84,6 +86,17 @@ def tasks(
                 advance()
 
     return [pool.Task(0.0, work) for _ in range(min(STREAMS, len(pieces)))], len(pieces)
+
+
+@contextlib.contextmanager
+def _named(device: Device) -> Iterator[None]:
+    """What CuPy, Numba and the driver raise, each its own kind, becomes a BackendError: that costs a family, and not the run."""
+    try:
+        yield
+    except (MemoryError, VoxomicsError):
+        raise
+    except Exception as error:
+        raise BackendError(f"{device.name} failed: {type(error).__name__}: {error}") from error
 
 
 def _run(orders: list[Order], batch: VoiBatch, settings: Settings, device: Device, first: int, last: int, keep: Keep) -> None:
@@ -96,7 +109,8 @@ def _run(orders: list[Order], batch: VoiBatch, settings: Settings, device: Devic
         levels = one.levels and channels.setdefault(id(one.levels), one.levels.part(batch.geometry, first, last))
 
         def compute(one: Order = one, levels: Channel | None = levels, rows: I64 = rows) -> np.ndarray:
-            return one.family.compute(resident, levels, rows - first, settings, one.call.aggregations)
+            with _named(device):
+                return one.family.compute(resident, levels, rows - first, settings, one.call.aggregations)
 
         keep(one.call, rows, compute)
 
