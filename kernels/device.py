@@ -102,7 +102,7 @@ class Cuda:
             if jit.cuda.is_available() and cupy.cuda.runtime.getDeviceCount() > 0:
                 return ""
             if jit.cuda.cuda_error():
-                return f"the CUDA driver says: {jit.cuda.cuda_error()}"
+                return "the CUDA driver says: " + " ".join(str(jit.cuda.cuda_error()).split())
         except cupy.cuda.runtime.CUDARuntimeError as error:
             return f"the CUDA driver says: {error}"
         except ImportError as error:
@@ -119,7 +119,7 @@ class Cuda:
 
     @contextlib.contextmanager
     def stream(self) -> Iterator[None]:
-        """See `Device.stream`. A stream that the default one waits for, and that waits for it: arrays may have been made there."""
+        """See `Device.stream`. The default stream and this one wait for each other: arrays may have been made there."""
         with self._cupy.cuda.Device(self._number):  # each new host thread begins on device 0
             try:
                 stream = self._idle.pop()
