@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ import numpy as np
 
 from voxomics.engine import plan, pool
 from voxomics.engine.batch import I64, Channel, VoiBatch
+from voxomics.engine.errors import BackendError, VoxomicsError
 from voxomics.engine.feature import OnDevice
-from voxomics.engine.resident import Resident
+from voxomics.engine.resident import SCRATCH, Resident
 from voxomics.engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,37 +59,56 @@ def order(
     if family is None:
         return None, rows
     need = family.need(batch, levels, settings, call.aggregations)
-    fits = (need + _resident(batch))[rows] <= limit(device, settings)
+    fits = (need + _resident(batch))[rows] <= limit(device, settings)[0]
     return Order(call, family, levels, rows[fits], need), rows[~fits]
 
 
-def limit(device: Device, settings: Settings) -> int:
-    """Bytes that one stream may hold on the device: its free memory, or less where the settings' `memory` is less."""
-    return int(min(SHARE * device.free_bytes(), settings.memory_bytes)) // STREAMS
+def limit(device: Device, settings: Settings) -> tuple[int, int]:
+    """Bytes that one stream may hold on the device for a piece, and float64 for its kernels' scratch.
+
+    Together they are the stream's part of the free memory, or of the settings' `memory` where that is less.
+    """
+    share = int(min(SHARE * device.free_bytes(), settings.memory_bytes)) // STREAMS
+    scratch = min(SCRATCH, share // 4 // 8)
+    return share - 8 * scratch, scratch
 
 
 def tasks(
     orders: list[Order], batch: VoiBatch, settings: Settings, device: Device, keep: Keep, advance: Callable[[], None]
 ) -> tuple[list[pool.Task], int]:
     """One task for each stream; they share the pieces. The second value is how often `advance` will be called."""
-    pieces = list(_pieces(orders, batch, limit(device, settings)))
+    most, scratch = limit(device, settings)
+    pieces = list(_pieces(orders, batch, most))
     waiting, lock = iter(pieces), threading.Lock()
 
     def work() -> None:
-        with device.stream():
+        with _named(device), device.stream():
             while True:
                 with lock:
                     piece = next(waiting, None)
                 if piece is None:
                     return
-                _run(orders, batch, settings, device, *piece, keep)
+                _run(orders, batch, settings, device, scratch, *piece, keep)
                 advance()
 
     return [pool.Task(0.0, work) for _ in range(min(STREAMS, len(pieces)))], len(pieces)
 
 
-def _run(orders: list[Order], batch: VoiBatch, settings: Settings, device: Device, first: int, last: int, keep: Keep) -> None:
-    resident = Resident(device, batch.part(first, last))
+@contextlib.contextmanager
+def _named(device: Device) -> Iterator[None]:
+    """What CuPy, Numba and the driver raise, each its own kind, becomes a BackendError: that costs a family, and not the run."""
+    try:
+        yield
+    except (MemoryError, VoxomicsError):
+        raise
+    except Exception as error:
+        raise BackendError(f"{device.name} failed: {type(error).__name__}: {error}") from error
+
+
+def _run(
+    orders: list[Order], batch: VoiBatch, settings: Settings, device: Device, scratch: int, first: int, last: int, keep: Keep
+) -> None:
+    resident = Resident(device, batch.part(first, last), scratch)
     channels: dict[int, Channel] = {}
     for one in orders:
         rows = one.rows[np.searchsorted(one.rows, first) : np.searchsorted(one.rows, last)]
@@ -96,7 +117,8 @@ def _run(orders: list[Order], batch: VoiBatch, settings: Settings, device: Devic
         levels = one.levels and channels.setdefault(id(one.levels), one.levels.part(batch.geometry, first, last))
 
         def compute(one: Order = one, levels: Channel | None = levels, rows: I64 = rows) -> np.ndarray:
-            return one.family.compute(resident, levels, rows - first, settings, one.call.aggregations)
+            with _named(device):
+                return one.family.compute(resident, levels, rows - first, settings, one.call.aggregations)
 
         keep(one.call, rows, compute)
 

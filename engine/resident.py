@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MAX_SHARED = 48 << 10
 """Bytes of shared memory that a block may take on every device."""
+SCRATCH = 1 << 25
+"""float64 at most that the blocks of a kernel share; more would not make it faster."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,13 @@ class Resident:
     device : Device
     batch : VoiBatch
         The same in host memory.
+    scratch : int
+        float64 that the blocks of one kernel may share.
     """
 
     device: Device
     batch: VoiBatch
+    scratch: int = SCRATCH
     _channels: dict[int, ResidentChannel] = field(default_factory=dict)
     _tiles: dict[tuple[bytes, bool], tuple[Array, ...]] = field(default_factory=dict)
 

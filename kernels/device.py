@@ -7,7 +7,6 @@ on CPU threads (tests/cuda); whoever registers a device first in `DEVICES` offer
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -39,11 +38,12 @@ class Device(Protocol):
         ...
 
     def stream(self) -> contextlib.AbstractContextManager[Any]:
-        """A stream of its own for what the calling thread does in the block; at its end that work is finished."""
+        """A stream of its own for what the calling thread does in the block."""
         ...
 
     def put(self, array: npt.NDArray[Any] | Array) -> Array:
-        """The array in device memory, contiguous; one that is there already is not copied."""
+        """The array in device memory, contiguous; one that is there already is not copied. What the default stream was given
+        before is waited for; what another stream still writes is not."""
         ...
 
     def empty(self, shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
@@ -85,9 +85,9 @@ class Cuda:
         import cupy
 
         self._cupy = cupy
-        self._local = threading.local()  # what each host thread has staged for copies that may still be under way
-        number = cupy.cuda.runtime.getDevice()
-        self.name = str(cupy.cuda.runtime.getDeviceProperties(number)["name"].decode())
+        self._number = cupy.cuda.runtime.getDevice()
+        self._idle: list[Any] = []  # streams: CuPy's pool keeps memory for each, and would not free a dead one's
+        self.name = str(cupy.cuda.runtime.getDeviceProperties(self._number)["name"].decode())
 
     @staticmethod
     def unavailable() -> str:
@@ -101,25 +101,35 @@ class Cuda:
         try:
             if jit.cuda.is_available() and cupy.cuda.runtime.getDeviceCount() > 0:
                 return ""
+            if jit.cuda.cuda_error():
+                return "the CUDA driver says: " + " ".join(str(jit.cuda.cuda_error()).split())
         except cupy.cuda.runtime.CUDARuntimeError as error:
             return f"the CUDA driver says: {error}"
         except ImportError as error:
             return f'numba-cuda cannot be imported ({error}); install the extra: pip install "voxomics[cuda]"'
-        return f"the CUDA driver says: {jit.cuda.cuda_error() or 'no device'}"
+        return 'there is no device, or NVIDIA\'s compiler (libnvvm) is missing; install the extra: pip install "voxomics[cuda]"'
 
     def free_bytes(self) -> int:
-        """Free memory of the device and what CuPy's pool holds unused."""
-        free, _ = self._cupy.cuda.runtime.memGetInfo()
-        return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
+        """Free memory of the device and what CuPy's pool holds unused, within the pool's limit where it has one."""
+        pool = self._cupy.get_default_memory_pool()
+        with self._cupy.cuda.Device(self._number):
+            free = self._cupy.cuda.runtime.memGetInfo()[0] + pool.free_bytes()
+            limit = pool.get_limit()
+            return int(min(free, limit - pool.used_bytes()) if limit else free)
 
     @contextlib.contextmanager
     def stream(self) -> Iterator[None]:
-        """See `Device.stream`."""
-        self._local.staged = []
-        with self._cupy.cuda.Stream(non_blocking=True) as stream:
-            yield
-            stream.synchronize()
-        self._local.staged = None
+        """See `Device.stream`. The default stream and this one wait for each other: arrays may have been made there."""
+        with self._cupy.cuda.Device(self._number):  # each new host thread begins on device 0
+            try:
+                stream = self._idle.pop()
+            except IndexError:
+                stream = self._cupy.cuda.Stream()
+            try:
+                with stream:
+                    yield
+            finally:
+                self._idle.append(stream)  # whoever takes it next comes after what is still under way
 
     def put(self, array: npt.NDArray[Any] | Array) -> Array:
         """See `Device.put`; takes ``__cuda_array_interface__`` and DLPack too."""
@@ -127,16 +137,8 @@ class Cuda:
             return self._cupy.ascontiguousarray(self._cupy.asarray(array))
         if not isinstance(array, np.ndarray) and hasattr(array, "__dlpack__"):
             return self._cupy.ascontiguousarray(self._cupy.from_dlpack(array))
-        staged = getattr(self._local, "staged", None)
-        if staged is None or array.nbytes == 0:
-            return self._cupy.asarray(np.ascontiguousarray(array))
-        pinned = self._cupy.cuda.alloc_pinned_memory(array.nbytes)  # from CuPy's pool; a copy of pageable memory would wait
-        host = np.frombuffer(pinned, array.dtype, array.size).reshape(array.shape)
-        host[...] = array
-        staged.append(host)
-        there = self._cupy.empty(array.shape, array.dtype)
-        there.set(host)
-        return there
+        # by way of pinned memory that CuPy keeps until the copy is made; the caller's array may go at once
+        return self._cupy.asarray(np.ascontiguousarray(array))
 
     def empty(self, shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """See `Device.empty`."""

@@ -258,12 +258,10 @@ MEASURING = 128
 """Threads of a block that measures."""
 ROOM = 4096
 """Cells at most of a block's table in shared memory: with 16 KB each, every multiprocessor can be full of threads."""
-SCRATCH = 1 << 25
-"""float64 that the blocks measuring matrices on a device share."""
 MAX_CELLS = 1 << 26
 """Cells of a VOI's matrices that a device takes: 256 MB."""
-SIDE_BY_SIDE = 64
-"""Blocks that can measure the largest matrices a device takes at a time."""
+MAX_PLACES = 1 << 19
+"""Scratch for a matrix that a device takes, float64: 4 MB, so that several blocks can measure at a time."""
 
 
 @jit.body
@@ -389,19 +387,19 @@ def places(n_levels, n_columns):
 
 def is_taken(n_cells, n_places, n_voxels):
     """Whether a device takes a VOI: cells of all its matrices, `places` of the largest, voxels of its box."""
-    return (n_cells <= MAX_CELLS) & (SIDE_BY_SIDE * n_places <= SCRATCH) & (n_voxels < 1 << 31)  # offsets in a box are int32
+    return (n_cells <= MAX_CELLS) & (n_places <= MAX_PLACES) & (n_voxels < 1 << 31)  # offsets in a box are int32
 
 
 def mean_on_device(
     device, counts, counts_start, largest, level_of, level_start, shape, work, first, weight, n_planar, per_slice, by_size,
-    stride, n_features,
+    scratch, stride, n_features,
 ):  # fmt: skip
     """`measure_dense_gpu` and the means over each aggregation's matrices: device float64 [VOIs · aggregations, n_features].
 
-    work and first, from engine/directions.py, are in host memory, all other arrays on the device. stride : `places` of the
-    largest matrix.
+    work and first, from engine/directions.py, are in host memory, all other arrays on the device. scratch : float64 that the
+    blocks share. stride : `places` of the largest matrix.
     """
-    blocks = int(min(len(work), max(1, SCRATCH // stride)))
+    blocks = int(min(len(work), max(1, scratch // stride)))
     feature = device.empty((len(work), n_features), np.float64)
     device.launch(
         measure_dense_gpu, blocks, MEASURING, counts, counts_start, largest, level_of, level_start, shape, device.put(work),

@@ -49,6 +49,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import numba.cuda as cuda  # numba-cuda; its successor numba-cuda-mlir would be named in this line
 
+    cuda.core.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # else it warns of every launch of few blocks, and a batch may be small
     globals()["cuda"] = cuda
     return cuda
 

@@ -169,20 +169,18 @@ def _many_levels(batch: VoiBatch, channel: Channel, i: int, settings: Settings, 
     return out
 
 
-SCRATCH = 1 << 25
-"""float64 that the blocks measuring matrices on a device share."""
-
-
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes of device memory beside the batch, int64 [n]; VOIs of more than DENSE_LEVELS levels are left to the CPU."""
-    from voxomics.kernels.glcm import DENSE_LEVELS
+    from voxomics.kernels.glcm import DENSE_LEVELS, ROOM
 
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
     n = channel.n_present
     cells = n_groups(batch, vois, *grouping(settings.glcm.distance, aggregations)) * (n * (n + 1) // 2)
     matrices_of = len(FEATURES) * 8 * 15 * batch.geometry.shape[:, 0].astype(np.int64) * len(aggregations)
-    return np.where(n > DENSE_LEVELS, UNCOUNTABLE, 4 * cells + matrices_of)
+    # a matrix with its marginal sums, differences and sums; lists of these, where they are wide, take less than is left of it
+    scratch = 8 * (7 * (n * (n + 1) // 2) + n + 3 * ROOM + 2)
+    return np.where(n > DENSE_LEVELS, UNCOUNTABLE, 4 * cells + matrices_of + scratch)
 
 
 def counts_on_device(
@@ -235,7 +233,7 @@ def compute_on_device(
     span = channel.level_of[channel.level_start[vois + 1] - 1] - channel.level_of[channel.level_start[vois]]
     listed = np.diff(values_start[vois], axis=1).sum(1)
     stride = int((n * (n + 1) // 2 + n + np.where(listed > 0, listed, 3 * span + 2)).max(initial=1))
-    blocks = int(min(len(work), max(1, SCRATCH // stride)))
+    blocks = int(min(len(work), max(1, resident.scratch // stride)))
     there = resident.channel(channel)
     feature = device.empty((len(work), len(FEATURES)), np.float64)
     device.launch(

@@ -221,7 +221,7 @@ def compute_on_device(
     there = resident.channel(channel)
     means = emphasis.mean_on_device(
         device, found, device.put(counts_start), longest, there.level_of, there.level_start, resident.shape, work, first,
-        device.put(weight), n_planar, per_slice, True, stride, len(FEATURES),
+        device.put(weight), n_planar, per_slice, True, resident.scratch, stride, len(FEATURES),
     )  # fmt: skip
     return device.get(means).reshape(len(vois), len(aggregations), len(FEATURES))
 

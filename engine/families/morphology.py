@@ -121,8 +121,6 @@ def _features(batch: VoiBatch, vois: I64, area: F64, volume: F64, moments: I64, 
     return out
 
 
-SCRATCH = 1 << 23
-"""int32 that the blocks looking for corners on a device share."""
 PAIRS = 1 << 14
 """Vertices for which a VOI gets one more block to measure their distances."""
 
@@ -190,7 +188,7 @@ def squares_on_device(resident: Resident, vois: I64) -> tuple[Array, I64]:
     row = np.repeat(vois, slices).astype(np.int32)
     slice_of = (np.arange(len(row)) - np.repeat(np.cumsum(slices) - slices, slices) + g.pad).astype(np.int32)
     rows = int(g.shape[vois, 1].max(initial=1))
-    blocks = min(len(row), max(1, SCRATCH // (4 * rows)))
+    blocks = min(len(row), max(1, 2 * resident.scratch // (4 * rows)))
     device.launch(
         outline.corners_gpu, blocks, outline.SLICE, resident.region, device.put(row), device.put(slice_of), resident.start,
         resident.shape, g.pad, device.empty((blocks, 4, rows), np.int32), points, there, number,

@@ -187,7 +187,7 @@ def compute_on_device(
         stride = int(emphasis.places(channel.n_present[vois], most).max(initial=1))
         means = emphasis.mean_on_device(
             device, found, device.put(counts_start), highest, there.level_of, there.level_start, resident.shape, work, first,
-            weight, int(planar), per_slice, False, stride, len(FEATURES),
+            weight, int(planar), per_slice, False, resident.scratch, stride, len(FEATURES),
         )  # fmt: skip
         out[:, chosen] = device.get(means).reshape(len(vois), len(chosen), len(FEATURES))
     return out
