@@ -119,18 +119,21 @@ def test_an_empty_mask_is_refused():
         perturbed_mask(np.zeros((3, 3, 3), bool), CT, Perturbation())
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_the_room_left_around_a_voi_is_enough(seed):
-    rng = np.random.default_rng(seed)
-    large, amplitudes = Amplitudes(1.5, 25.0, 3), replace(Amplitudes(), angle_deg=8.0)
-    mask = np.pad(blob(seed), 30)
+@pytest.mark.parametrize("amplitudes", [Amplitudes(), Amplitudes(1.5, 25.0, 3), Amplitudes(0, 45.0, 0)])
+def test_the_room_left_around_a_voi_is_enough(amplitudes):
+    """A long VOI, which swings far, cut out and in a large image."""
+    rng = np.random.default_rng(1)
+    mask = np.zeros((14, 90, 120), bool)
+    mask[6:8, 44:46, 40:80] = True
     stack = MaskStack((mask.astype(np.uint8),))
-    for chosen in (large, amplitudes):
-        reach = reach_voxels(np.ptp(np.argwhere(mask), axis=0) + 1, CT, chosen)
-        cut = cut_out(Image(np.zeros(mask.shape), CT), stack, find_vois(stack)[0], reach, (0, 0, 0))
-        for _ in range(4):
-            one = draw(chosen, rng)
-            assert perturbed_mask(cut.mask, CT, one).sum() == perturbed_mask(mask, CT, one).sum()
+    reach = reach_voxels((2, 2, 40), CT, amplitudes)
+    cut = cut_out(Image(np.zeros(mask.shape), CT), stack, find_vois(stack)[0], reach, (0, 0, 0))
+    assert cut.mask.shape == tuple(size + 2 * room for size, room in zip((2, 2, 40), reach, strict=True))
+    corner = np.array([6, 44, 40]) - reach
+    for _ in range(12):
+        one = draw(amplitudes, rng)
+        whole = np.argwhere(perturbed_mask(mask, CT, one))
+        assert (np.argwhere(perturbed_mask(cut.mask, CT, one)) + corner).tolist() == whole.tolist()
 
 
 def test_draws_fill_their_ranges_and_no_more():
@@ -221,6 +224,28 @@ def test_without_perturbation_the_values_are_those_of_extract(where):
         expected = ours.extract(case.image, case.mask, spacing_mm=CT)[ours.columns].to_numpy()
         values = found.measured.loc[found.measured["id"] == case.id, ours.columns].to_numpy()
         np.testing.assert_array_equal(values, np.repeat(expected, 3, axis=0))
+
+
+def test_a_mask_file_of_smaller_extent_lies_where_its_origin_says():
+    case = tumour(5)
+    image, mask = sitk.GetImageFromArray(case.image), sitk.GetImageFromArray(case.mask)
+    for volume in (image, mask):
+        volume.SetSpacing(CT[::-1])
+    small = Case(case.id, image, mask[14:50, 13:48, 2:11])
+    whole, part = (stability([one, tumour(6)], Extractor(settings=LIGHT), 4).measured for one in (case, small))
+    pd.testing.assert_frame_equal(whole, part, check_exact=True)
+
+
+def test_the_noise_is_that_around_the_voi():
+    image = np.random.default_rng(0).normal(0, np.where(np.arange(300) < 150, 4, 16), (3, 60, 300))
+    mask = np.zeros(image.shape, np.uint8)
+    mask[1, 28:34, 240:250] = 1
+    image, mask = sitk.GetImageFromArray(image), sitk.GetImageFromArray(mask)
+    for volume in (image, mask):
+        volume.SetSpacing(CT[::-1])
+    near = Case("near", image, mask[200:, 20:, :])
+    found = stability([near, tumour(0)], Extractor(settings=LIGHT), 2)
+    assert found.cases.loc[0, "noise_sd"] == pytest.approx(16, rel=0.1)
 
 
 def test_where_the_image_ends_on_all_sides_only_the_local_peak_sees_it():

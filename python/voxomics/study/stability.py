@@ -27,7 +27,7 @@ from voxomics.study.perturbation import Amplitudes, Perturbation, draw, noise_sd
 Progress = Callable[[float], None]
 _CONTEXT_MM = 6.3  # the 1 cm³ sphere of the local intensity peak looks 6.2 mm beyond the mask
 _SPLINE_VOXELS = 4  # what lies so far away weighs less than 1 % in a cubic spline
-_NOISE_MM = 10.0  # tissue around the VOI's box that tells its noise: a scanner's noise differs from place to place
+_NOISE_MM = 30.0  # tissue around the VOI's box that tells its noise, which differs from place to place in a scan
 _ATTEMPTS = 10  # draws per perturbation before a mask counts as too small
 
 
@@ -107,6 +107,7 @@ def stability(
     memory limit, several calls share them.)
     At amplitudes 0 the values are `Extractor.extract`'s, bit for bit. Only where settings resample the image, its new grid is
     aligned with the copies instead of the whole image: a shift below one new voxel, and not always the same for all copies.
+    Where a tumour's surroundings end at the image's edge on every side, the local intensity peak sees the edge repeated along z.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ def stability(
     seed : int
         ≥ 0. What a case gets follows from the seed and its id, whichever other cases there are.
     amplitudes : Amplitudes, optional
-        By default ±0.5 voxel, ±5°, ±1 voxel, noise once the image's own as `noise_sd` finds it within 10 mm of the VOI's box.
+        By default ±0.5 voxel, ±5°, ±1 voxel, noise once the image's own as `noise_sd` finds it within 30 mm of the VOI's box.
     label : int or str, optional
         Which VOI of each mask; not needed where a mask holds one.
     level : float
