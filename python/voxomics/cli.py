@@ -138,7 +138,7 @@ def stability(
         beside = {name: output.with_name(f"{output.stem}.{name}.csv") for name in ("cases", "measured")}
         table.check_target(output)
         outputs.check_writable(*beside.values())
-        given = study.read_cases(cases)
+        given = study.read_scans(cases)
         chosen = o.settings_of(settings, {"features": features, "exclude": exclude, "set": set})
         ours = Extractor(profile, chosen, backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)

@@ -6,13 +6,13 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from voxomics.cases import read_cases
 from voxomics.engine.errors import InputError, SettingsError, VoxomicsError
 from voxomics.engine.prepare import Voi, find_vois
 from voxomics.engine.settings import Settings
@@ -32,7 +32,7 @@ _ATTEMPTS = 10  # draws per perturbation before a mask counts as too small
 
 
 @dataclass(frozen=True)
-class Case:
+class Scan:
     """An image and the mask of its one VOI: paths, or what else `read_image` and `read_mask` take."""
 
     id: str
@@ -59,8 +59,8 @@ class _Drawn:
     noise: np.random.SeedSequence
 
 
-def read_cases(path: str | os.PathLike[str]) -> list[Case]:
-    """Cases of a CSV with the columns id, image and mask; paths are relative to the CSV.
+def read_scans(path: str | os.PathLike[str]) -> list[Scan]:
+    """Scans of a CSV with the columns id, image and mask; see `voxomics.cases.read_cases`.
 
     Parameters
     ----------
@@ -68,28 +68,18 @@ def read_cases(path: str | os.PathLike[str]) -> list[Case]:
 
     Returns
     -------
-    list of Case
+    list of Scan
 
     Raises
     ------
     InputError
-        Unreadable, without one of the columns, or with an empty cell in them.
+        As `read_cases`.
     """
-    file = Path(path)
-    try:
-        rows = pd.read_csv(file, dtype=str, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file.name} cannot be read as a CSV: {error}") from None
-    if missing := [name for name in ("id", "image", "mask") if name not in rows]:
-        raise InputError(f"{file.name} has no column {' and no '.join(missing)}; it has {listed([*rows])}")
-    if empty := (np.flatnonzero(rows[["id", "image", "mask"]].isna().any(axis=1)) + 2).tolist():
-        raise InputError(f"{file.name}: id, image or mask is empty in lines {listed(empty)}")
-    columns = (rows[name].tolist() for name in ("id", "image", "mask"))
-    return [Case(name, file.parent / image, file.parent / mask) for name, image, mask in zip(*columns, strict=True)]
+    return [Scan(case.id, case.image, case.mask) for case in read_cases(path)]
 
 
 def stability(
-    cases: Iterable[Case],
+    cases: Iterable[Scan],
     extractor: Extractor | None = None,
     perturbations: int = 20,
     seed: int = 0,
@@ -111,7 +101,7 @@ def stability(
 
     Parameters
     ----------
-    cases : iterable of Case
+    cases : iterable of Scan
         At least 2.
     extractor : Extractor, optional
         What is measured; by default `Extractor()`.
@@ -148,7 +138,7 @@ def stability(
     --------
     >>> rng = np.random.default_rng(0)
     >>> distance = np.hypot(*np.indices((32, 32)) - 15.5)[None]
-    >>> balls = [Case(f"P{k}", rng.normal(size=(1, 32, 32)), distance < 6 + k, (5.0, 1.0, 1.0)) for k in range(5)]
+    >>> balls = [Scan(f"P{k}", rng.normal(size=(1, 32, 32)), distance < 6 + k, (5.0, 1.0, 1.0)) for k in range(5)]
     >>> found = stability(balls, Extractor(settings={"features": ["morphology.volume_voxel_counting"]}))
     >>> found.table[["n_targets", "n_ratings"]].values.tolist(), found.cases["status"].tolist()
     ([[5, 20]], ['ok', 'ok', 'ok', 'ok', 'ok'])
@@ -190,7 +180,7 @@ def stability(
 
 
 def measure_case(
-    case: Case,
+    case: Scan,
     extractor: Extractor,
     perturbations: int,
     seed: int,
