@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
 
 from matplotlib.colors import to_hex
+from matplotlib.path import Path as MplPath
 
 from report_cohort import IDS, results, write_images
 from voxomics.engine.errors import InputError
 from voxomics.report import checklists, curves, figures, ink, page, sentences, tables, write_report
+from voxomics.report.exhibits import drawn
 from voxomics.report.images import OUTLINE, examples, largest_slices, representatives
 from voxomics.study.results import Number, StudyResults
 
@@ -165,15 +168,18 @@ def test_representatives_are_in_the_middle() -> None:
 
 
 def test_outline_is_the_voi(folders: dict[str, Path]) -> None:
-    """The outline encloses the area of the mask in its largest slice."""
+    """The outline encloses the voxels of the mask's largest slice, and no others."""
     shown = examples(results("continuous"), folders["continuous"].parent / "images.csv")
     with ink.drawing("test"):
         figure = largest_slices(shown, "marker")
     for axis, one in zip(figure.axes, shown, strict=True):
-        corners = axis.collections[0].get_paths()[0].to_polygons()
-        area = sum(0.5 * np.sum(p[:-1, 0] * p[1:, 1] - p[1:, 0] * p[:-1, 1]) for p in corners)
-        wanted = one.voi.sum(axis=(1, 2)).max() * one.spacing_mm[1] * one.spacing_mm[2]
-        assert abs(area) == pytest.approx(wanted, rel=0.05)
+        largest = one.voi[one.voi.sum(axis=(1, 2)).argmax()]
+        y, x = np.indices(largest.shape)
+        centres = np.column_stack([(x.ravel() + 0.5) * one.spacing_mm[2], (y.ravel() + 0.5) * one.spacing_mm[1]])
+        inside = np.zeros(largest.size, bool)
+        for corners in axis.collections[0].get_paths()[0].to_polygons():
+            inside ^= MplPath(corners).contains_points(centres)
+        assert (inside == largest.ravel()).all()
 
 
 def _in_order(points: Any) -> np.ndarray:
@@ -188,9 +194,9 @@ def test_points_are_coloured_by_outcome(colours: ink.Colours) -> None:
         figure = figures.predicted_against_real(predictions, "unit", colours, 50.0)
     for axis, mine in zip(figure.axes, (predictions, predictions[predictions["truth"] <= 50]), strict=True):
         for name, event in (("alive", 0), ("dead", 1)):
-            drawn = next(c for c in axis.collections if to_hex(c.get_facecolor()[0]) == ink.GROUPS[colours][name])
+            points = next(c for c in axis.collections if to_hex(c.get_facecolor()[0]) == ink.GROUPS[colours][name])
             wanted = mine.loc[mine["event"] == event, ["truth", "prediction"]]
-            assert _in_order(drawn.get_offsets()) == pytest.approx(_in_order(wanted))
+            assert _in_order(points.get_offsets()) == pytest.approx(_in_order(wanted))
 
 
 def test_survival_curves_are_the_tables() -> None:
@@ -206,8 +212,8 @@ def test_survival_curves_are_the_tables() -> None:
         assert np.column_stack(steps.get_data()) == pytest.approx(np.column_stack([mine["time"], 100 * mine["survival"]]))
     counts = at_risk[at_risk["group"] == "high"].set_index("time")["n_risk"]
     label = [tick.get_text() for tick in below.get_yticklabels()].index("high")
-    drawn = {text.xy[0]: int(text.get_text()) for text in below.texts if text.xy[1] == label}
-    assert drawn == counts.to_dict()
+    counted = {text.xy[0]: int(text.get_text()) for text in below.texts if text.xy[1] == label}
+    assert counted == counts.to_dict()
 
 
 def test_permutations_beyond_the_observed_value_are_dark() -> None:
@@ -219,12 +225,12 @@ def test_permutations_beyond_the_observed_value_are_dark() -> None:
     assert dark == ((draws["score"] == "r") & (draws["value"] >= seen)).sum() > 0
 
 
-def test_colours_that_everybody_tells_apart(tmp_path: Path) -> None:
-    write_report(results("continuous"), tmp_path, colours="safe")
-    drawn = (tmp_path / "figures" / "figure-2b-twin.svg").read_text(encoding="utf-8")
-    assert all(colour in drawn for colour in ink.GROUPS["safe"].values())
-    assert not any(colour in drawn for colour in ink.GROUPS["paper"].values())
-    assert '<html lang="en" data-palette="safe">' in text_of(tmp_path)
+def test_colours_that_everybody_tells_apart() -> None:
+    one = next(one for one in drawn(results("continuous"), [], "safe") if one.stem == "figure-2a")
+    svg, _ = ink.files_of(one.figure)
+    assert all(colour in svg for colour in ink.GROUPS["safe"].values())
+    assert not any(colour in svg for colour in ink.GROUPS["paper"].values())
+    assert '<html lang="en" data-palette="safe">' in page.render(results("continuous"), [], "safe")
 
 
 def test_checklists_are_complete() -> None:
@@ -312,3 +318,13 @@ def test_same_results_same_files(folders: dict[str, Path], tmp_path: Path) -> No
     for path in folders["survival"].rglob("*"):
         if path.is_file() and path.suffix != ".png":
             assert path.read_bytes() == (tmp_path / path.relative_to(folders["survival"])).read_bytes(), path.name
+
+
+def test_groups_say_where_they_come_from() -> None:
+    """A threshold that was fitted is called so; classes that were given are not."""
+    study = results("continuous")
+    assert "if anything, too small" in sentences.survival(study, "protocol", "real")[1]
+    assert "training folds alone" in sentences.survival(study, "twin", "real")[1]
+    assert "classes themselves" in sentences.survival(results("binary"), "protocol", "real")[1]
+    fixed = replace(study, settings={**study.settings, "protocol": {**study.settings["protocol"], "threshold": 15.0}})
+    assert "the threshold was set: 15" in sentences.survival(fixed, "protocol", "predicted")[1]

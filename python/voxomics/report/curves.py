@@ -67,7 +67,7 @@ def roc(points: pd.DataFrame, areas: pd.DataFrame, best: pd.DataFrame) -> Figure
         label = f"{area['curve']}\nAUC {area['value']:.3f} ({area['ci_low']:.3f} to {area['ci_high']:.3f})"
         x, y = 100 * (1 - mine["specificity"]), 100 * mine["sensitivity"]
         axis.plot(x, y, color=colour, linestyle=dashes, label=label, solid_joinstyle="miter")
-        used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool)]
+        used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool) & np.isfinite(best["threshold"])]
         ring: dict[str, Any] = {"mec": INK, "mfc": "none", "markersize": 7}
         axis.plot(100 * (1 - used["specificity"]), 100 * used["sensitivity"], "o", **ring)
     axis.set(xlim=(-2, 102), ylim=(-2, 102), xlabel="1 − specificity (%)", ylabel="Sensitivity (%)", aspect="equal")

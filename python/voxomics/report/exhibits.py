@@ -59,6 +59,8 @@ def _marker(results: StudyResults) -> str:
 
 
 def _unit(results: StudyResults) -> str:
+    if results.endpoint == "binary":
+        return "probability"
     return results.names.get("unit", "") or _marker(results)
 
 
@@ -166,7 +168,7 @@ def _survival(results: StudyResults, side: str, colours: Colours) -> Iterator[Dr
         p = float(tests.loc[tests["marker"] == marker, "p"].iloc[0])
         said = "" if np.isnan(p) else f"log-rank {sentences.p_words(p)}"
         name = MARKERS[results.endpoint][marker]
-        shows, limits = sentences.survival(part, marker, side)
+        shows, limits = sentences.survival(results, side, marker)
         with drawing(stem):
             figure = curves.kaplan_meier(mine, at_risk[at_risk["marker"] == marker], said, time, colours)
             title = f"Survival by {name}, {SIDES[side]}"

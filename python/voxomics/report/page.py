@@ -24,7 +24,7 @@ SECTIONS = {
     "cohort": "Patients",
     "images": "Images",
     "controls": "The marker against healthy controls",
-    "features": "Features and the marker",
+    "features": "Features and the outcome",
     "prediction": "Prediction: protocol and twin side by side",
     "twin-checks": "How far the twin can be trusted",
     "survival": "Survival",
@@ -144,7 +144,8 @@ def _scores(results: StudyResults) -> tuple[list[dict[str, Any]], dict[str, str]
     """Protocol and twin, score by score, and the footnotes on tests: text to letter."""
     rows: list[dict[str, Any]] = []
     letters: dict[str, str] = {}
-    for name, meaning in NUMBERS.items():
+    main = sentences.MAIN[results.endpoint]
+    for name, meaning in sorted(NUMBERS.items(), key=lambda item: item[0] != main):
         found = {side: results.parts[side].numbers.get(name) for side in SIDES}
         if name not in tables.SCORE_NAMES or not any(found.values()):
             continue

@@ -123,8 +123,9 @@ def predicted(results: StudyResults, side: str) -> tuple[str, str]:
     return shows, limits
 
 
-def survival(part: Part, marker: str, side: str) -> tuple[str, str]:
+def survival(results: StudyResults, side: str, marker: str) -> tuple[str, str]:
     """Under figure 3A or 3B."""
+    part = results.parts[side]
     tests = part.tables["log_rank"].data
     test = tests[tests["marker"] == marker].iloc[0]
     groups = part.tables["groups"].data
@@ -136,19 +137,28 @@ def survival(part: Part, marker: str, side: str) -> tuple[str, str]:
     shows = f"{counted.capitalize()}. Log-rank χ² = {number(test['chi2'])}, {p_words(p)}."
     for expected in groups.loc[groups.index == "high", "expected"]:
         shows += f" Without a difference {expected:.1f} events would be expected in the high group."
+    return shows, _where_groups_come_from(results, side, marker)
+
+
+def _where_groups_come_from(results: StudyResults, side: str, marker: str) -> str:
+    if results.endpoint == "binary" and marker == "real":
+        return "The groups are the classes themselves; nothing was predicted here."
     if side == "twin":
-        limits = (
+        return (
             "Thresholds come from the training folds alone, in one repeat. Cutting a marker in two loses information; "
             "the Cox model on the continuous value is the main analysis."
         )
-    elif marker == "real":
-        limits = "The threshold was chosen to separate these very patients' outcomes, so the p-value is, if anything, too small."
-    else:
-        limits = (
-            "Both the features and the threshold were chosen on these patients; the p-value is, if anything, too small. "
-            "The twin's curves are free of this."
+    rule = results.settings["protocol"]["threshold"]
+    chosen = "the threshold was chosen to separate these very patients" if rule == "youden" else f"the threshold was set: {rule}"
+    if marker == "real":
+        consequence = (
+            "so the p-value is, if anything, too small" if rule == "youden" else "and cutting a marker in two loses information"
         )
-    return shows, limits
+        return f"{chosen[0].upper()}{chosen[1:]}, {consequence}."
+    return (
+        f"The features were chosen with these patients in view, and {chosen}; "
+        "the p-value is, if anything, too small. The twin's curves are free of this."
+    )
 
 
 def roc(areas: pd.DataFrame, best: pd.DataFrame) -> tuple[str, str]:
@@ -156,7 +166,7 @@ def roc(areas: pd.DataFrame, best: pd.DataFrame) -> tuple[str, str]:
     shows = []
     for _, area in areas.iterrows():
         text = f"{area['curve']}: AUC {number(area['value'])} (95 % CI {interval(area['ci_low'], area['ci_high'])}, DeLong)"
-        used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool)]
+        used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool) & np.isfinite(best["threshold"])]
         for _, point in used.iterrows():
             text += f"; at {number(point['threshold'], 4)} sensitivity {percent(point['sensitivity'])}"
             text += f", specificity {percent(point['specificity'])}"
