@@ -68,7 +68,9 @@ def limit(device: Device, settings: Settings) -> tuple[int, int]:
 
     Together they are the stream's part of the free memory, or of the settings' `memory` where that is less.
     """
-    share = int(min(SHARE * device.free_bytes(), settings.memory_bytes)) // STREAMS
+    with _named(device):
+        free = device.free_bytes()
+    share = int(min(SHARE * free, settings.memory_bytes)) // STREAMS
     scratch = min(SCRATCH, share // 4 // 8)
     return share - 8 * scratch, scratch
 
