@@ -59,7 +59,7 @@ class Device(Protocol):
         ...
 
     def sort(self, codes: Array) -> Array:
-        """A sorted copy of a vector of integers."""
+        """A vector of integers, sorted in its place."""
         ...
 
     def launch(self, kernel: Kernel, blocks: int | tuple[int, int], threads: int, *arguments: Any, shared: int = 0) -> None:
@@ -167,7 +167,8 @@ class Cuda:
 
     def sort(self, codes: Array) -> Array:
         """See `Device.sort`."""
-        return self._cupy.sort(codes)
+        codes.sort()  # cupy.sort would copy with a kernel of CuPy's own, for which it needs NVIDIA's NVRTC
+        return codes
 
     def launch(self, kernel: Kernel, blocks: int | tuple[int, int], threads: int, *arguments: Any, shared: int = 0) -> None:
         """See `Device.launch`."""
