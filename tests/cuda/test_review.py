@@ -252,6 +252,18 @@ def test_a_device_whose_trial_fails_is_not_used(monkeypatch, standin, fault):
         Extractor(backend="cuda")
 
 
+def test_a_large_batch_keeps_both_streams_busy(use, monkeypatch):
+    """It fits the device as it is; else one stream would do it all."""
+    device = use(Threads(checked=False, memory=1 << 40))
+    ours = Extractor(settings={"features": ["glcm"]}, backend="cuda")
+    whole = ours.extract(*case(), spacing_mm=(1, 1, 1))
+    launches = len(device.findings)
+    monkeypatch.setattr(offload, "PIECE", 100_000)
+    cut = ours.extract(*case(), spacing_mm=(1, 1, 1))
+    assert len(device.findings) - launches >= offload.STREAMS * launches
+    pd.testing.assert_frame_equal(cut, whole, check_exact=True)
+
+
 def test_scratch_is_part_of_a_streams_share():
     for free in (1 << 20, 1 << 30, 4 << 30, 80 << 30):
         most, scratch = offload.limit(SimpleNamespace(free_bytes=lambda free=free: free), Settings.of({"memory": "100GB"}))
