@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STREAMS = 2
 """Pieces of a batch that are on the device at a time."""
+PIECE = 1 << 28
+"""Bytes beyond which a batch is cut for the streams' sake: one copies while the other counts."""
 SHARE = 0.8
 """Part of the device's free memory that is used; the rest is for its own housekeeping."""
 
@@ -68,7 +70,9 @@ def limit(device: Device, settings: Settings) -> tuple[int, int]:
 
     Together they are the stream's part of the free memory, or of the settings' `memory` where that is less.
     """
-    share = int(min(SHARE * device.free_bytes(), settings.memory_bytes)) // STREAMS
+    with _named(device):
+        free = device.free_bytes()
+    share = int(min(SHARE * free, settings.memory_bytes)) // STREAMS
     scratch = min(SCRATCH, share // 4 // 8)
     return share - 8 * scratch, scratch
 
@@ -124,13 +128,17 @@ def _run(
 
 
 def _pieces(orders: list[Order], batch: VoiBatch, most: int) -> Iterator[tuple[int, int]]:
-    """First and last (exclusive) rows of pieces that take `most` bytes or less, each call's memory being free for the next."""
+    """First and last (exclusive) rows of pieces that take `most` bytes or less, each call's memory being free for the next.
+
+    A large batch that would fit makes some pieces for each stream all the same.
+    """
     size = np.zeros(len(batch), np.int64)
     wanted = np.zeros(len(batch), bool)
     for one in orders:
         size[one.rows] = np.maximum(size[one.rows], one.need[one.rows])
         wanted[one.rows] = True
     size += _resident(batch)
+    most = min(most, max(PIECE, int(size[wanted].sum()) // (2 * STREAMS)))
     for part in plan.chunks(np.flatnonzero(wanted), size, np.zeros(len(batch), np.int64), most):
         # rows between that the device does not take are copied with the others, unless they stand apart
         ends = np.flatnonzero(np.diff(part) > 1)

@@ -59,7 +59,7 @@ class Device(Protocol):
         ...
 
     def sort(self, codes: Array) -> Array:
-        """A sorted copy of a vector of integers."""
+        """A vector of integers, sorted in its place."""
         ...
 
     def launch(self, kernel: Kernel, blocks: int | tuple[int, int], threads: int, *arguments: Any, shared: int = 0) -> None:
@@ -88,6 +88,19 @@ class Cuda:
         self._number = cupy.cuda.runtime.getDevice()
         self._idle: list[Any] = []  # streams: CuPy's pool keeps memory for each, and would not free a dead one's
         self.name = str(cupy.cuda.runtime.getDeviceProperties(self._number)["name"].decode())
+        self._try()
+
+    def _try(self) -> None:
+        """Run a kernel: an old device, or libraries that do not go together, show then and not before."""
+        from voxomics.kernels import block
+
+        try:
+            with self.stream():
+                mean = self.get(block.mean(self, self.put(np.array([[1.0], [3.0]])), np.array([0, 2]), 1))
+        except Exception as error:
+            raise RuntimeError(f"a trial on {self.name} failed: {type(error).__name__}: {error}") from error
+        if mean[0, 0] != 2.0:
+            raise RuntimeError(f"a trial on {self.name} failed: the mean of 1 and 3 came out as {mean[0, 0]}")
 
     @staticmethod
     def unavailable() -> str:
@@ -154,7 +167,8 @@ class Cuda:
 
     def sort(self, codes: Array) -> Array:
         """See `Device.sort`."""
-        return self._cupy.sort(codes)
+        codes.sort()  # cupy.sort would copy with a kernel of CuPy's own, for which it needs NVIDIA's NVRTC
+        return codes
 
     def launch(self, kernel: Kernel, blocks: int | tuple[int, int], threads: int, *arguments: Any, shared: int = 0) -> None:
         """See `Device.launch`."""

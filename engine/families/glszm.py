@@ -164,7 +164,7 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
     boxes = np.diff(g.start)
     tables = 1 + settings.wants("gldzm")
     scratch = (4 + 4 + (4 + 2) * (tables - 1)) * boxes
-    codes = (2 * tables + 3) * 8  # sorted lists, and while one is made: two unsorted and what the sort takes
+    codes = (2 * tables + 1) * 8  # lists, and while one is sorted, what that takes
     lists = (5 * 4 + codes) * g.n_intensity  # each voxel may be a zone
     of_matrix = 20 + 8 * len(FEATURES) * tables
     size = scratch + lists + of_matrix * (g.shape[:, 0].astype(np.int64) + len(aggregations))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import warnings
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from emulator import driverless
 from threads import Threads, signature_for
@@ -168,9 +170,6 @@ class Weighed(Threads):
     def zeros(self, shape, dtype):
         return self._noted(super().zeros(shape, dtype))
 
-    def sort(self, codes):
-        return self._noted(super().sort(codes))
-
 
 @pytest.mark.parametrize("bins", [4, 64, 300])
 @pytest.mark.parametrize("memory", [6_000_000, 40_000_000])
@@ -183,6 +182,86 @@ def test_a_device_is_asked_for_no_more_than_its_free_memory(use, bins, memory):
     Extractor(settings=settings, backend="cuda").extract(image, labels, spacing_mm=(1, 1, 1))
     assert 0 < device.most <= memory
     assert len(device.findings) > 0
+
+
+class Here:
+    """A place that a host thread is in, as CuPy's Device and Stream are."""
+
+    def __init__(self, now, name, ptr):
+        self.now, self.name, self.ptr = now, name, ptr
+
+    def __enter__(self):
+        setattr(self.now, self.name, self.ptr)
+
+    def __exit__(self, *_):
+        delattr(self.now, self.name)
+
+
+@pytest.fixture
+def standin(monkeypatch):
+    """`Cuda` where CuPy's arrays are NumPy's and device 3 is chosen; kernels run on CPU threads, `launched` says whence."""
+    now, streams, launched = threading.local(), [], []
+
+    def stream():
+        streams.append(Here(now, "stream", len(streams)))
+        return streams[-1]
+
+    chosen = {"getDevice": lambda: 3, "getDeviceProperties": lambda number: {"name": b"stand-in %d" % number}}
+    pool = SimpleNamespace(free_bytes=lambda: 0, used_bytes=lambda: 0, get_limit=lambda: 1 << 30)
+    runtime = SimpleNamespace(**chosen, memGetInfo=lambda: (1 << 40, 1 << 40))
+    cupy = SimpleNamespace(
+        cuda=SimpleNamespace(runtime=runtime, Stream=stream, Device=lambda number: Here(now, "device", number)),
+        get_default_memory_pool=lambda: pool,
+        **{name: getattr(Threads(), name) for name in ("empty", "zeros")},
+        asarray=Threads().put,
+    )
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(seam.Cuda, "unavailable", staticmethod(lambda: ""))
+
+    def launch(self, kernel, blocks, threads, *arguments, shared=0):
+        launched.append((now.device, now.stream))
+        Threads(checked=False).launch(kernel, blocks, threads, *arguments, shared=shared)
+
+    monkeypatch.setattr(seam.Cuda, "launch", launch)
+    monkeypatch.setattr(seam.Cuda, "get", lambda self, array: np.array(array))
+    return SimpleNamespace(streams=streams, launched=launched)
+
+
+def test_every_host_thread_is_on_the_chosen_device_and_streams_are_kept(use, standin):
+    device = use(seam.Cuda())
+    assert (device.name, device.free_bytes()) == ("stand-in 3", 1 << 30)  # the pool's limit
+    settings = {"features": ["glcm"], "memory": "2MB"}
+    tables = [Extractor(settings=settings, backend="cuda").extract(*case(), spacing_mm=(1, 1, 1)) for _ in range(3)]
+    assert {where for where, _ in standin.launched} == {3}
+    assert len(standin.streams) <= offload.STREAMS
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0])
+
+
+@pytest.mark.parametrize("fault", ["raises", "is wrong"])
+def test_a_device_whose_trial_fails_is_not_used(monkeypatch, standin, fault):
+    def get(self, array):
+        if fault == "raises":
+            raise DriverFault("no kernel image is available")
+        return np.array(array) + 1.0
+
+    monkeypatch.setattr(seam.Cuda, "get", get)
+    assert Extractor(backend="auto").backend == "cpu"
+    reason = "DriverFault: no kernel image is available" if fault == "raises" else "the mean of 1 and 3 came out as 3.0"
+    with pytest.raises(BackendError, match=f"a trial on stand-in 3 failed: {reason}"):
+        Extractor(backend="cuda")
+
+
+def test_a_large_batch_keeps_both_streams_busy(use, monkeypatch):
+    """It fits the device as it is; else one stream would do it all."""
+    device = use(Threads(checked=False, memory=1 << 40))
+    ours = Extractor(settings={"features": ["glcm"]}, backend="cuda")
+    whole = ours.extract(*case(), spacing_mm=(1, 1, 1))
+    launches = len(device.findings)
+    monkeypatch.setattr(offload, "PIECE", 100_000)
+    cut = ours.extract(*case(), spacing_mm=(1, 1, 1))
+    assert len(device.findings) - launches >= offload.STREAMS * launches
+    pd.testing.assert_frame_equal(cut, whole, check_exact=True)
 
 
 def test_scratch_is_part_of_a_streams_share():
