@@ -171,15 +171,18 @@ def _many_levels(batch: VoiBatch, channel: Channel, i: int, settings: Settings, 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes of device memory beside the batch, int64 [n]; VOIs of more than DENSE_LEVELS levels are left to the CPU."""
-    from voxomics.kernels.glcm import DENSE_LEVELS, ROOM
+    from voxomics.kernels.glcm import DENSE_LEVELS, is_wide
 
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
     n = channel.n_present
     cells = n_groups(batch, vois, *grouping(settings.glcm.distance, aggregations)) * (n * (n + 1) // 2)
     matrices_of = len(FEATURES) * 8 * 15 * batch.geometry.shape[:, 0].astype(np.int64) * len(aggregations)
-    # a matrix with its marginal sums, differences and sums; lists of these, where they are wide, take less than is left of it
-    scratch = 8 * (7 * (n * (n + 1) // 2) + n + 3 * ROOM + 2)
+    span, pairs, filled = np.zeros_like(n), n * (n + 1) // 2, n > 0
+    first, last = channel.level_start[:-1][filled], channel.level_start[1:][filled] - 1
+    span[filled] = channel.level_of[last] - channel.level_of[first]
+    # a matrix, its marginal sums, its differences and sums: by number, or by place in lists, which are copied too
+    scratch = 8 * (pairs + n + np.where(is_wide(span, pairs), 4 * pairs, 3 * span + 2))
     return np.where(n > DENSE_LEVELS, UNCOUNTABLE, 4 * cells + matrices_of + scratch)
 
 
