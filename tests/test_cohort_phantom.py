@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_bytes(written, tmp_path):
     dataset.cohort(tmp_path, 5, 4, seed=7, threads=1)
     files = contents(tmp_path)
     assert files == contents(written.folder)
-    assert len(files) == 2 * 5 + 3
+    assert len(files) == 2 * 5 + 4
 
 
 def test_a_patient_does_not_depend_on_how_many_there_are(written, tmp_path):
@@ -81,7 +81,8 @@ def test_a_patient_does_not_depend_on_how_many_there_are(written, tmp_path):
     assert {name: before[name] for name in after if name.endswith(".gz")} == {k: v for k, v in after.items() if k.endswith(".gz")}
     for name in ("clinical.csv", "controls.csv", "truth.csv"):
         assert before[name].startswith(after[name])
-    assert not set(after.values()) & set(contents(other.folder).values())
+    alike = set(after.values()) & set(contents(other.folder).values())
+    assert alike == {after["study.yaml"]}
 
 
 def test_centres_differ_in_the_scanner_alone(written, tmp_path):
