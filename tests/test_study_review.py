@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("sklearn", reason="needs the study extra")
 
 from report_cohort import results
+from voxomics.cases import Case, read_cases
 from voxomics.engine.errors import InputError
 from voxomics.report import checklists, sentences, write_report
 from voxomics.report.tables import number as number_text
@@ -195,6 +196,32 @@ def test_a_decimal_comma_may_come_late(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id;a\nP1;1\nP2;2\nP3;0,5\n")
     assert read_table(path)["a"].tolist() == [1.0, 2.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,image,mask\na,b,c,d\n", "line 2: more fields than the header"),
+        ("id,image,image,mask\na,b,x,c\n", "column image is there more than once"),
+        ("id,image,mask\na,b,c\n\n,e,f\n", "line 4: id is empty"),
+        ("id,image,mask\na\0,b,c\n", "line 2: id is not text"),
+        ("", "no cases"),
+    ],
+)
+def test_odd_lists_of_cases_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_cases(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffid;image;mask\n007;b;c\n", "id, image ,mask\n 007, b, c\n", "mask\tid\timage\nc\t007\tb\n"]
+)
+def test_lists_of_cases_as_people_write_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(text, encoding="utf-8")
+    assert read_cases(path) == [Case("007", tmp_path / "b", tmp_path / "c")]
 
 
 # ---------------------------------------------------------------------- sentences

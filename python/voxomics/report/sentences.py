@@ -164,8 +164,8 @@ def _where_groups_come_from(results: StudyResults, side: str, marker: str) -> st
         if results.endpoint == "survival":
             return (
                 f"{origin}, in one repeat. The p-value does not hold: each patient was predicted from the survival of the "
-                "others, and without any association far more than 5 % of such p-values fall below 0.05. The permutation test of the "
-                "concordance is the test."
+                "others, and without any association far more than 5 % of such p-values fall below 0.05. "
+                "The permutation test of the concordance is the test."
             )
         pooled = "" if marker == "real" else " Predictions of different folds are pooled, and the p-value is approximate."
         return (
