@@ -56,31 +56,43 @@ def read_cases(path: str | os.PathLike[str]) -> list[Case]:
     Raises
     ------
     InputError
-        The file cannot be read, a column is missing, a cell is empty, or an id comes twice.
+        The file cannot be read, a column is missing or there twice, a cell is empty, a row has too many, or an id comes twice.
     """
     source = Path(path)
     try:
-        rows = list(csv.DictReader(source.read_text(encoding="utf-8-sig").splitlines()))
+        lines = source.read_text(encoding="utf-8-sig").splitlines()
+        separator = max(",;\t", key=lines[0].count) if lines else ","
+        header = [name.strip() for name in next(csv.reader(lines[:1], delimiter=separator), [])]
+        reader = csv.DictReader(lines[1:], header, delimiter=separator)
+        rows = [(reader.line_num + 1, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{source.name}: the list of cases cannot be read ({error}); a CSV file in UTF-8 is needed") from error
     if not rows:
         raise InputError(f"{source.name}: no cases; a list of cases has the columns {', '.join(COLUMNS)} and a row for each")
-    absent = [name for name in COLUMNS if name not in rows[0]]
-    if absent:
+    if absent := [name for name in COLUMNS if name not in header]:
         raise InputError(
-            f"{source.name}: no column {' and no column '.join(absent)}; there are {', '.join(map(str, rows[0]))}. "
+            f"{source.name}: no column {' and no column '.join(absent)}; there are {', '.join(header)}. "
             f"A list of cases has {', '.join(COLUMNS)}"
         )
-    cells = [{name: (row[name] or "").strip() for name in COLUMNS} for row in rows]
-    for line, row in enumerate(cells, start=2):
-        if not all(row.values()):
-            empty = next(name for name in COLUMNS if not row[name])
-            raise InputError(f"{source.name}, line {line}: {empty} is empty; each case needs {', '.join(COLUMNS)}")
+    if twice := [name for name in COLUMNS if header.count(name) > 1]:
+        raise InputError(f"{source.name}: column {twice[0]} is there more than once; which one counts?")
+    cells = [_cells(row, f"{source.name}, line {line}") for line, row in rows]
     ids = [row["id"] for row in cells]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
         raise InputError(f"{source.name}: id {', '.join(twice[:5])} comes more than once; each case needs an id of its own")
     return [Case(row["id"], source.parent / row["image"], source.parent / row["mask"]) for row in cells]
+
+
+def _cells(row: dict[str, str | None], where: str) -> dict[str, str]:
+    """The cells of a case, none of them empty."""
+    if None in row:
+        raise InputError(f"{where}: more fields than the header has names; quote a path that holds the separator")
+    cells = {name: (row[name] or "").strip() for name in COLUMNS}
+    for name, text in cells.items():
+        if not text or "\0" in text:
+            raise InputError(f"{where}: {name} is {'not text' if text else 'empty'}; each case needs {', '.join(COLUMNS)}")
+    return cells
 
 
 def extract_cases(

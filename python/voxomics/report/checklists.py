@@ -15,6 +15,7 @@ import pandas as pd
 from voxomics.report.sentences import MAIN, estimate
 from voxomics.report.tables import SCORE_NAMES, number
 from voxomics.study.results import StudyResults
+from voxomics.study.variants import LEFT_OUT
 
 AUTHORS = "for the authors"
 
@@ -34,6 +35,7 @@ _GAPS = {
     "error": "a gap stops the run",
     "drop_features": "features with a gap are left out",
     "drop_patients": "patients with a gap are left out",
+    "impute": "gaps are filled with the median, of the training folds in the twin",
 }
 _MODELS = {
     "linear": "Features screened univariately at p < {alpha:g}, collinear columns dropped, then regression",
@@ -117,9 +119,9 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
         if settings["model"] == "linear"
         else "The protocol's regression stands beside it.",
         26: f"Internal: {_partition(results)}",
-        27: ""
-        if "centres" not in results.parts
-        else "Each centre was predicted by the others; this is internal–external, not an outside cohort.",
+        27: "Each centre was predicted by the others; this is internal–external, not an outside cohort."
+        if _has_left_out_centres(results)
+        else "",
     }
     if "centres" in results.parts:
         found[4] = f"{_table(results, 'cohort', 'patients')['centre'].nunique()} centres."
@@ -127,9 +129,10 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
 
 
 def _partition(results: StudyResults) -> str:
-    repeats, folds = results.parts["twin"].numbers["repeats"].value, results.settings["protocol"]["folds"]
+    repeats, folds = results.parts["twin"].numbers["repeats"].value, _table(results, "twin", "predictions")["fold"].nunique()
+    given = "" if results.settings["clinical"]["fold"] is None else " (the first with the folds of the clinical table)"
     return (
-        f"{folds}-fold cross-validation, repeated {repeats:.0f} times; whatever looks at the outcome is learned inside "
+        f"{folds}-fold cross-validation, repeated {repeats:.0f} times{given}; whatever looks at the outcome is learned inside "
         "the training folds (the protocol beside it selects on all patients)."
     )
 
@@ -180,6 +183,10 @@ def _cox(results: StudyResults) -> str:
     if not results.settings["clinical"]["covariates"] or not _has(results, "twin", "cox"):
         return ""
     return "Cox models of the clinical covariates alone and beside the marker, with concordance."
+
+
+def _has_left_out_centres(results: StudyResults) -> bool:
+    return "centres" in results.parts and LEFT_OUT in set(_table(results, "centres", "designs")["design"])
 
 
 def _has(results: StudyResults, part: str, table: str) -> bool:

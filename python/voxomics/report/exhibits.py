@@ -144,7 +144,7 @@ def _prediction(results: StudyResults, colours: Colours) -> Iterator[Drawn]:
         if areas.empty:
             continue
         with drawing(f"figure-roc-{side}"):
-            shows, limits = sentences.roc(areas, best)
+            shows, limits = sentences.roc(areas, best, side)
             figure, alt = curves.roc(rows_of(part, "roc"), areas, best), "ROC curves, with each chosen threshold ringed."
             yield Drawn("prediction", f"figure-roc-{side}", f"ROC curves, {SIDES[side]}", "", figure, alt, shows, limits)
 
@@ -167,6 +167,8 @@ def _survival(results: StudyResults, side: str, colours: Colours) -> Iterator[Dr
         stem = f"figure-3{letter.lower()}-{side}"
         p = float(tests.loc[tests["marker"] == marker, "p"].iloc[0])
         said = "" if np.isnan(p) else f"log-rank {sentences.p_words(p)}"
+        if said and results.endpoint == "survival":
+            said += ", does not hold"
         name = MARKERS[results.endpoint][marker]
         shows, limits = sentences.survival(results, side, marker)
         with drawing(stem):
@@ -184,7 +186,8 @@ def _twin(results: StudyResults) -> Iterator[Drawn]:
     if not (draws := rows_of(part, "permutation")).empty:
         with drawing("figure-permutation"):
             shows, limits = sentences.permutation(results)
-            figure = figures.histograms(draws, observed, names, tail=True)
+            seen = {name: sentences.tested(part, name) for name in set(draws["score"])}
+            figure = figures.histograms(draws, seen, names, tail=True)
             alt = "Histograms of the scores under shuffled outcomes; draws at or beyond the observed value are dark."
             yield Drawn(
                 "twin-checks", "figure-permutation", "Permutation test of the nested procedure", "", figure, alt, shows, limits

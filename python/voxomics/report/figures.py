@@ -55,7 +55,7 @@ def predicted_against_real(predictions: pd.DataFrame, unit: str, colours: Colour
         The value above which patients are left out; None draws one panel.
     """
     panels = [("All patients", predictions)]
-    if limit is not None and not predictions["kept"].all():
+    if limit is not None and predictions["kept"].any() and not predictions["kept"].all():
         panels.append((f"Without those above {limit:g} (post hoc)", predictions[predictions["kept"]]))
     figure, axes = canvas(3.7, 2.45 * len(panels) + 0.4, len(panels), 1)
     for axis, (title, mine) in zip(axes, panels, strict=True):

@@ -9,6 +9,7 @@ from voxomics.report.tables import SCORE_NAMES, interval, number, percent, proba
 from voxomics.study.results import Number, Part, StudyResults
 
 MAIN = {"continuous": "r", "binary": "auc", "survival": "c"}
+_LEVEL = 0.05  # of the verdict; the protocol's alpha is for its screen
 
 
 def estimate(found: Number | None) -> str:
@@ -53,13 +54,13 @@ def headline(results: StudyResults) -> list[str]:
             f"removes {percent(q2.value)} of the variance" if q2.value > 0 else "is worse than predicting the mean for everybody"
         )
         said.append(f"As a prediction of patients that the fit has not seen it {worth} (Q² = {number(q2.value)}).")
-    said.append(_verdict(twin.get(main), main, alpha))
+    said.append(_verdict(twin.get(main), main))
     return said
 
 
 def _why_not(protocol: dict[str, Number]) -> str:
     if protocol["selected"].value == 0:
-        return "No feature passed the screen, so everybody is predicted the same."
+        return "No feature passed the screen, so everybody is predicted without any: by the average of the other folds."
     return "It chose the features with every patient in view, which favours it, and its p-value does not hold."
 
 
@@ -68,11 +69,16 @@ def _of(numbers: dict[str, Number], name: str) -> str:
     return "–" if found is None or found.value is None else f"{found.value:.0f}"
 
 
-def _verdict(found: Number | None, main: str, alpha: float) -> str:
+def _verdict(found: Number | None, main: str) -> str:
     if found is None or found.p is None:
         return "Without a permutation test nothing is said about chance."
-    if found.p >= alpha:
+    if found.p >= _LEVEL:
         return "The permutation test does not rule out chance: on this cohort the features are not shown to predict the outcome."
+    if found.value is None or found.value <= _NOTHING[main]:
+        return (
+            "Shuffled outcomes score lower still, which such procedures do; yet the predictions order patients no better than "
+            "guessing: the features are not shown to predict the outcome."
+        )
     said = "The permutation test speaks against chance as the whole explanation"
     if found.ci_low is not None and _covers_nothing(found, main):
         said += ", yet the interval includes no association: how strong it is, these patients do not settle"
@@ -85,10 +91,11 @@ def scatter(part: Part, alpha: float, drawn: int) -> tuple[str, str]:
     chosen = screen[screen["selected"].astype(bool)]
     strongest = chosen.iloc[int(np.argmax(chosen["effect"].abs()))]
     limits = interval(strongest["ci_low"], strongest["ci_high"])
+    ranks = " as ranks" if str(strongest["effect_name"]).startswith("Spearman") else ""
     shows = (
         f"{len(chosen)} of {len(screen)} features pass p < {alpha:g}. The strongest is {strongest['feature']} with "
         f"{strongest['effect_name']} = {number(strongest['effect'])} (95 % CI {limits}); "
-        f"its square, {percent(float(strongest['effect']) ** 2)}, is the share of variance the two have in common."
+        f"its square, {percent(float(strongest['effect']) ** 2)}, is the share of variance the two{ranks} have in common."
     )
     if drawn < len(chosen):
         shows += f" The {drawn} with the smallest p-values are drawn."
@@ -107,9 +114,14 @@ def predicted(results: StudyResults, side: str) -> tuple[str, str]:
     shows = f"{SCORE_NAMES[main][0].upper()}{SCORE_NAMES[main][1:]} of out-of-fold predictions: {estimate(found)}."
     if kept is not None and kept.value is not None:
         shows += f" Without the patients above {results.settings['protocol']['exclude_above']:g}: {number(kept.value)}."
-    if side == "protocol":
+    if side == "protocol" and numbers["selected"].value == 0:
         limits = (
-            "The patients predicted here had a say in which features were chosen, so agreement is too good; "
+            "No feature was chosen. Each patient is predicted by the average of the other folds, which is lower where his own "
+            "fold is higher: agreement below guessing comes from that alone, and its p-value does not hold."
+        )
+    elif side == "protocol":
+        limits = (
+            "The patients predicted here had a say in which features were chosen, which favours agreement; "
             "its p-value does not hold, with or without the highest values."
         )
     else:
@@ -135,20 +147,31 @@ def survival(results: StudyResults, side: str, marker: str) -> tuple[str, str]:
         return f"No test: {test['message']}.", "Groups that cannot be compared show nothing."
     counted = ", ".join(f"{name}: {row['events']:.0f} events in {row['n']:.0f} patients" for name, row in groups.iterrows())
     shows = f"{counted.capitalize()}. Log-rank χ² = {number(test['chi2'])}, {p_words(p)}."
-    for expected in groups.loc[groups.index == "high", "expected"]:
+    for observed, expected in groups.loc[groups.index == "high", ["observed", "expected"]].itertuples(index=False):
         shows += f" Without a difference {expected:.1f} events would be expected in the high group."
+        if observed < expected and marker == "predicted" and results.endpoint == "survival":
+            shows += " It has fewer: the prediction runs the wrong way."
     return shows, _where_groups_come_from(results, side, marker)
 
 
 def _where_groups_come_from(results: StudyResults, side: str, marker: str) -> str:
     if results.endpoint == "binary" and marker == "real":
         return "The groups are the classes themselves; nothing was predicted here."
+    rule = results.settings["protocol"]["threshold"]
     if side == "twin":
+        fixed = isinstance(rule, int | float)
+        origin = f"The threshold was set: {rule}" if fixed else "Thresholds come from the training folds alone"
+        if results.endpoint == "survival":
+            return (
+                f"{origin}, in one repeat. The p-value does not hold: each patient was predicted from the survival of the "
+                "others, and without any association far more than 5 % of such p-values fall below 0.05. "
+                "The permutation test of the concordance is the test."
+            )
+        pooled = "" if marker == "real" else " Predictions of different folds are pooled, and the p-value is approximate."
         return (
-            "Thresholds come from the training folds alone, in one repeat. Cutting a marker in two loses information; "
+            f"{origin}, in one repeat.{pooled} Cutting a marker in two loses information; "
             "the Cox model on the continuous value is the main analysis."
         )
-    rule = results.settings["protocol"]["threshold"]
     chosen = "the threshold was chosen to separate these very patients" if rule == "youden" else f"the threshold was set: {rule}"
     if marker == "real":
         consequence = (
@@ -161,19 +184,28 @@ def _where_groups_come_from(results: StudyResults, side: str, marker: str) -> st
     )
 
 
-def roc(areas: pd.DataFrame, best: pd.DataFrame) -> tuple[str, str]:
-    """Under a figure of ROC curves."""
+_AREAS = {
+    "": "",
+    "protocol": " The features were chosen with these patients in view, so the area of the prediction is not an honest one.",
+    "twin": " The curve is of the mean prediction of the repeats, and the interval takes the predictions as given: the score of "
+    "the nested procedure, with its permutation test, is the main result.",
+}
+
+
+def roc(areas: pd.DataFrame, best: pd.DataFrame, side: str = "") -> tuple[str, str]:
+    """Under a figure of ROC curves, of the protocol's or the twin's predictions or of neither."""
     shows = []
     for _, area in areas.iterrows():
         text = f"{area['curve']}: AUC {number(area['value'])} (95 % CI {interval(area['ci_low'], area['ci_high'])}, DeLong)"
         used = best[(best["curve"] == area["curve"]) & best["chosen"].astype(bool) & np.isfinite(best["threshold"])]
+        where = "above" if area["direction"] == "<" else "below"
         for _, point in used.iterrows():
-            text += f"; at {number(point['threshold'], 4)} sensitivity {percent(point['sensitivity'])}"
+            text += f"; calling a case {where} {number(point['threshold'], 4)}: sensitivity {percent(point['sensitivity'])}"
             text += f", specificity {percent(point['specificity'])}"
         shows.append(text)
     return (
         ". ".join(one[0].upper() + one[1:] for one in shows) + ".",
-        "Thresholds, and the sensitivity and specificity at them, are the best of these data and will be worse in new ones.",
+        f"Thresholds, and what they reach here, are the best of these data; expect worse in new ones.{_AREAS[side]}",
     )
 
 
@@ -182,24 +214,37 @@ def permutation(results: StudyResults) -> tuple[str, str]:
     twin = results.parts["twin"]
     main = MAIN[results.endpoint]
     draws = twin.tables["permutation"].data
-    values, found = draws.loc[draws["score"] == main, "value"].dropna(), twin.numbers[main]
+    values, found, seen = draws.loc[draws["score"] == main, "value"].dropna(), twin.numbers[main], tested(twin, main)
     mean = number(float(values.mean()))
     shows = f"With the outcome shuffled {len(values)} times, the nested procedure gives a mean {SCORE_NAMES[main]} of {mean}."
     if found.p is not None:
-        shows += f" The study's own {number(found.value)} is reached or passed with {p_words(found.p)}."
+        shows += f" The study's first repeat, {number(seen)}, is reached or passed with {p_words(found.p)}."
     limits = (
-        "The test is one-sided and asks about chance alone. The observed value is a mean over repeats, each permutation "
-        f"has one, and the smallest p-value possible here is {probability(1 / (len(values) + 1))}."
+        "The test is one-sided and asks about chance alone. It compares single repeats on the same folds; the mean over "
+        f"repeats, {number(found.value)}, is not what was tested. "
+        f"The smallest p-value possible here is {probability(1 / (len(values) + 1))}."
     )
     return shows, limits
+
+
+def tested(twin: Part, score: str) -> float:
+    """What the permutation test compares with its draws: the score of the first repeat."""
+    scores = twin.tables["scores"].data
+    return float(scores.loc[(scores["repeat"] == 0) & (scores["score"] == score), "value"].iloc[0])
 
 
 def bootstrap(results: StudyResults) -> tuple[str, str]:
     """Under the histograms of resampled patients."""
     twin, main = results.parts["twin"], MAIN[results.endpoint]
     found = twin.numbers[main]
-    wide = "includes no association" if _covers_nothing(found, main) else "leaves out no association"
-    shows = f"95 % of the samples give a {SCORE_NAMES[main]} within {interval(found.ci_low, found.ci_high)}, which {wide}."
+    if _covers_nothing(found, main):
+        wide = "includes no association"
+    elif found.ci_low is not None and found.ci_low > _NOTHING[main]:
+        wide = "leaves out no association"
+    else:
+        wide = "lies below no association: in resampled patients the predictions order worse than guessing"
+    limits = interval(found.ci_low, found.ci_high)
+    shows = f"The middle 95 % of the samples give {SCORE_NAMES[main]} within {limits}, which {wide}."
     limits = (
         "All copies of a patient stay in one fold, but a sample holds fewer different patients than the study, "
         "so the interval is approximate; it does not cover differences between hospitals."
@@ -207,9 +252,11 @@ def bootstrap(results: StudyResults) -> tuple[str, str]:
     return shows, limits
 
 
+_NOTHING = {"r": 0.0, "auc": 0.5, "c": 0.5}  #: the score of no association
+
+
 def _covers_nothing(found: Number, main: str) -> bool:
-    nothing = 0.0 if main == "r" else 0.5
-    return found.ci_low is None or found.ci_high is None or found.ci_low <= nothing <= found.ci_high
+    return found.ci_low is None or found.ci_high is None or found.ci_low <= _NOTHING[main] <= found.ci_high
 
 
 def selection(twin: Part) -> tuple[str, str]:
@@ -234,7 +281,8 @@ def calibration(results: StudyResults) -> tuple[str, str]:
                 + (f" (95 % CI {interval(slope.ci_low, slope.ci_high)})" if slope.ci_low is not None else "")
             )
     shows = (
-        f"Calibration slope: {', '.join(said)}; 1 is perfect, below 1 predictions are too extreme."
+        f"Calibration slope: {', '.join(said)}; 1 is perfect, between 0 and 1 predictions are too extreme, "
+        "at 0 or below they do not follow the outcome."
         if said
         else "Bins near the dashed line are well calibrated."
     )

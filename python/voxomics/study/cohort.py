@@ -137,9 +137,9 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
 
 def _absent(truth: Floats, follow_up: dict[str, Floats], centre: pd.Series | None, fold: pd.Series | None) -> dict[str, Bools]:
     """Who lacks what the study cannot do without."""
-    found = {"no outcome": np.isnan(truth)}
+    found = {"no outcome": np.isnan(truth), "an infinite outcome": np.isinf(truth)}
     if follow_up:
-        found["no follow-up"] = np.logical_or.reduce([np.isnan(values) for values in follow_up.values()])
+        found["no follow-up"] = np.logical_or.reduce([~np.isfinite(values) for values in follow_up.values()])
     for reason, values in (("no centre", centre), ("no fold", fold)):
         if values is not None:
             found[reason] = values.isna().to_numpy()

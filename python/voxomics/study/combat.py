@@ -69,8 +69,8 @@ class ComBat(TransformerMixin, BaseEstimator):
     batch_column : int or str, optional
         Column of X that says the centre (as a number, for an array). It is not passed on. Without it, give `batch`.
     otherwise : {"raise", "unchanged"}, default="raise"
-        Rows of a centre that was not seen in training, or with fewer than 3 rows there: an error, or not corrected. With
-        "unchanged" such rows keep their values, and `corrected` says which.
+        Rows of a centre that was not seen in training, or with fewer than 3 different rows there: an error, or not corrected.
+        With "unchanged" such rows keep their values, and `corrected` says which.
     tol : float, default=1e-8
         Relative change at which the empirical Bayes iteration stops. The authors' programs stop at 1e-4.
 
@@ -126,11 +126,14 @@ class ComBat(TransformerMixin, BaseEstimator):
         if self.otherwise not in ("raise", "unchanged"):
             raise SettingsError(f"otherwise={self.otherwise!r}; accepted: raise, unchanged")
         values, centre, added = self._parts(X, batch, covariates, reset=True)
-        names, sizes = np.unique(centre, return_counts=True)
+        names, code = np.unique(centre, return_inverse=True)
+        different = np.unique(np.column_stack([code, values]), axis=0)  # a bootstrap sample holds copies
+        sizes = np.bincount(different[:, 0].astype(int), minlength=len(names))
         small = names[sizes < 3]
         if len(small) and self.otherwise == "raise":
             raise InputError(
-                f'centres with fewer than 3 rows to learn from: {listed(small.tolist())}; merge, or set otherwise="unchanged"'
+                f"centres with fewer than 3 rows to learn from: {listed(small.tolist())} (copies count once); "
+                'merge, or set otherwise="unchanged"'
             )
         self.centres_ = names[sizes >= 3]
         used = np.isin(centre, self.centres_)
@@ -149,9 +152,9 @@ class ComBat(TransformerMixin, BaseEstimator):
         self.deviation_ = np.where(varies, np.sqrt((residual**2).mean(axis=0)), 1.0)
         z = (values - self.mean_ - added @ self.effect_) / self.deviation_
         self.shift_, self.scale_ = np.zeros((k, values.shape[1])), np.ones((k, values.shape[1]))
-        for i in range(k):
+        for i in range(k if k > 1 else 0):  # one centre alone has nothing to be moved to
             self.shift_[i, varies], variance = shrunk(z[member[:, i] == 1][:, varies], self.tol)
-            self.scale_[i, varies] = np.sqrt(variance)
+            self.scale_[i, varies] = np.sqrt(np.where(variance > 0, variance, 1.0))
         return self
 
     def transform(self, X: ArrayLike, *, batch: Labels | None = None, covariates: ArrayLike | None = None) -> Floats:

@@ -17,13 +17,14 @@ from voxomics.study.figures import calibration_table, roc_tables
 from voxomics.study.groups import mann_whitney
 from voxomics.study.models import TASKS, linear_model_of, outcome_of
 from voxomics.study.nested import cross_predict
-from voxomics.study.prognosis import Split, areas_in_time, compare_survival, regress_survival
+from voxomics.study.prognosis import Split, areas_in_time, compare_survival, mark_circular, regress_survival
 from voxomics.study.results import Part, StudyResults
 from voxomics.study.roc import Roc, YoudenThreshold, roc
 from voxomics.study.screens import coefficient_table, screen_table
 from voxomics.study.settings import StudySettings
 
 TOO_GOOD = "invalid: the features were selected with the patients that are predicted here"
+NOTHING_SELECTED = "invalid: nothing is selected, and the mean of the other folds runs against a patient's own value"
 
 
 def leaky_predictions(cohort: Cohort, settings: StudySettings, folds: Ints) -> tuple[pd.DataFrame, Floats]:
@@ -97,6 +98,8 @@ def _scores(part: Part, cohort: Cohort, settings: StudySettings, prediction: Flo
         z = float(stats.norm.ppf(0.975))
         two_sided = float(2 * stats.norm.sf(abs(c - 0.5) / se)) if se else None
         tests["c"] = {"ci_low": c - z * se, "ci_high": c + z * se, "p": two_sided, "test": f"normal; {TOO_GOOD}"}
+    if not part.numbers["selected"].value and "test" in tests.get(task.main, {}):
+        tests[task.main]["test"] = NOTHING_SELECTED
     for name, value in found.items():
         part.number(name, value, **tests.get(name, {}))
     if settings.protocol.exclude_above is not None:
@@ -123,6 +126,8 @@ def threshold_of(rule: str | float, values: Floats, labels: Any, *, direction: A
         return float(np.median(values)), None
     if isinstance(rule, float | int):
         return float(rule), None
+    if len(np.unique(labels)) < 2:
+        raise InputError(f"Youden's threshold needs patients with and without the event; these {len(labels)} are all alike in it")
     found = YoudenThreshold(direction).fit(values, labels)
     return float(found.threshold_), found.roc_
 
@@ -137,7 +142,7 @@ def _groups(part: Part, cohort: Cohort, settings: StudySettings, prediction: Flo
     threshold, message, high = float("nan"), "", None
     values = cohort.truth if continuous else prediction
     try:
-        if labels is not None:
+        if labels is not None and len(np.unique(labels)) == 2:
             for name, scores in {"real": cohort.truth, "predicted": prediction}.items():
                 if continuous or name == "predicted":
                     curves[f"{name} against {against}"] = roc(labels, scores, direction="auto" if name == "real" else "<")
@@ -159,4 +164,6 @@ def _groups(part: Part, cohort: Cohort, settings: StudySettings, prediction: Flo
         compare_survival(part, follow_up, splits)
         regress_survival(part, cohort, follow_up, splits, settings.protocol.alpha)
         areas_in_time(part, follow_up, splits)
+        if settings.endpoint == "survival":
+            mark_circular(part)
     return splits

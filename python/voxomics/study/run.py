@@ -127,10 +127,14 @@ def _refuse_hopeless(cohort: Cohort, settings: StudySettings) -> None:
     """What no part of the study could do anything with."""
     model_of(settings)
     k = settings.protocol.folds
-    if cohort.folds is None and cohort.n < max(k, 3):
+    if cohort.n < 3:
+        raise InputError(f"{cohort.n} patients are left; a study needs at least 3, and many more to show anything")
+    if cohort.folds is None and cohort.n < k:
         raise InputError(f"{cohort.n} patients cannot fill {k} folds; set protocol.folds to {max(cohort.n // 2, 2)} or fewer")
-    if settings.endpoint == "continuous" and np.ptp(cohort.truth) == 0:
-        raise InputError("the marker holds a single value: nothing can correlate with it")
+    if settings.endpoint == "continuous":
+        if np.ptp(cohort.truth) == 0:
+            raise InputError("the marker holds a single value: nothing can correlate with it")
+        return
     cases = int(cohort.truth.sum())
     if settings.endpoint == "survival" and cases < 2:
         raise InputError(f"{cases} events among {cohort.n} patients; a survival endpoint needs at least 2")

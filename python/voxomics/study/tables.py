@@ -18,6 +18,7 @@ from voxomics.study.settings import Clinical, Controls, Features, Qpcr, _Source
 
 Remark = Callable[[str], None]
 _SEPARATORS = ",;\t"
+_LOOKED_AT = 1000  # lines, for a decimal comma
 _IMAGE_TYPE_PARTS = 3  # original.glcm.contrast...: a column of ours has at least these
 _DISCRETISED = re.compile(r"\.(fbn|fbs|bounds)[^.]*(\.[^.]*)*$|\.none$")
 
@@ -39,14 +40,17 @@ def read_table(path: Path, texts: Iterable[str] = ()) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        head = pd.read_csv(path, sep="\0", header=None, nrows=2, dtype=str, encoding="utf-8-sig", engine="c")[0].tolist()
+        head = pd.read_csv(path, sep="\0", header=None, nrows=_LOOKED_AT, dtype=str, encoding="utf-8-sig", engine="c")[0].tolist()
         separator = max(_SEPARATORS, key=str(head[0]).count)
         comma = separator == ";" and any(re.search(r"(^|;)-?\d+,\d", str(line)) for line in head[1:])
-        return pd.read_csv(
+        found = pd.read_csv(
             path, sep=separator, decimal="," if comma else ".", dtype=dict.fromkeys(texts, str), encoding="utf-8-sig"
         )
     except (OSError, ImportError, UnicodeError, ValueError, pd.errors.ParserError) as error:
         raise InputError(f"table {path.name}: cannot be read ({error}); give a CSV file in UTF-8, or Parquet") from None
+    if not isinstance(found.index, pd.RangeIndex):  # pandas takes what the header does not name for row names
+        raise InputError(f"table {path.name}: rows have more fields than the header has names; name every column")
+    return found
 
 
 def column_of(table: pd.DataFrame, name: str, path: Path) -> pd.Series:

@@ -18,7 +18,7 @@ from voxomics.study.correlation import correlation
 from voxomics.study.figures import calibration_table, roc_tables
 from voxomics.study.models import TASKS, outcome_of, procedure, strata_of
 from voxomics.study.nested import CrossPrediction, cross_predict, predicted, selection_frequency
-from voxomics.study.prognosis import Resampled, Split, areas_in_time, compare_survival, regress_survival
+from voxomics.study.prognosis import Resampled, Split, areas_in_time, compare_survival, mark_circular, regress_survival
 from voxomics.study.protocol import kept_patients, threshold_of
 from voxomics.study.resampling import Bootstrap, PermutationTest, bootstrap, permutation_test
 from voxomics.study.results import Part, StudyResults
@@ -151,7 +151,7 @@ def _numbers(part: Part, found: Assessment, resampled: Bootstrap | None, setting
         tests = ["" if resampled is None else f"percentiles of {len(resampled.samples[name])} bootstrap samples, one repeat"]
         tests.append(found.test if found.p(name) is not None else "")
         part.number(name, value, ci_low=low, ci_high=high, p=found.p(name), test="; ".join(t for t in tests if t))
-    part.number("selected", found.n_selected)
+    part.number("selected", found.n_selected, message="" if found.n_selected >= 0 else "this model selects no features")
     part.number("repeats", len(found.runs))
     part.number("permutations", 0 if found.permutation is None else found.permutation.n)
     part.number("bootstrap", 0 if resampled is None else len(next(iter(resampled.samples.values()))))
@@ -261,3 +261,5 @@ def _events(
     compare_survival(part, follow_up, splits)
     regress_survival(part, cohort, follow_up, splits, settings.protocol.alpha, resampled if resampled.n else None)
     areas_in_time(part, follow_up, splits)
+    if settings.endpoint == "survival":
+        mark_circular(part)

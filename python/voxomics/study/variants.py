@@ -12,7 +12,7 @@ from voxomics.study.cohort import Cohort
 from voxomics.study.correlation import correlation
 from voxomics.study.folds import check_folds
 from voxomics.study.models import TASKS, outcome_of
-from voxomics.study.protocol import leaky_predictions
+from voxomics.study.protocol import kept_patients, leaky_predictions
 from voxomics.study.qpcr import log_marker
 from voxomics.study.results import Part, StudyResults
 from voxomics.study.settings import StudySettings
@@ -42,7 +42,11 @@ def run_centres(
                 vectors = folds if design == RANDOM else check_folds(cohort.centre, cohort.n)[None, :]
                 within = None if design == RANDOM else cohort.centre
                 what = f"{design}{', ComBat' if combat else ''}"
-                found = assess(cohort, settings, vectors, stage, what, combat=combat, within=within)
+                try:
+                    found = assess(cohort, settings, vectors, stage, what, combat=combat, within=within)
+                except InputError as error:
+                    results.note("centres", f"{what} could not be done: {error}")
+                    continue
             test = found.test + (", inside centres" if design == LEFT_OUT and found.test else "")
             rows += [
                 {"design": design, "combat": combat, "score": score, "value": value, "p": found.p(score)}
@@ -101,7 +105,7 @@ def _changed(name: str, cohort: Cohort, settings: StudySettings) -> tuple[Cohort
         return cohort, settings.model_copy(update={"protocol": protocol}), everybody
     if name == "log_marker":
         return cohort.with_truth(log_marker(cohort.truth)), settings, everybody
-    keep = cohort.truth <= float(settings.protocol.exclude_above or np.inf)
+    keep = kept_patients(cohort, settings)
     return cohort.rows(keep), settings, keep
 
 
