@@ -168,6 +168,10 @@ def _where_groups_come_from(results: StudyResults, side: str, marker: str) -> st
                 "The permutation test of the concordance is the test."
             )
         pooled = "" if marker == "real" else " Predictions of different folds are pooled, and the p-value is approximate."
+        if results.endpoint == "binary":
+            pooled = (
+                " Predictions of different folds are pooled: as far as the class decides survival, the p-value does not hold."
+            )
         return (
             f"{origin}, in one repeat.{pooled} Cutting a marker in two loses information; "
             "the Cox model on the continuous value is the main analysis."
