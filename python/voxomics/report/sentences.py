@@ -267,7 +267,8 @@ def selection(twin: Part) -> tuple[str, str]:
     """Under the selection frequencies."""
     found = twin.tables["selection"].data
     always, ever = int((found["frequency"] >= 0.9).sum()), int((found["frequency"] > 0).sum())
-    shows = f"{always} features are selected in at least 90 % of the training folds; {ever} of {len(found)} at least once."
+    what = "feature is" if always == 1 else "features are"
+    shows = f"{always} {what} selected in at least 90 % of the training folds; {ever} of {len(found)} at least once."
     limits = (
         "Training folds share most of their patients, so a high frequency is not evidence from different patients; "
         "correlated features stand in for one another."
