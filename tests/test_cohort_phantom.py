@@ -151,7 +151,7 @@ def test_on_the_command_line(tmp_path):
 
     done = run(tmp_path / "a", "--patients", 2, "--controls", 0, "--seed", 7, "--centres", 1)
     assert done.returncode == 0, done.stderr
-    assert [Path(line).name for line in done.stdout.split()] == ["clinical.csv", "controls.csv", "truth.csv"]
+    assert [Path(line).name for line in done.stdout.split()] == ["clinical.csv", "controls.csv", "truth.csv", "study.yaml"]
     assert pd.read_csv(tmp_path / "a" / "controls.csv").columns.tolist() == ["id", "ct_mir1246", "ct_cel39"]
     assert pd.read_csv(tmp_path / "a" / "clinical.csv").equals(dataset_of(tmp_path / "b", 2))
     refused = run(tmp_path / "c", "--controls", 3)

@@ -322,7 +322,7 @@ def phantom(
             return
         with terminal.progress(quiet, "writing") as progress:
             written = synthetic.cohort(folder, patients, seed=seed, threads=threads, progress=progress, **asked)
-        for path in (written.clinical, written.controls, written.truth):
+        for path in (written.clinical, written.controls, written.truth, written.study):
             typer.echo(path)
 
 

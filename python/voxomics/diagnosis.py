@@ -10,7 +10,7 @@ from voxomics._version import __version__
 from voxomics.engine import backends, pool
 
 _CORE = ("numpy", "numba", "scipy", "pandas", "SimpleITK", "nibabel", "pydantic", "PyYAML", "typer", "rich")
-_EXTRAS = {"parquet": ("pyarrow",), "study": ("scikit-learn", "lifelines", "statsmodels"), "cluster": ("distributed",)}
+_EXTRAS = {"parquet": ("pyarrow",), "study": ("scikit-learn", "lifelines", "matplotlib", "jinja2"), "cluster": ("distributed",)}
 
 
 def diagnose() -> list[tuple[str, str]]:

@@ -140,6 +140,7 @@ def log_marker(values: ArrayLike, offset: float = 0.0) -> Floats:
     shifted = column(values, "marker") + offset
     if wrong := np.flatnonzero(shifted <= 0).tolist():
         raise InputError(
-            f"the logarithm needs positive values; rows {listed(wrong)} (from 0) are not; exclude them or set an offset"
+            f"the logarithm needs positive values; rows {listed(wrong)} (from 0) are not; "
+            "exclude them, leave log_marker out, or in Python set an offset"
         )
     return np.asarray(np.log(shifted))
