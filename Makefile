@@ -22,8 +22,7 @@ DEMO := demo-out
 
 .DEFAULT_GOAL := help
 
-KERNEL_TESTS := $(patsubst %,tests/test_%.py,batch glcm glrlm glszm gldzm ngtdm ngldm histogram intensity ivh local_intensity \
-  morphology weighting resample)
+KERNEL_TESTS := tests/kernels tests/engine/test_batch.py tests/engine/test_resample.py
 
 .PHONY: help demo test bounds cuda cuda-gate study-truth study-null check bench bench-gpu env dev clean
 
@@ -50,7 +49,7 @@ cuda-gate: $(GPU)  ## compile every GPU kernel and judge ptxas' report
 	$(PY) tools/cuda_gate.py $(ARGS)
 
 study-truth: $(DEV)  ## 1,500 synthetic patients against the planted correlations (some minutes)
-	VOXOMICS_STUDY_TRUTH=1500 $(PY) -m pytest -q -s tests/test_cohort_phantom.py -k correlations
+	VOXOMICS_STUDY_TRUTH=1500 $(PY) -m pytest -q -s tests/phantom/test_cohort.py -k correlations
 
 study-null: $(DEV)  ## 200 cohorts without any relation: are p-values uniform? (some minutes)
 	$(PY) bench/study_null.py $(ARGS)

@@ -43,7 +43,7 @@ def inside(voi):
 
 
 def _moments(voi, number):
-    """Scale of first-order statistics, see tests/test_intensity.py and tests/test_histogram.py."""
+    """Scale of first-order statistics, see tests/kernels/test_intensity.py and test_histogram.py."""
     scale = np.full(number, float(voi.levels.max()))
     scale[1] *= voi.levels.max()
     scale[[2, 3]] = 100.0
@@ -112,7 +112,7 @@ def check(family, aggregation, vois, options, device=None):
             if want is None:
                 continue  # the twin leaves it to another judge
             what = f"VOI {k}, {family.name}.{feature.name} {aggregation}"
-            if feature.name == "information_correlation_2":  # see tests/test_glcm.py
+            if feature.name == "information_correlation_2":  # see tests/kernels/test_glcm.py
                 assert abs(found - want) <= 2e-7, what
             else:
                 assert_close(found, want, size, what)

@@ -19,7 +19,7 @@ from voxomics import Extractor
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
 
-TABLE = Path(__file__).parent / "judges" / "mirp.csv"
+TABLE = Path(__file__).parent / "mirp.csv"
 ZONES = "glnu glnu_norm {0}nu {0}nu_norm"
 FAMILY = {  # MIRP's prefix: our family, and MIRP's names in the order of our catalogue
     "morph": (

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from test_io import SPACING_XYZ, TURNED, itk_image, voxels
-from test_io_masks import drawn
+from files import SPACING_XYZ, TURNED, drawn, itk_image, voxels
 from voxomics.engine.errors import InputError
 from voxomics.io import read_image, read_mask
 

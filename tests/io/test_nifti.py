@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from test_io import saved_nifti, voxels, written
+from files import saved_nifti, voxels, written
 from voxomics.engine.errors import InputError
 from voxomics.io import read_image
 

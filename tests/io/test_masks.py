@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from test_io import SPACING_XYZ, itk_image, saved_nifti, voxels, written
+from files import SPACING_XYZ, drawn, itk_image, saved_nifti, voxels, written
 from voxomics.engine.errors import InputError, ResourceError
 from voxomics.io import read_image, read_mask
 
@@ -14,13 +14,6 @@ from voxomics.io import read_image, read_mask
 @pytest.fixture
 def image():
     return read_image(itk_image(voxels("f4", (8, 9, 10))))
-
-
-def drawn() -> np.ndarray:
-    labels = np.zeros((8, 9, 10), np.uint8)
-    labels[2:4, 3:6, 4:8] = 1
-    labels[5, 5, 5] = 7
-    return labels
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "i8", "f4", "f8", "bool"])

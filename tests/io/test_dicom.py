@@ -8,32 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from files import dicom_slice
 from voxomics.engine.errors import InputError, ResourceError
 from voxomics.io import read_image
-
-
-def dicom_slice(path: Path, k: float, *, z: float | None = None, slope: float = 1.0, **tags: object) -> None:
-    """A CT slice whose pixels are 1000 k + column + 10 row, at z = 2.5 k."""
-    import pydicom
-    from pydicom.dataset import FileMetaDataset
-
-    rows, columns = 4, 5
-    ds = pydicom.Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = pydicom.uid.generate_uid()
-    ds.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    ds.Modality, ds.SeriesDescription, ds.SeriesInstanceUID = "CT", "chest", "1.2.3"
-    ds.ImagePositionPatient = [1, 2, 2.5 * k if z is None else z]
-    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    ds.PixelSpacing, ds.SliceThickness = [0.9, 0.8], 2.5
-    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PhotometricInterpretation = rows, columns, 1, "MONOCHROME2"
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
-    ds.RescaleSlope, ds.RescaleIntercept = slope, 0
-    ds.PixelData = (1000 * int(k) + np.arange(columns) + 10 * np.arange(rows)[:, None]).astype("<i2").tobytes()
-    for key, value in tags.items():
-        setattr(ds, key, value)
-    ds.save_as(path, enforce_file_format=True)
 
 
 def dicom_volume(slices: int) -> np.ndarray:

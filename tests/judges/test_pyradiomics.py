@@ -215,7 +215,7 @@ def diagonals(mask):
     return count
 
 
-TABLE = Path(__file__).parent / "judges" / "pyradiomics.csv"
+TABLE = Path(__file__).parent / "pyradiomics.csv"
 NORM = {"euclidean": "euclidean", "manhattan": "manhattan", "infinity": "chebyshev"}
 
 

@@ -13,7 +13,7 @@ import pytest
 from naive import morphology as naive
 from voxomics.kernels import marching_cubes
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tools" / "make_marching_cubes.py"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from test_io import saved_nifti, voxels, written
+from files import saved_nifti, voxels, written
 from voxomics.engine.errors import InputError, ResourceError
 from voxomics.io import read_image, streams
 from voxomics.io.itk import quiet

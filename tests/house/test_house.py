@@ -211,7 +211,7 @@ def test_sdist_carries_real_files_once(sdist: Path, tree: Path) -> None:
     assert len(names) == len(set(names))
     assert not [name for name in names if name.startswith(tuple(f"{link}/" for link in LINKS))]
     expected = {path.relative_to(tree).as_posix() for path in sources(tree).values()}
-    expected |= {"LICENSE", "NOTICE", "README.md", "Makefile", "pyproject.toml", "setup.py", "tests/test_house.py"}
+    expected |= {"LICENSE", "NOTICE", "README.md", "Makefile", "pyproject.toml", "setup.py", "tests/house/test_house.py"}
     assert expected <= set(names), f"missing: {sorted(expected - set(names))}"
 
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from test_io import FORMATS, voxels, written
-from test_io_dicom import dicom_slice
+from files import FORMATS, dicom_slice, voxels, written
 from voxomics.engine.errors import InputError
 from voxomics.io import input_files, read_image, read_mask
 

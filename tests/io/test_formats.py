@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import nibabel as nib
 import numpy as np
 import pytest
-import SimpleITK as sitk
 
+from files import FORMATS, ORIGIN, SPACING_XYZ, TURNED, itk_image, voxels, written
 from voxomics.engine.errors import InputError
 from voxomics.io import read_image
-
-SPACING_XYZ, ORIGIN = (0.8, 0.9, 2.5), (10.0, -20.0, 30.0)
-ANGLE = 0.3
-TURNED = (np.cos(ANGLE), -np.sin(ANGLE), 0.0, np.sin(ANGLE), np.cos(ANGLE), 0.0, 0.0, 0.0, 1.0)
-FORMATS = ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd", "a.h5", "a.mnc"]
-
-
-def voxels(dtype: str = "i2", shape: tuple[int, int, int] = (4, 5, 6)) -> np.ndarray:
-    """Values that tell every voxel from every other."""
-    return np.arange(np.prod(shape)).reshape(shape).astype(dtype)
-
-
-def itk_image(array: np.ndarray, direction: tuple[float, ...] = TURNED) -> sitk.Image:
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing(SPACING_XYZ)
-    image.SetOrigin(ORIGIN)
-    image.SetDirection(direction)
-    return image
-
-
-def written(path: Path, array: np.ndarray, compress: bool = False, direction: tuple[float, ...] = TURNED) -> Path:
-    sitk.WriteImage(itk_image(array, direction), str(path), compress)
-    return path
-
-
-def saved_nifti(path: Path, zyx: np.ndarray, affine: np.ndarray | None = None, **header: float) -> Path:
-    """Through nibabel, which keeps NaN and any header field."""
-    image = nib.Nifti1Image(zyx.T, np.diag([0.8, 0.9, 2.5, 1.0]) if affine is None else affine)
-    image.header.set_slope_inter(header.pop("slope", 1), header.pop("inter", 0))
-    for key, value in header.items():
-        image.header[key] = value
-    nib.save(image, path)
-    return path
-
 
 # ---------------------------------------------------------------- images, each format
 
