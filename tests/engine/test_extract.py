@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from shared import shared
+from volumes import noise_and_box
 from voxomics import BackendError, Extractor, InputError, SettingsError, extract
 from voxomics.engine import table
 from voxomics.engine.prepare import find_vois
@@ -178,6 +179,14 @@ def test_re_segmentation_that_leaves_nothing_is_partial():
     assert "re-segmentation left no voxel" in found.loc[0, "reason"]
     assert found.loc[0, "original.morphology.volume_voxel_counting"] == 120.0
     assert np.isnan(found.loc[0, "original.intensity_statistics.mean"])
+
+
+@pytest.mark.parametrize("sigma", [0.3, 0.9, 1.0, 3.0])
+def test_a_constant_voi_has_no_outliers(sigma):
+    _, mask = noise_and_box()
+    settings = {"features": ["intensity_statistics.mean"], "resegmentation": {"outliers_sigma": sigma}}
+    row = extract(np.full(mask.shape, 0.1), mask, spacing_mm=ONE, settings=settings).iloc[0]
+    assert row["status"] == "ok"
 
 
 @pytest.mark.parametrize(

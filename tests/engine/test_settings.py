@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from voxomics import InputError, Settings, SettingsError
+from voxomics import Extractor, InputError, Settings, SettingsError
 from voxomics.engine import plan
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.settings import Discretisation
@@ -55,6 +55,21 @@ def test_an_empty_file_is_the_defaults(tmp_path):
 def test_wrong_settings_say_what_is_right(given, message):
     with pytest.raises(SettingsError, match=message):
         Settings.of(given)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"resegmentation": {"range": [None, float("nan")]}},
+        {"discretisation": [{"method": "fbs", "width": 25, "origin": float("nan")}]},
+        {"discretisation": [{"method": "fbs", "width": 25}], "resegmentation": {"range": [float("-inf"), 400]}},
+        {"discretisation": [{"method": "fbn", "bins": 10**30}]},
+        {"ngldm": {"coarseness": 10**30}},
+    ],
+)
+def test_settings_without_meaning_are_refused(settings):
+    with pytest.raises(SettingsError):
+        Extractor(settings=settings)
 
 
 def test_settings_files_that_are_none(tmp_path):
