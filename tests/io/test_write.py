@@ -18,7 +18,7 @@ ONE = (1.0, 1.0, 1.0)
 MEAN = {"features": ["intensity_statistics.mean"]}
 
 
-def test_an_infinite_bound_of_the_range_is_written_as_json_that_others_read(tmp_path):
+def test_an_infinite_bound_of_the_range_is_an_open_side_in_json_that_others_read(tmp_path):
     image, mask = noise_and_box()
     found = extract(image, mask, spacing_mm=ONE, settings={**MEAN, "resegmentation": {"range": [0, float("inf")]}})
 
@@ -27,7 +27,8 @@ def test_an_infinite_bound_of_the_range_is_written_as_json_that_others_read(tmp_
 
     for name in ("a.json", "a.csv"):
         table.write(found, tmp_path / name)
-        json.loads((tmp_path / f"{name}.meta.json").read_text(), parse_constant=refuse)
+        meta = json.loads((tmp_path / f"{name}.meta.json").read_text(), parse_constant=refuse)
+        assert meta["settings"]["resegmentation"]["range"] == [0, None]
 
 
 def test_an_infinite_value_is_no_reason_to_lose_the_table(tmp_path):
