@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from voxomics.engine import warm
 
 COUNT = """
@@ -35,6 +37,7 @@ def test_what_a_failing_process_was_to_compile_is_compiled_here(monkeypatch):
     assert compiled == [("morphology",), families]
 
 
+@pytest.mark.slow
 def test_after_warming_nothing_is_compiled(tmp_path):
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
 
