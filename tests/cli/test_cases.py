@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -61,7 +62,7 @@ def test_the_command_writes_the_table_and_the_inputs_of_each_case(folder, tmp_pa
     assert pd.read_csv(out)["id"].tolist() == ["a"] * 3 + ["gone"] + ["b"] * 3
     inputs = json.loads((tmp_path / "features.csv.meta.json").read_text())["inputs"]
     assert list(inputs) == ["a", "gone", "b"]
-    assert inputs["a"]["image"]["sha256"] != inputs["b"]["image"]["sha256"]
+    assert inputs["a"]["image"]["xxh3_128"] != inputs["b"]["image"]["xxh3_128"]
     tall = tmp_path / "tall.csv"
     done = CliRunner().invoke(app, ["extract", str(folder / "cases.csv"), "-o", str(tall), *options, "--format", "long"])
     assert done.exit_code == 0, done.output
@@ -84,6 +85,32 @@ def test_a_list_that_is_none_is_refused(tmp_path, text, says):
     path.write_text(text)
     with pytest.raises(InputError, match=says):
         read_cases(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,image,mask\na,b,c,d\n", "line 2: more fields than the header"),
+        ("id,image,image,mask\na,b,x,c\n", "column image is there more than once"),
+        ("id,image,mask\na,b,c\n\n,e,f\n", "line 4: id is empty"),
+        ("id,image,mask\na\0,b,c\n", "line 2: id is not text"),
+        ("", "no cases"),
+    ],
+)
+def test_odd_lists_of_cases_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_cases(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffid;image;mask\n007;b;c\n", "id, image ,mask\n 007, b, c\n", "mask\tid\timage\nc\t007\tb\n"]
+)
+def test_lists_of_cases_as_people_write_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(text, encoding="utf-8")
+    assert read_cases(path) == [Case("007", tmp_path / "b", tmp_path / "c")]
 
 
 def test_paths_are_beside_the_list_unless_absolute(tmp_path):
