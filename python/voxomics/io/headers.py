@@ -18,10 +18,12 @@ import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.io.source import Source
-from voxomics.io.streams import Codec, Inflate, Stream, bytes_of, empty, fill, native, number_of_bytes, skip
+from voxomics.io.streams import PADDING, Codec, Inflate, Stream, bytes_of, empty, fill, native, number_of_bytes, skip
 
 # No honest header comes near this; it bounds what a hostile one makes us read.
 MAX_HEADER_BYTES = 64 * 2**20
+# The field behind which names of data files follow, line by line.
+LISTED = re.compile(r"(data ?file\s*:|element_?data_?file\s*=)\s*LIST\b", re.IGNORECASE)
 # The number in a pattern of file names, as C's printf has it: its width, padded with 0.
 PATTERN = re.compile(r"%(0?\d{0,2})[diu]")
 
@@ -40,12 +42,13 @@ def header_lines(stream: Stream, end: str) -> tuple[list[str], list[str]]:
         lines.append(line)
         if end and re.sub(r"[\s_]", "", line).lower().startswith(end):
             break
-        if re.match(r"data ?file:\s*LIST", line):
+        if LISTED.match(line):
             break
     else:
         raise InputError(f"{stream.name}: no end of the header within {MAX_HEADER_BYTES:,} bytes; the file is damaged.")
-    listed = bool(lines) and re.search(r"[:=]\s*LIST\b", lines[-1], re.IGNORECASE) is not None
-    rest = stream.read(MAX_HEADER_BYTES).decode("utf-8", "replace").splitlines() if listed else []
+    if not (lines and LISTED.match(lines[-1])):
+        return lines, []
+    rest = stream.read(MAX_HEADER_BYTES).decode("utf-8", "replace").splitlines()
     return lines, [line.strip() for line in rest if line.strip()]
 
 
@@ -69,7 +72,7 @@ def data_files(header: Path, names: list[str], slices: int) -> list[Path]:
     Raises
     ------
     InputError
-        A file is missing, or lies outside of the header's folder.
+        A file is missing, is named twice, or lies outside of the header's folder.
     """
     _check_inside(header, names)
     found = []
@@ -82,6 +85,9 @@ def data_files(header: Path, names: list[str], slices: int) -> list[Path]:
     for one in found:
         if not one.is_file():
             raise _missing(header, one.name)
+    if len(set(found)) < len(found):
+        twice = next(one for one in found if found.count(one) > 1)
+        raise InputError(f"{header.name}: its header names the data file '{twice.name}' twice. Correct the header.")
     return found
 
 
@@ -109,7 +115,10 @@ class Stored:
 
 
 def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDArray[Any]:
-    """Voxels that lie behind a header, or in data files of equal size.
+    """Voxels that lie behind a header, or in data files that share them equally.
+
+    Padding may follow the voxels of one file. Where there are several files it may not: their sizes alone show that the list
+    in the header is complete and in which of them a slice lies.
 
     Parameters
     ----------
@@ -138,11 +147,12 @@ def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDA
             plain.readline(MAX_HEADER_BYTES)
         stream = Inflate(plain, stored.codec) if stored.codec else plain
         ahead = stored.bytes_before if stored.bytes_before >= 0 else max(plain.size - plain.position - share, 0)
-        stream.expect(ahead + share)
+        padding = PADDING if len(parts) == 1 else 0
+        stream.expect(ahead + share, padding)
         skip(stream, ahead)
         if array is None:
             array = empty(stored.shape, stored.dtype, source.name)
-        fill(bytes_of(array)[number * share : (number + 1) * share], stream)
+        fill(bytes_of(array)[number * share : (number + 1) * share], stream, padding)
     assert array is not None
     return native(array)
 

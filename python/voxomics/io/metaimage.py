@@ -10,6 +10,7 @@ from voxomics.engine.errors import InputError
 from voxomics.io import itk
 from voxomics.io.headers import Stored, data_files, header_lines, read_stored
 from voxomics.io.source import Source, Volume
+from voxomics.io.streams import too_short
 
 # The keys with which ITK lets a MetaImage begin.
 FIRST_KEY = re.compile(
@@ -23,6 +24,7 @@ class MetaHeader:
 
     data: list[Path]  # none if the voxels follow the header
     compressed: bool
+    compressed_bytes: int  # 0 if the header does not say
     big_endian: bool
     odd: bool  # text, or a HeaderSize: rare, and left to ITK
 
@@ -50,6 +52,10 @@ def read_meta(source: Source) -> Volume:
         source.hash([source.file, *header.data])  # ITK opens the files itself
         return Volume(itk.shared_array(itk.read_voxels(reader, source.name)), grid, source.name)
     dtype = itk.pixel_dtype(reader.GetPixelID()).newbyteorder(">" if header.big_endian else "<")
+    if header.compressed_bytes and len(header.data) < 2:
+        stream = source.open(header.data[0] if header.data else source.file)
+        if stream.size - stream.position < header.compressed_bytes:
+            raise too_short(stream.size - stream.position, header.compressed_bytes, source.name)
     stored = Stored(grid.shape, dtype, "deflate" if header.compressed else None)
     return Volume(read_stored(source, header.data, stored), grid, source.name)
 
@@ -61,9 +67,18 @@ def _header(source: Source) -> MetaHeader:
     named = values.get("elementdatafile", "")
     names = [] if named.upper() == "LOCAL" else listed if named.upper().startswith("LIST") else [named]
     slices = values.get("dimsize", "").split()[-1:]
+
+    def flag(*keys: str) -> bool:
+        text = next((values[key] for key in keys if key in values), "false")
+        if text[:1].lower() not in ("t", "f", "1", "0", "y", "n"):
+            raise InputError(f"{source.name}: {keys[0]} is '{text}' in its header; True or False is needed.")
+        return text[0].lower() in "t1y"
+
+    packed = values.get("compresseddatasize", "")
     return MetaHeader(
         data=data_files(source.file, names, int(slices[0]) if slices and slices[0].isdecimal() else 0),
-        compressed=values.get("compresseddata", "false").lower() == "true",
-        big_endian=values.get("binarydatabyteordermsb", values.get("elementbyteordermsb", "false")).lower() == "true",
-        odd=values.get("binarydata", "false").lower() != "true" or "headersize" in values,
+        compressed=flag("compresseddata"),
+        compressed_bytes=int(packed) if re.fullmatch(r"\d{1,18}", packed) else 0,
+        big_endian=flag("binarydatabyteordermsb", "elementbyteordermsb"),
+        odd=not flag("binarydata") or "headersize" in values,
     )

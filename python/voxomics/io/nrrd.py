@@ -112,10 +112,12 @@ def _shape(
     if len(sizes) == 3:
         return grid, None
     if len(sizes) == 4 and len(other) == 1:
-        if sizes[other[0]] == reader.GetNumberOfComponents():
-            return tuple(sizes[::-1]), 3 - other[0]
         if other == [0] and itk.pixel_dtype(reader.GetPixelID()).kind == "c":
             return grid, None  # the kind "complex": refused later, as a complex array is
+        if sizes[other[0]] == 1:
+            return grid, None
+        if sizes[other[0]] == reader.GetNumberOfComponents():
+            return tuple(sizes[::-1]), 3 - other[0]
     raise InputError(
         f"{name}: axes of sizes '{values.get('sizes', '')}' and kinds '{values.get('kinds', '')}' in its header; three axes "
         "in space, and one of kind list or vector for layers, are accepted."

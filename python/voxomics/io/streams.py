@@ -91,12 +91,12 @@ class Stream:
             done += count
         return done
 
-    def expect(self, wanted: int) -> None:
-        """Raise InputError unless the file goes on for `wanted` bytes (and some padding), before memory is taken."""
+    def expect(self, wanted: int, padding: int = PADDING) -> None:
+        """Raise InputError unless the file goes on for `wanted` bytes, and little more, before memory is taken."""
         held = self.size - self.position
         if held < wanted:
-            raise _too_short(held, wanted, self.name)
-        if held > wanted + PADDING:
+            raise too_short(held, wanted, self.name)
+        if held > wanted + padding:
             raise _too_long(held, wanted, self.name)
 
     def finish(self, padding: int = PADDING) -> None:
@@ -172,7 +172,7 @@ class Inflate:
             done += len(piece)
         return done
 
-    def expect(self, wanted: int) -> None:
+    def expect(self, wanted: int, padding: int = PADDING) -> None:
         """Raise InputError if the compressed bytes cannot expand to the `wanted` ones, before memory is taken."""
         if wanted > self.held * EXPANSION_LIMIT[self.codec]:
             raise InputError(
@@ -215,12 +215,12 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> npt.NDArra
         ) from error
 
 
-def fill(target: memoryview, stream: Stream | Inflate) -> None:
-    """Fill `target` (bytes) with the last voxels of a stream, to the last byte, and compare the stream's checksum."""
+def fill(target: memoryview, stream: Stream | Inflate, padding: int = PADDING) -> None:
+    """Fill `target` (bytes) with the voxels that end a stream, at most `padding` bytes before it, its checksum compared."""
     done = stream.readinto(target)
     if done < len(target):
-        raise _too_short(done, len(target), stream.name)
-    stream.finish()
+        raise too_short(done, len(target), stream.name)
+    stream.finish(padding)
 
 
 def read_voxels(stream: Stream | Inflate, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -268,7 +268,8 @@ def bytes_of(array: npt.NDArray[Any]) -> memoryview:
 
 def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The array in this machine's byte order, swapped in place."""
-    return array if array.dtype.isnative else array.byteswap(inplace=True).view(array.dtype.newbyteorder("="))
+    swapped = array if array.dtype.isnative else array.byteswap(inplace=True)
+    return swapped.view(array.dtype.newbyteorder("="))
 
 
 def _run_out(stream: Stream | Inflate, padding: int) -> None:
@@ -277,12 +278,13 @@ def _run_out(stream: Stream | Inflate, padding: int) -> None:
         left -= len(piece)
         if left < 0:
             raise InputError(
-                f"{stream.name}: damaged: more than {padding:,} bytes follow where its header lets the data end. "
-                "Write or download the file again."
+                f"{stream.name}: damaged: it goes on behind the last voxel that its header announces. "
+                "Correct the header, or write the file again."
             )
 
 
-def _too_short(held: int, wanted: int, name: str) -> InputError:
+def too_short(held: int, wanted: int, name: str) -> InputError:
+    """The error for a file that holds fewer bytes than its header announces."""
     return InputError(
         f"{name}: truncated: {held:,} bytes of voxels where its header announces {wanted:,}. Write or download the file again."
     )
