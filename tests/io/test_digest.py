@@ -1,4 +1,4 @@
-"""The digest of an image or a mask: of the files it was read from, from the bytes that were decoded, each file opened once."""
+"""The digest of an image or a mask covers the files it was read from, each of which is opened once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from files import FORMATS, dicom_slice, itk_image, voxels, written
 from voxomics.io import input_files, read_image, read_mask
 
 NRRD = "NRRD0004\ntype: short\ndimension: 3\nsizes: 6 5 4\nspacings: 1 1 1\nencoding: raw\nendian: little\n"
-META = "ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 6 5 4\nElementSpacing = 1 1 1\nElementType = MET_SHORT\n"
+META = "ObjectType = Image\nNDims = 3\nBinaryData = True\nDimSize = 6 5 4\nElementType = MET_SHORT\n"
 
 _opened: list[str] | None = None
 
@@ -51,7 +51,8 @@ def as_file(folder: Path, name: str) -> Path:
     elif name.startswith("slices"):
         for number, plane in enumerate(voxels()):
             (folder / f"s{number}.raw").write_bytes(plane.tobytes())
-        path.write_text(NRRD + "data file: s%d.raw 0 3 1\n" if "nhdr" in name else META + "ElementDataFile = s%d.raw 0 3 1\n")
+        key = NRRD + "data file: " if "nhdr" in name else META + "ElementDataFile = "
+        path.write_text(key + "s%d.raw 0 3 1\n")
     elif name.startswith("text"):
         path.write_text(NRRD.replace("raw", "ascii") + "\n" + " ".join(str(v) for v in voxels().ravel()) + "\n")
     else:
@@ -109,7 +110,8 @@ def test_a_dicom_folder_is_hashed_in_name_order_with_all_that_lies_in_it(tmp_pat
     expected = digest_of(*(tmp_path / f"{k}.dcm" for k in range(4)), tmp_path / "notes.txt")
     assert read_image(tmp_path).digest == expected
     opens = opened_by(tmp_path)  # once for its SOP class, once to be hashed; ITK opens the slices itself
-    assert {name: opens.count(name) for name in opens} == dict.fromkeys([*(f"{k}.dcm" for k in range(4)), "notes.txt"], 2)
+    names = [*(f"{k}.dcm" for k in range(4)), "notes.txt"]
+    assert {name: opens.count(name) for name in opens} == dict.fromkeys(names, 2)
     dicom_slice(tmp_path / "3.dcm", 0, PatientName="another")
     assert read_image(tmp_path).digest != expected
 

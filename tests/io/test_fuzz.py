@@ -15,7 +15,7 @@ from voxomics.engine.errors import InputError
 from voxomics.io import headers, read_image, read_mask, streams
 
 SHAPE = (6, 20, 20)
-FLIPS = 150
+FLIPS = 100
 SEGMENT = "Segment0_ID:=a\nSegment0_Name:=a\nSegment0_LabelValue:=1\nSegment0_Layer:=0\n"
 CODECS = ["zlib", "isal.isal_zlib", "zlib_ng.zlib_ng"]
 

@@ -117,8 +117,8 @@ class Stored:
 def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDArray[Any]:
     """Voxels that lie behind a header, or in data files that share them equally.
 
-    Padding may follow the voxels of one file. Where there are several files it may not: their sizes alone show that the list
-    in the header is complete and in which of them a slice lies.
+    Padding may follow the voxels of one file. Where there are several files it may not: their sizes alone show that
+    the list in the header is complete, and in which of them a slice lies.
 
     Parameters
     ----------
@@ -139,7 +139,9 @@ def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDA
     parts = data or [source.file]
     share, odd = divmod(number_of_bytes(stored.shape, stored.dtype), len(parts))
     if odd:
-        raise InputError(f"{source.name}: its voxels cannot be shared out among {len(parts)} data files. Correct the header.")
+        raise InputError(
+            f"{source.name}: its voxels cannot be shared out among {len(parts)} data files. Correct the header."
+        )
     array: npt.NDArray[Any] | None = None
     for number, path in enumerate(parts):
         plain = source.open(path)
@@ -178,7 +180,9 @@ def _slashes(name: str) -> str:
 def _numbered(path: Path, words: list[str], slices: int) -> Iterator[str]:
     """Names that a pattern stands for; what it leaves out follows from the number of slices, as MetaIO has it."""
     if not all(re.fullmatch(r"-?\d{1,9}", word) for word in words[1:4]):
-        raise InputError(f"{path.name}: its header names data files '{' '.join(words)}'; a pattern and numbers are needed.")
+        raise InputError(
+            f"{path.name}: its header names data files '{' '.join(words)}'; a pattern and numbers are needed."
+        )
     first, last, step = (*(int(word) for word in words[1:4]), *(None,) * 3)[:3]
     first = 1 if first is None else first
     last = first + slices - 1 if last is None else last

@@ -13,12 +13,11 @@ from voxomics.engine.volume import Image, Index, MaskStack
 from voxomics.io.grid import PhysicalGrid, differences, grid_of, whole_voxel_offset
 from voxomics.io.memory import real_array
 from voxomics.io.readers import read_volume, reader_of
-from voxomics.io.regions import stacked
+from voxomics.io.regions import Labels, stacked
 from voxomics.io.regrid import resampled
 from voxomics.io.slicer import segments
 from voxomics.io.source import Volume, opened
 
-Labels = npt.NDArray[np.integer]
 MAX_LABEL = 2**31 - 1
 
 

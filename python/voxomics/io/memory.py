@@ -1,4 +1,4 @@
-"""Objects in memory: NumPy's arrays, other libraries' arrays, SimpleITK's images; shared, not copied, where they can be."""
+"""Objects in memory: NumPy's arrays, other libraries' arrays, SimpleITK's images; shared where they can be."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from voxomics.io.source import Source, Volume
 
 def is_array(source: Source) -> bool:
     """Whether it is an array: NumPy's, or one that speaks DLPack or __cuda_array_interface__."""
-    given = source.given
-    return isinstance(given, np.ndarray) or hasattr(given, "__dlpack_device__") or hasattr(given, "__cuda_array_interface__")
+    speaks = ("__dlpack_device__", "__cuda_array_interface__")
+    return isinstance(source.given, np.ndarray) or any(hasattr(source.given, name) for name in speaks)
 
 
 def read_array(source: Source) -> Volume:
@@ -61,4 +61,6 @@ def _host_array(given: Any, what: str) -> npt.NDArray[Any]:
 
         return np.asarray(cupy.asnumpy(cupy.asarray(given)))
     except (BufferError, ImportError, RuntimeError, TypeError) as error:
-        raise InputError(f"{what}: a {type(given).__name__} cannot be read ({error}). Pass it as a NumPy array.") from error
+        raise InputError(
+            f"{what}: a {type(given).__name__} cannot be read ({error}). Pass it as a NumPy array."
+        ) from error

@@ -1,4 +1,4 @@
-"""NIfTI-1: geometry by ITK, voxels by us, because ITK's reader turns NaN and infinity into 0 and pads truncated files."""
+"""NIfTI-1: geometry by ITK, voxels by us: ITK's reader turns NaN and infinity into 0 and pads truncated files."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ def read_nrrd(source: Source) -> Volume:
     reader = itk.open_header(source.file, "NrrdImageIO")
     if "spacings" not in header.values and "spacedirections" not in header.values:
         warnings.warn(
-            f"{source.name}: its header has neither 'spacings' nor 'space directions'; 1 mm is assumed along each axis.",
+            f"{source.name}: its header has neither 'spacings' nor 'space directions'; "
+            "1 mm is assumed along each axis.",
             UserWarning,
             stacklevel=2,
         )
@@ -65,7 +66,9 @@ def read_nrrd(source: Source) -> Volume:
         source.hash([source.file, *header.data])
         return Volume(itk.shared_array(itk.read_voxels(reader, source.name)), grid, source.name, metadata)
     if encoding not in CODECS:
-        raise InputError(f"{source.name}: encoding '{encoding}' in its header; raw, gzip, bzip2, text or hex is needed.")
+        raise InputError(
+            f"{source.name}: encoding '{encoding}' in its header; raw, gzip, bzip2, text or hex is needed."
+        )
     order = {"little": "<", "big": ">"}.get(header.values.get("endian", "").lower(), "=")
     shape, values_axis = _shape(header.values, grid.shape, reader, source.name)
     stored = Stored(
@@ -119,8 +122,8 @@ def _shape(
         if sizes[other[0]] == reader.GetNumberOfComponents():
             return tuple(sizes[::-1]), 3 - other[0]
     raise InputError(
-        f"{name}: axes of sizes '{values.get('sizes', '')}' and kinds '{values.get('kinds', '')}' in its header; three axes "
-        "in space, and one of kind list or vector for layers, are accepted."
+        f"{name}: axes of sizes '{values.get('sizes', '')}' and kinds '{values.get('kinds', '')}' in its header; "
+        "three axes in space, and one of kind list or vector for layers, are accepted."
     )
 
 

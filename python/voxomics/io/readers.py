@@ -35,13 +35,13 @@ class Reader:
     recognise : callable
         ``recognise(source) -> bool``, by content. The first reader that says yes reads it.
     suffixes : tuple of str
-        Lower-case ends of names that make it this reader's when no reader recognises the content (damaged files; the
-        voxel file of a pair).
+        Lower-case ends of names that make it this reader's when no reader recognises the content: damaged files, the
+        voxel file of a pair.
     read : callable, optional
         ``read(source) -> Volume``: voxels on their own grid; None for a source that holds no volume.
     regions : callable, optional
-        ``regions(source, image, resample) -> sequence of Region``: the masks that the source holds, on the image's grid.
-        None: a mask is a label volume, read as an image is.
+        ``regions(source, image, resample) -> sequence of Region``: the masks that the source holds, on the image's
+        grid. None: a mask is a label volume, read as an image is.
     files : callable
         ``files(source) -> list of Path``: every file that the source is read from, in the order in which `read` and
         `regions` hash them.
@@ -62,7 +62,8 @@ READERS = (
         (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"), nifti.read_nifti, files=nifti.nifti_files,
     ),
     Reader(
-        "NRRD", "NRRD (.nrrd, .nhdr, .seg.nrrd)", nrrd.is_nrrd, (".nrrd", ".nhdr"), nrrd.read_nrrd, files=nrrd.nrrd_files,
+        "NRRD", "NRRD (.nrrd, .nhdr, .seg.nrrd)", nrrd.is_nrrd, (".nrrd", ".nhdr"), nrrd.read_nrrd,
+        files=nrrd.nrrd_files,
     ),
     Reader(
         "MetaImage", "MetaImage (.mha, .mhd)", metaimage.is_meta, (".mha", ".mhd"), metaimage.read_meta,
@@ -103,7 +104,9 @@ def read_volume(source: Source) -> Volume:
     """Voxels and grid of a source; InputError if it holds none."""
     reader = reader_of(source)
     if reader.read is None:
-        raise InputError(f"{source.name}: a {reader.name} holds masks, no volume of voxels. Give it as the mask of an image.")
+        raise InputError(
+            f"{source.name}: a {reader.name} holds masks, no volume of voxels. Give it as the mask of an image."
+        )
     return reader.read(source)
 
 
@@ -118,8 +121,8 @@ def input_files(path: str | os.PathLike[str]) -> list[Path]:
     Returns
     -------
     list of Path
-        In the order in which `Image.digest` takes them: a header, then its data files in the header's order (.nhdr, .mhd,
-        .hdr + .img); the files of a DICOM folder in name order, hidden ones left out; for everything else the path itself.
+        In the order in which `Image.digest` takes them: a header, then its data files in the header's order (.nhdr,
+        .mhd, .hdr + .img); the files of a DICOM folder in name order, hidden ones left out; otherwise the path itself.
 
     Raises
     ------

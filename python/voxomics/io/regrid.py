@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.engine.volume import Index
 from voxomics.io import itk
 from voxomics.io.grid import PhysicalGrid
+from voxomics.io.regions import Labels
 
-Labels = npt.NDArray[np.integer]
 # A mask voxel's centre this far beyond the edge of the image's last voxel still counts as inside: rounding.
 EDGE_TOLERANCE_VOXELS = 1e-6
 

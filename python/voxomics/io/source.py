@@ -140,6 +140,8 @@ def _path(given: Any, what: str) -> Path | None:
 def _check_exists(path: Path, what: str) -> None:
     if not path.exists():
         missing = "its folder exists" if path.parent.is_dir() else "its folder does not exist either"
-        raise InputError(f"{path.name}: no such {what} file ({missing}). Check the path; it must be readable from here.")
+        raise InputError(
+            f"{path.name}: no such {what} file ({missing}). Check the path; it must be readable from here."
+        )
     if not path.is_dir() and path.stat().st_size == 0:
         raise InputError(f"{path.name}: the {what} file is empty (0 bytes). Write or download it again.")

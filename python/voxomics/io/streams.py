@@ -19,6 +19,7 @@ import numpy.typing as npt
 from voxomics.engine.errors import InputError, ResourceError
 
 CHUNK = 2**18
+BUFFER = 2**16
 # Deflate cannot expand by more (1032 : 1), bzip2 not by 2**26 : 1, so a header that announces more than this is wrong.
 EXPANSION_LIMIT = {"deflate": 1032, "bzip2": 2**26}
 # Bytes that may follow the last voxel, or the end of a compressed stream: some writers pad.
@@ -58,7 +59,7 @@ class Stream:
 
     def __init__(self, path: Path, digest: Any, name: str) -> None:
         self.name = name
-        self.file = io.BufferedReader(io.FileIO(path), CHUNK)
+        self.file = io.BufferedReader(io.FileIO(path), BUFFER)
         self.size = os.fstat(self.file.fileno()).st_size
         self.position = 0
         self._digest = digest
@@ -154,7 +155,8 @@ class Inflate:
                 piece: bytes = self.member.decompress(self.waiting, most)
             except (inflate.error, OSError, ValueError) as error:
                 raise InputError(
-                    f"{self.name}: damaged: the compressed data fail their check ({error}). Write or download the file again."
+                    f"{self.name}: damaged: the compressed data fail their check ({error}). "
+                    "Write or download the file again."
                 ) from error
             self.waiting = getattr(self.member, "unconsumed_tail", b"")  # bzip2 keeps it to itself
             self.more = len(piece) == most
@@ -187,7 +189,9 @@ class Inflate:
 
     def _next_member(self) -> bool:
         """Go on to the next member of a file (bgzip writes many); False at the end or at padding."""
-        rest = self.member.unused_data or self.stream.read(CHUNK)
+        rest: bytes = self.member.unused_data
+        while len(rest) < 3 and (piece := self.stream.read(CHUNK)):  # the mark may lie across two pieces
+            rest += piece
         if not rest.startswith(MEMBER_STARTS[self.codec]):
             return False
         self._start()
@@ -200,7 +204,9 @@ def skip(stream: Stream | Inflate, count: int) -> None:
     while count:
         piece = stream.read(min(count, 4 * CHUNK))
         if not piece:
-            raise InputError(f"{stream.name}: truncated: it ends before its first voxel. Write or download the file again.")
+            raise InputError(
+                f"{stream.name}: truncated: it ends before its first voxel. Write or download the file again."
+            )
         count -= len(piece)
 
 
@@ -216,7 +222,7 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> npt.NDArra
 
 
 def fill(target: memoryview, stream: Stream | Inflate, padding: int = PADDING) -> None:
-    """Fill `target` (bytes) with the voxels that end a stream, at most `padding` bytes before it, its checksum compared."""
+    """Fill `target` (bytes) with the voxels that end a stream, but for padding, and compare the stream's checksum."""
     done = stream.readinto(target)
     if done < len(target):
         raise too_short(done, len(target), stream.name)
@@ -286,12 +292,13 @@ def _run_out(stream: Stream | Inflate, padding: int) -> None:
 def too_short(held: int, wanted: int, name: str) -> InputError:
     """The error for a file that holds fewer bytes than its header announces."""
     return InputError(
-        f"{name}: truncated: {held:,} bytes of voxels where its header announces {wanted:,}. Write or download the file again."
+        f"{name}: truncated: {held:,} bytes of voxels where its header announces {wanted:,}. "
+        "Write or download the file again."
     )
 
 
 def _too_long(held: int, wanted: int, name: str) -> InputError:
     return InputError(
-        f"{name}: damaged: {held:,} bytes of voxels where its header announces {wanted:,}. Correct the header, or write the "
-        "file again."
+        f"{name}: damaged: {held:,} bytes of voxels where its header announces {wanted:,}. "
+        "Correct the header, or write the file again."
     )
