@@ -176,6 +176,15 @@ def test_nrrd_with_impossible_geometry(tmp_path, geometry, says):
         read_image(tmp_path / "a.nrrd")
 
 
+@pytest.mark.parametrize("sizes", ["6 5 4e0", "6 5 4%3"])
+def test_nrrd_sizes_that_are_no_numbers(tmp_path, sizes):
+    """ITK takes the digits in front."""
+    header = NRRD.format(geometry="spacings: 1 1 1\n").replace("6 5 4", sizes)
+    (tmp_path / "a.nrrd").write_bytes(header.encode() + voxels().tobytes())
+    with pytest.raises(InputError, match=r"axes of sizes '6 5 4"):
+        read_image(tmp_path / "a.nrrd")
+
+
 def test_nrrd_without_spacing_warns(tmp_path):
     (tmp_path / "a.nrrd").write_bytes(NRRD.format(geometry="").encode() + voxels().tobytes())
     with pytest.warns(UserWarning, match="1 mm is assumed"):

@@ -109,7 +109,8 @@ def _shape(
     values: dict[str, str], grid: tuple[int, int, int], reader: itk.Reader, name: str
 ) -> tuple[tuple[int, ...], int | None]:
     """Shape of the stored array, slowest axis first, and which of its axes runs over the values of one voxel."""
-    sizes = [int(n) for n in values.get("sizes", "").split()]  # ITK has read them
+    words = values.get("sizes", "").split()
+    sizes = [int(word) for word in words] if all(word.isdecimal() for word in words) else []
     kinds = values.get("kinds", "").lower().split()
     other = [axis for axis, kind in enumerate(kinds) if kind not in SPATIAL]
     if len(sizes) == 3:
