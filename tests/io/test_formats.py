@@ -139,6 +139,21 @@ def test_slices_in_files_of_their_own_lie_where_the_header_says(tmp_path, ending
             read_image(header(wrong))
 
 
+def test_more_data_files_than_a_process_may_hold_open(tmp_path):
+    resource = pytest.importorskip("resource")  # not on Windows
+    array = voxels(shape=(200, 3, 2))
+    for number, plane in enumerate(array):
+        (tmp_path / f"s{number}").write_bytes(plane.tobytes())
+    nrrd(tmp_path / "a.nhdr", array, more="data file: s%d 0 199 1\n")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (150, before[1]))
+    try:
+        found = read_image(tmp_path / "a.nhdr").array
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    np.testing.assert_array_equal(found, array)
+
+
 def test_a_metaimage_that_is_cut_off_by_its_own_account(tmp_path):
     path = written(tmp_path / "a.mha", voxels(), compress=True)
     path.write_bytes(re.sub(rb"CompressedDataSize = \d+", b"CompressedDataSize = 99999", path.read_bytes()))

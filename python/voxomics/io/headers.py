@@ -155,6 +155,8 @@ def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDA
         if array is None:
             array = empty(stored.shape, stored.dtype, source.name)
         fill(bytes_of(array)[number * share : (number + 1) * share], stream, padding)
+        if data:
+            plain.close()  # a header may list more files than a process may hold open
     assert array is not None
     return native(array)
 
