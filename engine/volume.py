@@ -29,8 +29,8 @@ class Image:
     name : str
         File name without its folder, or "" for arrays in memory.
     digest : str
-        XXH3-128, as 32 hexadecimal digits, of the bytes of all files that the image was read from, one file after the other
-        in the order of `voxomics.io.input_files`; "" for objects in memory.
+        XXH3-128, as 32 hexadecimal digits, of the bytes of all files that the image was read from, one file after the
+        other in the order of `voxomics.io.input_files`; "" for objects in memory.
     """
 
     array: npt.NDArray[np.generic]
