@@ -6,6 +6,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from voxomics import Extractor, InputError, phantom
 from voxomics.cases import Case, extract_cases, read_cases
 from voxomics.cli import app
+from voxomics.engine.families import intensity_statistics
 
 FEW = {"features": ["morphology.volume_voxel_counting", "intensity_statistics.mean"]}
 
@@ -132,3 +134,29 @@ def test_wrong_arguments_say_so(tmp_path, monkeypatch, arguments, says):
     done = CliRunner().invoke(app, ["extract", *arguments])
     assert done.exit_code == 2
     assert says in " ".join(done.output.split())
+
+
+def test_an_internal_error_is_its_cases_row_the_others_are_written_and_the_status_is_1(folder, tmp_path, caplog):
+    image, masks = Extractor(settings=FEW).read(folder / "b" / "image.nii.gz", folder / "b" / "mask.nii.gz")
+    second = image.array[masks.layers[0] > 0].astype(float)
+    original = intensity_statistics.FAMILY.compute
+    def compute(batch, channel, vois, settings, aggregations):
+        # the second phantom's own intensities tell it from the first, alone and in a batch
+        if np.isin(second, batch.value).all():
+            raise AttributeError("a fault of ours")
+        return original(batch, channel, vois, settings, aggregations)
+
+    object.__setattr__(intensity_statistics.FAMILY, "compute", compute)
+    try:
+        out = tmp_path / "features.csv"
+        options = ["-f", "morphology.volume_voxel_counting", "-f", "intensity_statistics.mean", "-q"]
+        done = CliRunner().invoke(app, ["extract", str(folder / "cases.csv"), "-o", str(out), *options])
+    finally:
+        object.__setattr__(intensity_statistics.FAMILY, "compute", original)
+    assert done.exit_code == 1, done.output
+    rows = pd.read_csv(out)
+    assert rows["id"].tolist() == ["a"] * 3 + ["gone", "b"]
+    assert rows["status"].tolist() == ["ok"] * 3 + ["failed"] * 2
+    assert rows["reason"].iloc[-1] == "internal error, please report it: AttributeError: a fault of ours"
+    assert "Traceback" in caplog.text and "a fault of ours" in caplog.text
+    assert json.loads(out.with_name("features.csv.meta.json").read_text())["internal_errors"] == ["b"]
