@@ -17,7 +17,7 @@ from voxomics.kernels import device
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    for name in ("gpu", "gpu_tables", "metered", "cases", "run"):
+    for name in ("gpu", "gpu_tables", "metered", "cases", "adapter", "timing"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import gpu
 
