@@ -1,7 +1,7 @@
 """The engine's steps as the benches call them: the one file that follows when something inside the engine moves.
 
-Benches run against older commits too. `first` takes what the commit has of several places, newest first, and a commit that has
-none of them skips the bench.
+Benches run against older commits too. `first` takes what the commit has of several places, newest first, and a
+commit that has none of them skips the bench.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def available_threads() -> int:
 
 
 def counting(prepared: Any, chosen: Any) -> dict[str, Callable[[], Any]]:
-    """A call for each counting kernel, on every VOI of a batch in 3D; arrays of counts are made and zeroed within it."""
+    """A call for each counting kernel, on all VOIs of a batch in 3D; the call makes and zeroes its arrays of counts."""
     batch = prepared.batch
     (channel, *_) = batch.channels.values()
     vois = np.arange(len(batch), dtype=np.int64)

@@ -1,8 +1,8 @@
-"""Time and memory of a list of cases from files to a table: 36 PET patients through `voxomics extract CASES.csv`.
+"""Time and memory of a list of cases, from files to a table: 36 PET patients, `voxomics extract CASES.csv`.
 
-Every run is a fresh process. Wall time, its CPU time (user and system, children included) and its peak memory are what the
-operating system counted. `--checkout` measures another commit's code; only the standard library is imported here, because a
-child's peak memory includes what its parent held when it was started.
+Every run is a fresh process. Wall time, its CPU time (user and system, children included) and its peak memory are
+what the operating system counted. `--checkout` measures another commit's code; only the standard library is
+imported here, because a child's peak memory includes what its parent held when it was started.
 """
 
 from __future__ import annotations
@@ -62,9 +62,14 @@ def measured(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     runs = []
     for _ in range(asked.runs):
         runs.append({**run(command, environment), "load": os.getloadavg()[0]})
-        one = runs[-1]
-        print(f"{one['wall_s']:7.2f} s wall {one['cpu_s']:7.2f} s CPU {one['peak'] / 1e6:7.0f} MB peak; load {one['load']:.1f}")
-    return {"cases": number, "threads": asked.threads, "runs": runs, "sha256": hashlib.sha256(table.read_bytes()).hexdigest()}
+        wall, cpu, peak, load = runs[-1].values()
+        print(f"{wall:7.2f} s wall {cpu:7.2f} s CPU {peak / 1e6:7.0f} MB peak; load {load:.1f}", flush=True)
+    return {
+        "cases": number,
+        "threads": asked.threads,
+        "runs": runs,
+        "sha256": hashlib.sha256(table.read_bytes()).hexdigest(),
+    }
 
 
 def main() -> None:
@@ -72,7 +77,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     data = Path(os.environ.get("VOXOMICS_SHARED") or ROOT.parent / "shared") / "data/cohort_sts_pet"
     parser.add_argument("--checkout", type=Path, default=ROOT, help="whose code is measured; by default this one")
-    parser.add_argument("--python", type=Path, default=Path(sys.executable), help="an interpreter that has its dependencies")
+    parser.add_argument(
+        "--python", type=Path, default=Path(sys.executable), help="an interpreter that has its dependencies"
+    )
     parser.add_argument("--data", type=Path, default=data, help="folder of the patients")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)

@@ -1,8 +1,9 @@
 """Time this checkout against another commit, in turns, and print both; a slow figure fails nothing.
 
-The other commit is unpacked below .bench/ and installed into an environment of its own, once. Both are timed with the benches of
-this checkout, by turns in fresh processes, so that what else the machine does falls on both. Words that are not options of this
-script go to pytest: ``python bench/compare.py -k glcm``. Every turn's figures stay in .bench/results as JSON.
+The other commit is unpacked below .bench/ and installed into an environment of its own, once. Both are timed with
+the benches of this checkout, by turns in fresh processes, so that what else the machine does falls on both. Words
+that are not options of this script go to pytest: ``python bench/compare.py -k glcm``. Every turn's figures stay in
+.bench/results as JSON.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def commit_of(asked: str) -> str:
     try:
         return git("rev-parse", "--verify", f"{asked}^{{commit}}")
     except subprocess.CalledProcessError:
-        raise SystemExit(f"{asked!r} names no commit of this repository; fetch it, or name another: AGAINST=<commit>") from None
+        raise SystemExit(
+            f"{asked!r} names no commit of this repository; fetch it, or name another: AGAINST=<commit>"
+        ) from None
 
 
 def installed(commit: str) -> tuple[Path, Path]:
@@ -67,7 +70,16 @@ def installed(commit: str) -> tuple[Path, Path]:
 
 def turn(python: Path, sources: Path, out: Path, words: list[str]) -> dict[str, Any]:
     """Figures of one run of all benches."""
-    command = [python, "-m", "pytest", "-c", ROOT / "bench/pytest.ini", ROOT / "bench", f"--benchmark-json={out}", *words]
+    command = [
+        python,
+        "-m",
+        "pytest",
+        "-c",
+        ROOT / "bench/pytest.ini",
+        ROOT / "bench",
+        f"--benchmark-json={out}",
+        *words,
+    ]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(sources / "python")}
     before = os.getloadavg()[0]
     done = subprocess.run(command, env=environment, cwd=ROOT / "bench", capture_output=True, text=True)
@@ -132,7 +144,7 @@ def heading(commit: str, sides: dict[str, list[dict[str, Any]]]) -> list[str]:
         f"machine  {machine['cpu'].get('brand_raw', 'unknown')}, {os.cpu_count()} cores, Python "
         f"{machine['python_version']}, load {min(loads):.1f}–{max(loads):.1f}",
         f"figures  one thread; median of {len(sides['after'])} turns' medians, and their range",
-        "noise    the medians differ by no more than the turns of one side, and those of the other, do among themselves",
+        "noise    the medians differ by no more than the ranges of both sides together",
     ]
 
 

@@ -1,8 +1,9 @@
 """Check a GPU against the CPU, then time both on the same batches; `--out FILE` keeps the figures as JSON.
 
-Times end to end are medians of wall time over warm calls on arrays in memory, CPU and GPU in the same run. Times of kernels are
-taken with CUDA events, on one stream; where the stream is idle they include the host's part of a launch. Without a GPU nothing is
-timed: `--toy` only runs the same code, small, on whatever device is registered, and says that its times are no GPU's.
+Times end to end are medians of wall time over warm calls on arrays in memory, CPU and GPU in the same run. Times of
+kernels are taken with CUDA events, on one stream; where the stream is idle they include the host's part of a
+launch. Without a GPU nothing is timed: `--toy` only runs the same code, small, on whatever device is registered,
+and says that its times are no GPU's.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ NOT_A_GPU = "on CPU threads, not a GPU time"
 
 
 def many(vois: int, voxels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed noise and ellipsoids of about as many voxels each, on a grid; the shape is that of bench/cases.py, big."""
+    """Smoothed noise and ellipsoids of about as many voxels each, on a grid, shaped like `big` of bench/cases.py."""
     from scipy import ndimage
 
     axes = np.array([12.5, 22.0, 26.0]) * (voxels / 29_973) ** (1 / 3)
@@ -79,10 +80,14 @@ def choices() -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for family in families:
         wanted = [
-            f"{family.name}.{one.name}" for one in family.features if f"{family.name}.{one.name}" not in hosted[family.name]
+            f"{family.name}.{one.name}"
+            for one in family.features
+            if f"{family.name}.{one.name}" not in hosted[family.name]
         ]
         found.setdefault(family.name, {"features": []})["features"] += wanted
-    found["all that the GPU computes"] = {"features": [name for choice in found.values() for name in choice["features"]]}
+    found["all that the GPU computes"] = {
+        "features": [name for choice in found.values() for name in choice["features"]]
+    }
     return found
 
 
@@ -92,7 +97,8 @@ def choices() -> dict[str, dict[str, list[str]]]:
 def difference(got: np.ndarray, expected: np.ndarray) -> float:
     """The largest |Δ| in units of what is allowed; inf where NaN meets a number.
 
-    Allowed are 1e-12 of the column's largest value, or of 1 (a variance that is 0 comes out as rounding), and 1e-10 of the value.
+    Allowed are 1e-12 of the column's largest value, or of 1 (a variance that is 0 comes out as rounding), and 1e-10 of
+    the value.
     """
     if not got.size:
         return 0.0
@@ -123,7 +129,8 @@ def agreement(device: Device, threads: int, largest: int, number: int) -> list[F
             expected, got = values(prepared, None), values(prepared, metered)
             launches = sum(one["number"] for what, one in metered.taken().items() if "." in what)
             alone = [
-                values(prepared_of(volume, np.where(mask == k + 1, mask, 0), settings, threads), device) for k in (0, number - 1)
+                values(prepared_of(volume, np.where(mask == k + 1, mask, 0), settings, threads), device)
+                for k in (0, number - 1)
             ]
             rows.append(
                 {
@@ -227,7 +234,7 @@ def bench(
     repeats: int,
     check: tuple[int, int] = (60_000, 12),
 ) -> Figures:
-    """Check and time a device: `sizes` are numbers of VOIs and of voxels each; `check` is for `uneven`: more than a tile."""
+    """Check and time a device; `sizes` are numbers of VOIs and of voxels each, `check` the same for `uneven`."""
     is_gpu = isinstance(device, Cuda)
     found: Figures = {"machine": machine(device, threads), "timing": "CUDA events" if is_gpu else NOT_A_GPU}
     for topic in ("device", "cpu", "threads", "voxomics", "numba-cuda", "cupy", "driver", "commit"):
@@ -249,7 +256,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run what was asked for; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vois", type=int, nargs="+", default=[1000, 10_000])
-    parser.add_argument("--voxels", type=int, nargs="+", default=[30_000, 2000], help="of each VOI; as many numbers as --vois")
+    parser.add_argument(
+        "--voxels", type=int, nargs="+", default=[30_000, 2000], help="of each VOI; as many numbers as --vois"
+    )
     parser.add_argument("--levels", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=adapter.available_threads(), help="of the CPU")

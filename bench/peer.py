@@ -1,5 +1,6 @@
-"""Whole calls on one thread and on two, wall and CPU time; with `--peer PYTHON` pictologics on the same arrays in the same run.
+"""Whole calls on one thread and on two, wall and CPU time, and pictologics beside them.
 
+`--peer PYTHON` names an interpreter that has pictologics; it measures the same arrays in the same run.
 docs/benchmarks.md says how the peer is installed. It has no call for many labels: each of them is a call.
 """
 

@@ -1,8 +1,9 @@
 """Time and memory at the two ends: one VOI of 50 million voxels, or a million VOIs of 27.
 
-Every row of the table is `voxomics.extract` in a process of its own, on arrays in memory. "memory" is the most that the process
-took beyond what it held before the call (the arrays, and Python with compiled kernels): what `--memory` limits, and the table.
-With `--against` everything is also measured under another limit, and both tables must be equal to the last bit.
+Every row of the table is `voxomics.extract` in a process of its own, on arrays in memory. "memory" is the most that
+the process took beyond what it held before the call (the arrays, and Python with compiled kernels): what `--memory`
+limits, and the table. With `--against` everything is also measured under another limit, and both tables must be
+equal to the last bit.
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ def work(folder: Path, group: str, memory: str, threads: int) -> None:
     settings = {**GROUPS[group], "memory": memory}
     rng = np.random.default_rng(0)
     extract(
-        rng.integers(0, 99, (4, 5, 6)).astype(np.int16), np.ones((4, 5, 6), np.uint8), settings=settings, spacing_mm=SPACING_MM
+        rng.integers(0, 99, (4, 5, 6)).astype(np.int16),
+        np.ones((4, 5, 6), np.uint8),
+        settings=settings,
+        spacing_mm=SPACING_MM,
     )
     image, mask = np.load(folder / "image.npy"), np.load(folder / "mask.npy")
     (before, _), wall, cpu = held(), time.perf_counter(), time.process_time()
@@ -85,14 +89,32 @@ def work(folder: Path, group: str, memory: str, threads: int) -> None:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     _, peak = held()
     np.save(folder / "values.npy", table.iloc[:, 7:].to_numpy())
-    figures = {"wall_s": wall, "cpu_s": cpu, "before": before, "peak": peak, "rows": len(table), "columns": table.shape[1] - 7}
+    figures = {
+        "wall_s": wall,
+        "cpu_s": cpu,
+        "before": before,
+        "peak": peak,
+        "rows": len(table),
+        "columns": table.shape[1] - 7,
+    }
     reasons = table["reason"][table["status"] != "ok"].value_counts()
     print(json.dumps({**figures, "status": table["status"].value_counts().to_dict(), "reasons": reasons[:3].to_dict()}))
 
 
 def measured(folder: Path, case: str, group: str, memory: str, threads: int) -> tuple[dict[str, object], np.ndarray]:
     """Figures and values of `work` in a fresh process."""
-    command = [sys.executable, __file__, case, "--memory", memory, "--threads", str(threads), "--work", group, str(folder)]
+    command = [
+        sys.executable,
+        __file__,
+        case,
+        "--memory",
+        memory,
+        "--threads",
+        str(threads),
+        "--work",
+        group,
+        str(folder),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return {"died": done.stderr.strip().splitlines()[-1:] or [f"signal {-done.returncode}"]}, np.empty(0)
@@ -115,7 +137,9 @@ def main() -> None:
     parser.add_argument("case", choices=SIZES)
     parser.add_argument("--memory", default="4GB")
     parser.add_argument("--against", metavar="MEMORY", help="a second limit, for tables that must be equal")
-    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument(
+        "--groups", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS)
+    )
     parser.add_argument("--size", type=int, help="edge of the volume in voxels; by default 458 (one) or 300 (many)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
