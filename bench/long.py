@@ -37,17 +37,17 @@ def python(*words: str) -> tuple[str, ...]:
 
 def parts() -> Iterator[Part]:
     """All that is run, the most telling first."""
-    make = (os.environ.get("MAKE", "make"), f"VENV={sys.prefix}")
-    yield Part("slow", python("-m", "pytest", "-q", "-m", "slow"))
+    make = (os.environ.get("MAKE", "make"), f"VENV={sys.prefix}", "ARGS=")  # ARGS of `make long` are ours alone
+    yield Part("slow", python("-m", "pytest", "-q", "-m", "slow", "tests", "--ignore=tests/cuda"))
+    yield Part("slow-cuda", (*make[:2], "ARGS=-m slow", "cuda"))
     yield Part("bounds", (*make, "bounds"))
     for number in range(1, ROUNDS + 1):
         seed = f"--hypothesis-seed={random.randrange(2**32)}"
         yield Part(f"examples-{number}", python("-m", "pytest", "-q", seed, *PROPERTIES))
     yield Part("study-truth", (*make, "study-truth"))
     yield Part("study-null", (*make, "study-null"))
-    against = ("--memory", "300MB", "--against", "1GB")
-    yield Part("scale-one", python("bench/scale.py", "one", "--size", "160", *against))
-    yield Part("scale-many", python("bench/scale.py", "many", "--size", "90", *against))
+    yield Part("scale-one", python("bench/scale.py", "one", "--size", "200", "--memory", "1GB", "--against", "4GB"))
+    yield Part("scale-many", python("bench/scale.py", "many", "--size", "120", "--memory", "400MB", "--against", "2GB"))
 
 
 def run(part: Part) -> tuple[int, float, float]:

@@ -3,7 +3,7 @@
 Every row of the table is `voxomics.extract` in a process of its own, on arrays in memory. "memory" is the most that
 the process took beyond what it held before the call (the arrays, and Python with compiled kernels): what `--memory`
 limits, and the table. With `--against` everything is also measured under another limit, and both tables must be
-equal to the last bit.
+equal to the last bit: else the exit status is 1. A group that one of the limits refuses counts as different.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def shown(figures: dict) -> list[str]:
     return [f"{figures['wall_s']:.1f}", f"{figures['cpu_s']:.1f}", f"{grown:.2f}", f"{status} {reasons}".strip()]
 
 
-def main() -> None:
-    """Run what was asked for and print it."""
+def main() -> int:
+    """Run what was asked for and print it; 1 where a process died or two tables differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", choices=SIZES)
     parser.add_argument("--memory", default="4GB")
@@ -146,9 +146,11 @@ def main() -> None:
     parser.add_argument("--work", nargs=2, metavar=("GROUP", "FOLDER"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:
-        return work(Path(chosen.work[1]), chosen.work[0], chosen.memory, chosen.threads)
+        work(Path(chosen.work[1]), chosen.work[0], chosen.memory, chosen.threads)
+        return 0
     console = Console(width=150, highlight=False)
     found: dict[str, object] = {"machine": dict(diagnose())}
+    rows: list[dict] = []
     table = Table("group", "limit", "wall s", "CPU s", "memory GB", "status", "equal", box=None, header_style="bold")
     with tempfile.TemporaryDirectory() as name:
         folder, size = Path(name), chosen.size or SIZES[chosen.case]
@@ -162,12 +164,14 @@ def main() -> None:
                     figures["equal"] = bool(kept.shape == values.shape and np.array_equal(kept, values, equal_nan=True))
                 kept = values
                 found[f"{group}, {memory}"] = figures
+                rows.append(figures)
                 table.add_row(group, memory, *shown(figures), str(figures.get("equal", "")))
                 console.print(group, memory, *shown(figures), figures.get("equal", ""))
     console.print(table)
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=1))
+    return int(any("died" in figures or not figures.get("equal", True) for figures in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
