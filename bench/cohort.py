@@ -74,7 +74,8 @@ def measured(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Run what was asked for and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    other = "Other words go to `voxomics extract`: --features glcm"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=other)
     data = Path(os.environ.get("VOXOMICS_SHARED") or ROOT.parent / "shared") / "data/cohort_sts_pet"
     parser.add_argument("--checkout", type=Path, default=ROOT, help="whose code is measured; by default this one")
     parser.add_argument(

@@ -63,7 +63,8 @@ def installed(commit: str) -> tuple[Path, Path]:
         subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
         wanted = [f"{name}=={metadata.version(name)}" for name in SAME]
         pip = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*pip, *wanted, "-e", sources], check=True)
+        if subprocess.run([*pip, *wanted, "-e", sources]).returncode:
+            raise SystemExit(f"the environment of {commit[:12]} cannot be built: see above")
         done.touch()
     return python, sources
 
