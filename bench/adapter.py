@@ -83,33 +83,45 @@ def available_threads() -> int:
     return found
 
 
-def counting(prepared: Any, chosen: Any) -> dict[str, Callable[[], Any]]:
-    """A call for each counting kernel, on all VOIs of a batch in 3D; the call makes and zeroes its arrays of counts."""
+def counting(kernel: str, prepared: Any, chosen: Any) -> Callable[[], Any]:
+    """A call of a counting kernel on all VOIs of a batch, in 3D; the call makes and zeroes its arrays of counts."""
     batch = prepared.batch
     (channel, *_) = batch.channels.values()
     vois = np.arange(len(batch), dtype=np.int64)
+    if kernel == "mesh and moments":
+        return _surveying(batch, vois)
     directional = ("3d_averaged", "3d_merged")
-
-    def call(place: str, *arguments: Any) -> Callable[[], Any]:
-        return lambda: first(f"engine.families.{place}")(*arguments)
-
-    return {
-        "levels": lambda: first("engine.prepare:channel")(batch, chosen.discretisation[0], chosen, 1),
-        "glcm": call("glcm:counts", batch, channel, vois, 1, directional),
-        "glrlm": call("glrlm:counts", batch, channel, vois, directional),
-        "zones": call("glszm:zones", batch, channel, vois, False, False),
-        "zones and distances": call("glszm:zones", batch, channel, vois, False, True),
-        "ngtdm": call("ngtdm:counts", batch, channel, vois, 1, False, False),
-        "ngldm": call("ngldm:counts", batch, channel, vois, chosen, False, False),
-        "mesh": lambda: _survey(batch, vois),
-    }
+    zones = ("engine.families.zones.cpu:find", "engine.families.glszm:zones")
+    places, arguments = {
+        "levels": (("engine.prepare:channel",), (batch, chosen.discretisation[0], chosen, 1)),
+        "glcm": (("engine.families.glcm:counts",), (batch, channel, vois, 1, directional)),
+        "glrlm": (("engine.families.glrlm:counts",), (batch, channel, vois, directional)),
+        "zones": (zones, (batch, channel, vois, False, False)),
+        "zones and distances": (zones, (batch, channel, vois, False, True)),
+        "ngtdm": (("engine.families.ngtdm:counts",), (batch, channel, vois, 1, False, False)),
+        "ngldm": (("engine.families.ngldm:counts",), (batch, channel, vois, chosen, False, False)),
+    }[kernel]
+    count = first(*places)
+    return lambda: count(*arguments)
 
 
-def _survey(batch: Any, vois: np.ndarray) -> None:
-    """Cells of the mesh, moments and extents."""
+def _surveying(batch: Any, vois: np.ndarray) -> Callable[[], None]:
+    """A call that counts the mesh's cells, moments and extents: one kernel once, two since shape/ is a folder."""
     g = batch.geometry
-    n_moments = first("kernels.mesh:N_MOMENTS")
-    counts, moments, extent = (np.zeros((len(vois), n), np.int64) for n in (256, n_moments, 3))
-    weighted = np.zeros((len(vois), 4))
-    survey = first("kernels.mesh:survey")
-    survey(g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, counts, moments, weighted, extent)
+    box = (g.region, g.start, g.shape, vois, g.pad)
+    survey = first("kernels.shape.moments:survey", "kernels.mesh:survey")
+    n_moments = first("kernels.shape.moments:N_MOMENTS", "kernels.mesh:N_MOMENTS")
+    alone = survey.__module__.endswith(".moments")
+    count_cells = first("kernels.shape.mesh:count") if alone else None
+
+    def call() -> None:
+        cells, moments, extent = (np.zeros((len(vois), n), np.int64) for n in (256, n_moments, 3))
+        weighted = np.zeros((len(vois), 4))
+        values = (batch.value, batch.value_start)
+        if count_cells:
+            count_cells(*box, cells)
+            survey(*box, *values, moments, weighted, extent)
+        else:
+            survey(*box, *values, cells, moments, weighted, extent)
+
+    return call

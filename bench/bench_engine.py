@@ -6,7 +6,7 @@ import adapter
 import cases
 import pytest
 
-KERNELS = ("levels", "glcm", "glrlm", "zones", "zones and distances", "ngtdm", "ngldm", "mesh")
+KERNELS = ("levels", "glcm", "glrlm", "zones", "zones and distances", "ngtdm", "ngldm", "mesh and moments")
 SPATIAL = ["morphology.morans_i_index", "morphology.gearys_c_measure"]
 FAMILIES = {
     "morphology": {"features": ["morphology"], "exclude": SPATIAL},
@@ -34,7 +34,7 @@ def bench_prepare(timed, arrays):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def bench_kernel(timed, prepared, kernel):
-    timed(adapter.counting(prepared, adapter.settings(adapter.DISCRETISATION))[kernel])
+    timed(adapter.counting(kernel, prepared, adapter.settings(adapter.DISCRETISATION)))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 MINUTES = 60
-ROUNDS = 5  # of new examples
+ROUNDS = 10  # of new examples
 PROPERTIES = ("-m", "hypothesis and not slow", "tests/kernels", "tests/engine")
 
 
