@@ -20,7 +20,7 @@ from shared import ROOT
 
 FOLDERS = {"voxomics": "python/voxomics", "voxomics.engine": "engine", "voxomics.kernels": "kernels"}
 LINKS = ("python/voxomics/engine", "python/voxomics/kernels")
-LEFT_OUT = (".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", "demo-out", ".*_cache", ".hypothesis")
+LEFT_OUT = (".git", ".venv*", ".bench", "build", "dist", "*.egg-info", "__pycache__", "demo-out", ".*_cache", ".hypothesis")
 
 
 def sources(root: Path) -> dict[str, Path]:
