@@ -68,8 +68,13 @@ def columns(chosen: Any) -> list[Any]:
 def measuring(prepared: Any, chosen: Any, threads: int = 1, device: Any = None) -> Callable[[], np.ndarray]:
     """A call that measures a batch, as `preparing` gives it: float64 [vois, columns]."""
     measure = first("engine.measure:measure")
-    calls = first("engine.plan:calls")(columns(chosen), chosen)
-    return lambda: measure(prepared, calls, chosen, threads, device=device).values
+    try:
+        plan = first("engine.plan:Plan").of(chosen)
+        backend = first("engine.backends:Backend")("auto" if device else "cpu", device)
+    except Absent:  # before a run was of many images
+        plan = first("engine.plan:calls")(columns(chosen), chosen)
+        return lambda: measure(prepared, plan, chosen, threads, device=device).values
+    return lambda: measure(prepared, plan, chosen, threads, backend=backend).values
 
 
 def offload() -> Any:
@@ -85,7 +90,7 @@ def available_threads() -> int:
 
 def counting(kernel: str, prepared: Any, chosen: Any) -> Callable[[], Any]:
     """A call of a counting kernel on all VOIs of a batch, in 3D; the call makes and zeroes its arrays of counts."""
-    batch = prepared.batch
+    batch = prepared.batches["original"] if hasattr(prepared, "batches") else prepared.batch
     (channel, *_) = batch.channels.values()
     vois = np.arange(len(batch), dtype=np.int64)
     if kernel == "mesh and moments":
@@ -93,7 +98,7 @@ def counting(kernel: str, prepared: Any, chosen: Any) -> Callable[[], Any]:
     directional = ("3d_averaged", "3d_merged")
     zones = ("engine.families.zones.cpu:find", "engine.families.glszm:zones")
     places, arguments = {
-        "levels": (("engine.prepare:channel",), (batch, chosen.discretisation[0], chosen, 1)),
+        "levels": (("engine.discretise:channel", "engine.prepare:channel"), (batch, chosen.discretisation[0], chosen, 1)),
         "glcm": (("engine.families.glcm:counts",), (batch, channel, vois, 1, directional)),
         "glrlm": (("engine.families.glrlm:counts",), (batch, channel, vois, directional)),
         "zones": (zones, (batch, channel, vois, False, False)),
