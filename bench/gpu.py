@@ -194,7 +194,7 @@ def times(device: Device, vois: int, voxels: int, levels: int, threads: int, rep
         name: {"number": one["number"], "ms": float(np.median([run[name]["ms"] for run in kernels]))}
         for name, one in kernels[0].items()
     }
-    sizes = prepared.batch.geometry.n_morphological
+    sizes = prepared.geometry.n_morphological
     return {"vois": len(sizes), "voxels": float(np.median(sizes)), "levels": levels, "wall": rows, "kernels": median}
 
 
