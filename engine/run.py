@@ -7,6 +7,7 @@ cases and from perturbed copies all are this run.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -137,6 +138,14 @@ def run(cases: Iterable[Case], recipe: Recipe, progress: Callable[[float], None]
     alone = isinstance(cases, Sequence) and len(cases) < 2
     opened = ahead(_opened(cases, recipe), 0 if alone else 1)
     batches = ahead(_batches(opened, recipe, 1 if alone else 3), 0 if alone else 1)
+    with contextlib.closing(batches):
+        yield from _each_measured(batches, recipe, progress)
+
+
+def _each_measured(
+    batches: Iterable[list[_Part]], recipe: Recipe, progress: Callable[[float], None] | None
+) -> Iterator[Rows]:
+    """Measure batches, and give the rows of every case that a batch completes."""
     done = share = 0.0
 
     def inner(fraction: float) -> None:
