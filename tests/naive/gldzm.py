@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from naive.glszm import matrices, mean_features
+from naive.glrlm import sixteen
+from naive.glszm import matrices
+from naive.terms import mean_features
 
 NAMES = [
     "small_distance_emphasis",
@@ -45,6 +47,7 @@ def distance_map(mask, planar):
 
 
 def gldzm(levels, mask, aggregation):
-    """Features of a level volume within a morphological mask: each the mean over the aggregation's matrices."""
+    """Features of a level volume within a morphological mask: each the mean over the aggregation's matrices; None without one."""
     distances = distance_map(mask, planar=aggregation != "3d")
-    return mean_features(matrices(levels, aggregation, lambda zone: int(min(distances[v] for v in zone))), NAMES)
+    found = matrices(levels, aggregation, lambda zone: int(min(distances[v] for v in zone)))
+    return mean_features([dict(zip(NAMES, sixteen(*matrix), strict=True)) for matrix in found.values()])
