@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from suite import CASES, TWINS, Voi, check
 from threads import Threads
 
 from batches import random_volume
+from suite import CASES, TWINS, Voi, check
 from voxomics.engine.families import FAMILIES
 
 ORDERS = ("forward", "reverse", "random")
