@@ -1,7 +1,7 @@
-"""Mutants: a family's result with one feature made wrong. What compares results with their twins must see every one of them.
+"""Mutants: a family's result with one feature made wrong. The comparison with the twins must see every one of them.
 
-A path is one way through a family's code: dense or sorted matrices, another distance, weights, levels far apart. Each feature of
-each aggregation on each path is made 0, and wrong by a millionth, in the array that `compute` returned.
+A path is one way through a family's code: dense or sorted matrices, another distance, weights, levels far apart. Each
+feature of each aggregation on each path is made 0, and wrong by a millionth, in the array that `compute` returned.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ BY_NAME = {family.name: family for family in FAMILIES if family.name in TWINS}
 class Path:
     """A way through a family's code.
 
-    options : settings. vois : at which every feature has a value. patches : what to set, by its dotted name, to send the CPU
-    this way; a device does not go there.
+    vois : each feature has a value other than 0 in one of them at least. options : settings. patches : what to set, by
+    its dotted name, to send the CPU this way; a device does not go there.
     """
 
     family: str

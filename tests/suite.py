@@ -16,7 +16,8 @@ from voxomics.engine.families import FAMILIES
 from voxomics.engine.families.morphology import FEATURES as shape_features
 from voxomics.engine.resident import Resident
 
-RANGE = {"resegmentation": {"range": [1, None]}}  # zeros inside the mask: the morphological mask is larger than the other
+RANGE = {"resegmentation": {"range": [1, None]}}
+"""Zeros inside the mask: the morphological mask is larger than the intensity mask."""
 SPACING = (2.5, 0.8, 1.1)
 
 
@@ -29,7 +30,7 @@ class Voi:
 
 
 Twin = Callable[[Voi, str, Any], "dict[str, Value | None] | None"]
-"""What a twin says of a VOI, an aggregation ("" for a family without) and settings: its features, None without a matrix."""
+"""Features of a VOI for an aggregation ("" for a family without) and settings; None where there is no matrix."""
 
 
 def inside(voi):

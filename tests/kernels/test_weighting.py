@@ -1,4 +1,4 @@
-"""Distance weighting (IBSI 6CK8) against the naive twins: counts times a weight per direction, before matrices are merged."""
+"""Distance weighting (IBSI 6CK8) against the naive twins: matrices are counts times a weight for each direction."""
 
 from __future__ import annotations
 
@@ -65,9 +65,10 @@ def test_gaussian_weights_survive_large_voxels(spacing):
         got = family.compute(batch, batch.channels["none"], np.arange(1), options, DIRECTIONAL)[0]
         assert np.isfinite(got).all()
         unweighted = twin(volume, "3d_averaged", lambda offset: 1)
+        names = [f.name for f in family.FEATURES]
         # non-uniformities follow the weights themselves, which all are raised by one factor here
-        same = [j for j, f in enumerate(family.FEATURES) if "non_uniformity" not in f.name or "normalised" in f.name]
-        assert_twin(got[averaged, same], {family.FEATURES[j].name: unweighted[family.FEATURES[j].name] for j in same}, spacing)
+        same = [j for j, name in enumerate(names) if "non_uniformity" not in name or "normalised" in name]
+        assert_twin(got[averaged, same], {names[j]: unweighted[names[j]] for j in same}, spacing)
     # the nearest direction alone is left: merged matrices are its own
     steps = np.sqrt(((directions(1) * spacing) ** 2).sum(1))
     nearest = np.flatnonzero(steps**2 < steps.min() ** 2 + 30)

@@ -6,7 +6,18 @@ from math import exp, nan, sqrt
 
 import numpy as np
 
-from naive.terms import Value, cross_entropy, difference, entropy, image, mean_features, moment, product, quotient, total
+from naive.terms import (
+    Value,
+    cross_entropy,
+    difference,
+    entropy,
+    image,
+    mean_features,
+    moment,
+    product,
+    quotient,
+    total,
+)
 
 AGGREGATION_GROUPS = {
     # key of the matrix that a pair (slice z, direction m) belongs to; only pairs within a slice where `planar`
@@ -20,7 +31,7 @@ AGGREGATION_GROUPS = {
 
 
 def directions(distance=1):
-    """The 13 directions, one of each opposite pair, each times the distance (manual, "Distances and distance weighting")."""
+    """The 13 directions, one of each opposite pair, times the distance (manual, "Distances and distance weighting")."""
     found = []
     for dz in (-1, 0, 1):
         for dy in (-1, 0, 1):
@@ -31,7 +42,10 @@ def directions(distance=1):
 
 
 def matrices(levels, aggregation, distance=1, weight=lambda offset: 1):
-    """Symmetric matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside); each pair has its direction's weight."""
+    """Symmetric matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside).
+
+    weight : of each pair, by its direction.
+    """
     planar, key = AGGREGATION_GROUPS[aggregation]
     result = {}
     for dz, dy, dx in directions(distance):
@@ -119,6 +133,9 @@ def features(matrix, n_levels):
 
 
 def glcm(levels, n_levels, aggregation, distance=1, weight=lambda offset: 1):
-    """Features of a level volume: each the mean over the aggregation's matrices where it is defined; None without a matrix."""
+    """Features of a level volume: each the mean over the aggregation's matrices where it is defined.
+
+    None where there is no matrix.
+    """
     found = matrices(levels, aggregation, distance, weight)
     return mean_features([features(matrix, n_levels) for matrix in found.values()])

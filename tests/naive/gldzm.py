@@ -29,7 +29,7 @@ NAMES = [
 
 
 def distance_map(mask, planar):
-    """How many erosions by 6 neighbours (4 in plane) each voxel of a mask [z, y, x] lives to see, 1 on the edge; 0 outside."""
+    """The erosion by 6 neighbours (4 in plane) that removes each voxel of a mask [z, y, x], 1 on the edge; 0 outside."""
     left = np.array(mask, bool)
     result = np.zeros(left.shape, int)
     while left.any():
@@ -47,7 +47,10 @@ def distance_map(mask, planar):
 
 
 def gldzm(levels, mask, aggregation):
-    """Features of a level volume within a morphological mask: each the mean over the aggregation's matrices; None without one."""
+    """Features of a level volume within a morphological mask: each the mean over the aggregation's matrices.
+
+    None where there is no matrix.
+    """
     distances = distance_map(mask, planar=aggregation != "3d")
     found = matrices(levels, aggregation, lambda zone: int(min(distances[v] for v in zone)))
     return mean_features([dict(zip(NAMES, sixteen(*matrix), strict=True)) for matrix in found.values()])

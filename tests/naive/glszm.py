@@ -51,7 +51,10 @@ def zones(levels, planar):
 
 
 def matrices(levels, aggregation, column):
-    """Count matrices {key: ({(level, column(zone)): zones}, voxels)}; `column` maps a zone's voxels to the second axis."""
+    """Count matrices {key: ({(level, column(zone)): zones}, voxels)}.
+
+    column : maps a zone's voxels to the second axis.
+    """
     result = {}
     for level, zone in zones(levels, planar=aggregation != "3d"):
         key = zone[0][0] if aggregation == "2d" else 0

@@ -63,5 +63,8 @@ def features(matrix):
 
 
 def ngtdm(levels, aggregation, distance=1):
-    """Features of a level volume, each the mean over the matrices where it is defined, else NaN; None without a matrix."""
+    """Features of a level volume, each the mean over the matrices where it is defined, else NaN.
+
+    None where there is no matrix.
+    """
     return mean_features([features(m) for m in matrices(levels, aggregation, distance).values()])

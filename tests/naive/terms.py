@@ -16,8 +16,9 @@ class Value(NamedTuple):
     """A feature of a twin.
 
     value : the feature; NaN where it is undefined.
-    terms : the sum of the absolute terms that the feature is made of. A sum has Σ|term|; a product or a quotient carries the
-        terms of its parts over to first order: |a| · terms(b) + |b| · terms(a), and terms(a) / |b| + |a| · terms(b) / b².
+    terms : the sum of the absolute terms that the feature is made of. A sum has Σ|term|; a product or a quotient carries
+        the terms of its parts over to first order: |a| · terms(b) + |b| · terms(a), and
+        terms(a) / |b| + |a| · terms(b) / b².
     """
 
     value: float
@@ -56,8 +57,8 @@ def quotient(above: Value, below: Value) -> Value:
 def moment(deviations: Iterable[tuple[Value, float]], power: int) -> Value:
     """Σ d^power · p over pairs (deviation d, probability p).
 
-    Where d is 0 but for its own rounding ε · terms(d), the first order vanishes and the higher ones count: all are kept, so that
-    ε · terms is what (|d| + ε · terms(d))^power is more than |d|^power.
+    Rounding may move d by ε · terms(d), and so d^power by (|d| + ε · terms(d))^power - |d|^power. All orders of ε are
+    kept: where d is 0 but for its rounding, the first is 0 too.
     """
     value = terms = 0.0
     for (d, own), p in deviations:
@@ -101,7 +102,7 @@ def mean(values: Sequence[Value]) -> Value:
 
 
 def mean_features(found: Sequence[Mapping[str, Value]]) -> dict[str, Value] | None:
-    """Each feature's mean over the matrices that it was taken of, where it is defined; None where there is no matrix."""
+    """Each feature's mean over the matrices where it is defined; None where there is no matrix."""
     return {name: mean([features[name] for features in found]) for name in found[0]} if found else None
 
 
@@ -113,17 +114,20 @@ def is_close(got: float, twin: Value) -> bool:
 
 
 def unlike(got: Sequence[float], twin: Mapping[str, Value | None] | None) -> dict[str, tuple[float, Value]]:
-    """The features of a row that are not their twin's: {name: (got, twin)}. A feature that is None is left to another judge.
+    """The features of a row that are not their twin's: {name: (got, twin)}.
 
-    A twin that is None has found nothing to measure: every feature must be NaN.
+    A feature that is None is left to another judge. A twin that is None has nothing to measure: all must be NaN.
     """
     if twin is None:
         return {str(k): (float(x), Value(nan, 0.0)) for k, x in enumerate(got) if not isnan(x)}
-    pairs = zip(got, twin.items(), strict=True)
-    return {name: (float(x), value) for x, (name, value) in pairs if value is not None and not is_close(float(x), value)}
+    wrong = {}
+    for x, (name, value) in zip(got, twin.items(), strict=True):
+        if value is not None and not is_close(float(x), value):
+            wrong[name] = float(x), value
+    return wrong
 
 
 def assert_twin(got: Sequence[float], twin: Mapping[str, Value | None] | None, what: object = "") -> None:
     """Every feature of a row is its twin's, in the twin's order."""
-    wrong = unlike(got, twin)
-    assert not wrong, f"{what}: " + "; ".join(f"{name} is {x!r}, the twin says {value}" for name, (x, value) in wrong.items())
+    wrong = [f"{name} is {x!r}, the twin says {value}" for name, (x, value) in unlike(got, twin).items()]
+    assert not wrong, f"{what}: {'; '.join(wrong)}"
