@@ -17,11 +17,10 @@ import numpy as np
 from batches import random_volume
 from naive.terms import assert_twin, unlike
 from suite import TWINS, Voi, table
-from voxomics.engine.families import FAMILIES
+from voxomics.engine import families
 from voxomics.engine.feature import Family
 
 FAULTS = {"0": 0.0, "× (1 + 1e-6)": 1 + 1e-6}
-BY_NAME = {family.name: family for family in FAMILIES if family.name in TWINS}
 
 
 @dataclass(frozen=True)
@@ -32,14 +31,14 @@ class Path:
     its dotted name, to send the CPU this way; a device does not go there.
     """
 
-    family: str
+    family: Family
     name: str
     vois: tuple[Voi, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     patches: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.family}, {self.name}"
+        return f"{self.family.name}, {self.name}"
 
 
 @dataclass(frozen=True)
@@ -75,43 +74,47 @@ NEAR, FAR = _near(), _far()
 WEIGHTED = {"weighting": {"function": "inverse", "norm": "manhattan", "unit": "mm"}}
 SPARSE = {"voxomics.kernels.glcm.DENSE_LEVELS": 2}
 SORTED = {"voxomics.engine.families.glrlm._is_dense": lambda batch, vois, cells: np.zeros(len(vois), bool)}
+GLCM, GLRLM, GLSZM, GLDZM, NGTDM, NGLDM = (
+    family.FAMILY
+    for family in (families.glcm, families.glrlm, families.glszm, families.gldzm, families.ngtdm, families.ngldm)
+)
 PATHS = (
-    Path("glcm", "dense", NEAR),
-    Path("glcm", "dense, distance 2", NEAR, {"glcm": {"distance": 2}}),
-    Path("glcm", "dense, weighted", NEAR, {"glcm": WEIGHTED}),
-    Path("glcm", "dense, wide span", FAR),
-    Path("glcm", "sparse", NEAR, {}, SPARSE),
-    Path("glcm", "sparse, distance 2", NEAR, {"glcm": {"distance": 2}}, SPARSE),
-    Path("glcm", "sparse, weighted", NEAR, {"glcm": WEIGHTED}, SPARSE),
-    Path("glcm", "sparse, wide span", FAR, {}, SPARSE),
-    Path("glrlm", "dense", NEAR),
-    Path("glrlm", "dense, weighted", NEAR, {"glrlm": WEIGHTED}),
-    Path("glrlm", "dense, wide span", FAR),
-    Path("glrlm", "sorted", NEAR, {}, SORTED),
-    Path("glrlm", "sorted, weighted", NEAR, {"glrlm": WEIGHTED}, SORTED),
-    Path("glrlm", "sorted, wide span", FAR, {}, SORTED),
-    Path("glszm", "zones", NEAR),
-    Path("glszm", "zones, wide span", FAR),
-    Path("gldzm", "zones", NEAR),
-    Path("gldzm", "zones, wide span", FAR),
-    Path("ngtdm", "sums", NEAR),
-    Path("ngtdm", "sums, distance 2", NEAR, {"ngtdm": {"distance": 2}}),
-    Path("ngtdm", "sums, wide span", FAR),
-    Path("ngldm", "dense", NEAR),
-    Path("ngldm", "dense, distance 2", NEAR, {"ngldm": {"distance": 2}}),
-    Path("ngldm", "dense, coarseness 1", NEAR, {"ngldm": {"coarseness": 1}}),
-    Path("ngldm", "dense, distance 2, coarseness 2", NEAR, {"ngldm": {"distance": 2, "coarseness": 2}}),
-    Path("ngldm", "dense, wide span", FAR, {"ngldm": {"coarseness": 10**8}}),
+    Path(GLCM, "dense", NEAR),
+    Path(GLCM, "dense, distance 2", NEAR, {"glcm": {"distance": 2}}),
+    Path(GLCM, "dense, weighted", NEAR, {"glcm": WEIGHTED}),
+    Path(GLCM, "dense, wide span", FAR),
+    Path(GLCM, "sparse", NEAR, {}, SPARSE),
+    Path(GLCM, "sparse, distance 2", NEAR, {"glcm": {"distance": 2}}, SPARSE),
+    Path(GLCM, "sparse, weighted", NEAR, {"glcm": WEIGHTED}, SPARSE),
+    Path(GLCM, "sparse, wide span", FAR, {}, SPARSE),
+    Path(GLRLM, "dense", NEAR),
+    Path(GLRLM, "dense, weighted", NEAR, {"glrlm": WEIGHTED}),
+    Path(GLRLM, "dense, wide span", FAR),
+    Path(GLRLM, "sorted", NEAR, {}, SORTED),
+    Path(GLRLM, "sorted, weighted", NEAR, {"glrlm": WEIGHTED}, SORTED),
+    Path(GLRLM, "sorted, wide span", FAR, {}, SORTED),
+    Path(GLSZM, "zones", NEAR),
+    Path(GLSZM, "zones, wide span", FAR),
+    Path(GLDZM, "zones", NEAR),
+    Path(GLDZM, "zones, wide span", FAR),
+    Path(NGTDM, "sums", NEAR),
+    Path(NGTDM, "sums, distance 2", NEAR, {"ngtdm": {"distance": 2}}),
+    Path(NGTDM, "sums, wide span", FAR),
+    Path(NGLDM, "dense", NEAR),
+    Path(NGLDM, "dense, distance 2", NEAR, {"ngldm": {"distance": 2}}),
+    Path(NGLDM, "dense, coarseness 1", NEAR, {"ngldm": {"coarseness": 1}}),
+    Path(NGLDM, "dense, distance 2, coarseness 2", NEAR, {"ngldm": {"distance": 2, "coarseness": 2}}),
+    Path(NGLDM, "dense, wide span", FAR, {"ngldm": {"coarseness": 10**8}}),
 )
 
 
 def plant(path: Path, device=None) -> list[Mutant]:
     """Mutants of a path, on the CPU or on a device; the result without a fault must equal the twins."""
-    family = BY_NAME[path.family]
+    family = path.family
     got, settings = table(family, family.aggregations, path.vois, path.options, device)
     mutants = []
     for j, aggregation in enumerate(family.aggregations or ("",)):
-        twins = [TWINS[family.name](voi, aggregation, settings) for voi in path.vois]
+        twins = [TWINS[family](voi, aggregation, settings) for voi in path.vois]
         for k, twin in enumerate(twins):
             assert_twin(got[k, j], twin, f"{path}, {aggregation}, VOI {k}")
         mutants += _of_features(path, family, aggregation, got[:, j], twins)
@@ -138,8 +141,8 @@ def listing(found: Mapping[str, list[Mutant]]) -> str:
     """A table of mutants by backend: family, path, backend, planted, seen."""
     lines = []
     for backend, mutants in found.items():
-        planted = Counter((m.path.family, m.path.name) for m in mutants if m.fault)
-        seen = Counter((m.path.family, m.path.name) for m in mutants if m.seen)
+        planted = Counter((m.path.family.name, m.path.name) for m in mutants if m.fault)
+        seen = Counter((m.path.family.name, m.path.name) for m in mutants if m.seen)
         lines += [f"{f:28}{p:34}{backend:6}{n:8}{seen[f, p]:6}" for (f, p), n in planted.items()]
         lines.append(f"{'all':28}{'':34}{backend:6}{planted.total():8}{seen.total():6}")
     return "\n".join([f"{'family':28}{'path':34}{'':6}{'planted':>8}{'seen':>6}", *lines])

@@ -12,8 +12,10 @@ from batches import batch_of
 from naive import glcm, gldzm, glrlm, glszm, histogram, intensity, morphology, ngldm, ngtdm
 from naive.terms import Value, assert_twin
 from naive.weighting import weight
+from voxomics.engine import families
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.families.morphology import FEATURES as shape_features
+from voxomics.engine.feature import Family
 from voxomics.engine.resident import Resident
 
 RANGE = {"resegmentation": {"range": [1, None]}}
@@ -66,20 +68,20 @@ def _shape(v, a, o):
     return _scaled(ours, np.where(_OF_INTENSITIES, float(v.levels.max()) * 1e3, 1.0))
 
 
-TWINS: dict[str, Twin] = {
-    "glcm": lambda v, a, o: glcm.glcm(v.levels, v.levels.max(), a, o.glcm.distance, _weight(o.glcm.weighting)),
-    "glrlm": lambda v, a, o: glrlm.glrlm(v.levels, a, _weight(o.glrlm.weighting)),
-    "glszm": lambda v, a, o: glszm.glszm(v.levels, a),
-    "gldzm": lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
-    "ngtdm": lambda v, a, o: ngtdm.ngtdm(v.levels, a, o.ngtdm.distance),
-    "ngldm": lambda v, a, o: ngldm.ngldm(v.levels, a, o.ngldm.distance, o.ngldm.coarseness),
-    "intensity_histogram": lambda v, a, o: _scaled(
+TWINS: dict[Family, Twin] = {
+    families.glcm.FAMILY: lambda v, a, o: glcm.glcm(v.levels, v.levels.max(), a, o.glcm.distance, _weight(o.glcm.weighting)),
+    families.glrlm.FAMILY: lambda v, a, o: glrlm.glrlm(v.levels, a, _weight(o.glrlm.weighting)),
+    families.glszm.FAMILY: lambda v, a, o: glszm.glszm(v.levels, a),
+    families.gldzm.FAMILY: lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
+    families.ngtdm.FAMILY: lambda v, a, o: ngtdm.ngtdm(v.levels, a, o.ngtdm.distance),
+    families.ngldm.FAMILY: lambda v, a, o: ngldm.ngldm(v.levels, a, o.ngldm.distance, o.ngldm.coarseness),
+    families.intensity_histogram.FAMILY: lambda v, a, o: _scaled(
         histogram.histogram(inside(v), int(v.levels.max()), o.percentile), _moments(v, 23)
     ),
-    "intensity_statistics": lambda v, a, o: _scaled(
+    families.intensity_statistics.FAMILY: lambda v, a, o: _scaled(
         intensity.statistics([float(x) for x in inside(v)], o.percentile), _moments(v, 18)
     ),
-    "morphology": _shape,
+    families.morphology.FAMILY: _shape,
 }
 ON_DEVICE = [family for family in FAMILIES if family.device]
 CASES = [(family, aggregation) for family in ON_DEVICE for aggregation in family.aggregations or ("",)]
@@ -107,4 +109,4 @@ def check(family, aggregation, vois, options, device=None):
     """The family's features of each VOI are its twin's."""
     got, settings = measured(family, aggregation, vois, options, device)
     for k, voi in enumerate(vois):
-        assert_twin(got[k], TWINS[family.name](voi, aggregation, settings), f"VOI {k}, {family.name} {aggregation}")
+        assert_twin(got[k], TWINS[family](voi, aggregation, settings), f"VOI {k}, {family.name} {aggregation}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from threads import Threads
 
-from mutants import BY_NAME, PATHS, Mutant, listing, plant
+from mutants import PATHS, Mutant, listing, plant
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def planted():
     print("\n" + listing({"device": found}))
 
 
-@pytest.mark.parametrize("path", [p for p in PATHS if BY_NAME[p.family].device and not p.patches], ids=str)
+@pytest.mark.parametrize("path", [p for p in PATHS if p.family.device and not p.patches], ids=str)
 def test_every_mutant_is_seen(path, planted):
     device = Threads(tile=100)
     mutants = plant(path, device)
