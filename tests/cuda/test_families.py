@@ -52,8 +52,8 @@ def test_random_vois_equal_the_twin(family, aggregation, backend, shape, n_level
         random_voi(rng, (1, 2, 3), 2, 0.5),
     ]
     device = device_of(backend, tile, seed)
-    choices = OPTIONS.get(family.name, [{}])
-    options = {family.name: choices[choice % len(choices)]}
+    choices = OPTIONS.get(family.name)
+    options = {family.name: choices[choice % len(choices)]} if choices else {}
     check(family, aggregation, vois, options, device)
     if device:
         device.assert_clean()
