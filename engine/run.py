@@ -21,7 +21,8 @@ from voxomics.engine.batch import F64, I64, VoiBatch
 from voxomics.engine.errors import text_of_bytes
 from voxomics.engine.measure import measure
 from voxomics.engine.plan import Plan
-from voxomics.engine.prepare import Prepared, Processed, Voi, build, find_vois, process
+from voxomics.engine.prepare import Prepared, Voi, build, find_vois
+from voxomics.engine.process import Processed, process
 from voxomics.engine.remarks import remarks
 from voxomics.engine.select import Labels, select
 from voxomics.engine.settings import Settings
