@@ -14,6 +14,16 @@ fastmath stays off : sums must not be reordered, results are bit-equal across ba
 parallel stays off : Numba's default threading layer aborts when two user threads enter it; engine/pool.py does the work.
 no_cfunc_wrapper, no_cpython_wrapper : entry points that nobody calls are a fifth of the compile time.
 boundscheck : off; NUMBA_BOUNDSCHECK=1 turns it on for a test run.
+
+Environment variables
+---------------------
+VOXOMICS_COMPILE_WITH_GC : "1" leaves Python's garbage collector alone. By default it is held off in the whole process while
+    one of our kernels compiles, by a listener that is registered with Numba when this module is imported.
+VOXOMICS_HASH_SOURCES : "0" reads no source file. By default compiled code is used again only if every file of voxomics.kernels
+    is what it was. The files are hashed once a process, when the first kernel is looked up on disk. Without the hash Numba
+    compares the time and the size of a kernel's own file: enough for an installed package, too little for whoever edits a body.
+
+Both are read when this module is imported.
 """
 
 from __future__ import annotations
@@ -21,6 +31,7 @@ from __future__ import annotations
 import functools
 import gc
 import hashlib
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -34,14 +45,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
+COMPILE_WITH_GC = os.environ.get("VOXOMICS_COMPILE_WITH_GC", "0") not in ("", "0")
+HASH_SOURCES = os.environ.get("VOXOMICS_HASH_SOURCES", "1") not in ("", "0")
+
+
+@functools.cache
 def _sources() -> str:
+    """Hash of every kernel file."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.glob("**/*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-_STAMP = _sources()
 
 
 def __getattr__(name: str) -> Any:
@@ -79,7 +93,8 @@ def _is_ours(found: Any) -> bool:
     return str(found.data["dispatcher"].py_func.__module__).startswith("voxomics.")
 
 
-event.register("numba:compile", _Undisturbed())  # Numba compiles under one lock, so the depth is that of one thread
+if not COMPILE_WITH_GC:
+    event.register("numba:compile", _Undisturbed())  # Numba compiles under one lock, so the depth is that of one thread
 
 
 def cpu(function: F) -> F:
@@ -96,7 +111,7 @@ def body(function: F) -> F:
 
 
 GPU_KERNELS: dict[str, Kernel] = {}
-"""Every kernel for a GPU of the modules imported so far, by name (``glcm.count_gpu``)."""
+"""Every kernel for a GPU of the modules imported so far, by name (``ngtdm.count_gpu``, ``shape.mesh.count_gpu``)."""
 
 
 class Kernel:
@@ -106,7 +121,7 @@ class Kernel:
     ----------
     function : callable
     name : str
-        ``module.function``.
+        ``module.function``, the module as it is called below voxomics.kernels.
     signatures : tuple of str
         What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a GPU.
     registers : int
@@ -121,7 +136,7 @@ class Kernel:
         self, function: Callable[..., None], signature: str, registers: int, because: str, relaxed: tuple[str, ...] = ()
     ) -> None:
         self.function = function
-        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.name = f"{function.__module__.removeprefix('voxomics.kernels.')}.{function.__name__}"
         types = ("u1", "u2") if "level" in signature else ("",)
         self.signatures = tuple(f"void({signature.replace('level', level)})" for level in types)
         self.registers = registers
@@ -193,7 +208,15 @@ def _keep(kernel: Any) -> None:
     except RuntimeError:  # neither the package's folder nor one of the user's can be written to
         _warn_once()
         return
-    kernel._cache._cache_file._source_stamp = _STAMP
+    if HASH_SOURCES:
+        file = kernel._cache._cache_file
+        file.__class__ = _stamped(type(file))
+
+
+@functools.cache
+def _stamped(index: type) -> type:
+    """Numba's index of a kernel's compiled code, whose stamp is that of all sources, taken when the index is read or written."""
+    return type(index.__name__, (index,), {"_source_stamp": property(lambda _: _sources())})
 
 
 @functools.cache
