@@ -8,7 +8,8 @@ import numpy as np
 
 from voxomics import Extractor
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
-from voxomics.kernels import glcm, glrlm, intensity, mesh, pack, zones
+from voxomics.kernels import glcm, glrlm, mesh, pack, zones
+from voxomics.kernels.intensity import moments
 
 ONCE_PER_VOI = [(pack, "survey"), (pack, "mark"), (pack, "collect"), (mesh, "survey")]
 ONCE_PER_DISCRETISATION = [(glcm, "count"), (glrlm, "count"), (pack, "scatter")]
@@ -27,7 +28,7 @@ def counted(monkeypatch, settings):
 
         monkeypatch.setattr(module, name, wrapper)
 
-    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + [(zones, "find"), (zones, "depths"), (intensity, "measure")]:
+    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + [(zones, "find"), (zones, "depths"), (moments, "measure")]:
         spy(module, name)
     rng = np.random.default_rng(0)
     mask = np.zeros((8, 9, 10), int)
