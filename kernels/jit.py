@@ -214,7 +214,7 @@ def _keep(kernel: Any) -> None:
 
 
 @functools.cache
-def _stamped(index: type) -> type:
+def _stamped(index: Any) -> Any:
     """Numba's index of a kernel's compiled code, whose stamp is that of all sources, taken when the index is read or written."""
     return type(index.__name__, (index,), {"_source_stamp": property(lambda _: _sources())})
 

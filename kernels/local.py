@@ -14,7 +14,7 @@ import numpy as np
 
 from voxomics.kernels import jit
 
-FEATURES = ("local_intensity_peak", "global_intensity_peak")
+LOCAL_INTENSITY_PEAK, GLOBAL_INTENSITY_PEAK = range(2)  # places of the features, in the order of the family's catalogue
 RADIUS_MM = 10.0 * (3.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
 """Radius of a sphere of 1 cm³, about 6.2 mm."""
 
@@ -49,10 +49,24 @@ def sphere(spacing_mm):
 
 @jit.body
 def add_spheres(box, row, ny, nx, x_first, x_last, rows, sums, total):
-    """total[x] = Σ of `box` over the sphere around voxel `row + x`, for x_first ≤ x < x_last; `row` is the flat index of x = 0.
+    """total[x] = Σ of `box` over the sphere around voxel `row + x`, for x_first ≤ x < x_last.
 
-    ny, nx : the box's size; it reaches a half-width beyond x_first and x_last, and the sphere's height beyond the row.
-    sums : scratch, as long as a row.
+    Parameters
+    ----------
+    box : ndarray float64
+        Intensities of boxes, or 0 and 1. This box reaches a half-width beyond x_first and x_last, and the sphere's height
+        beyond the row.
+    row : int64
+        Place of x = 0 in `box`.
+    ny, nx : int64
+        Size of this box.
+    x_first, x_last : int64
+    rows : ndarray int64 [rows, 3]
+        From `sphere`.
+    sums : ndarray float64
+        Scratch, as long as a row.
+    total : ndarray float64
+        Written; as long as a row.
     """
     widest = rows[0, 0]
     for x in range(x_first - widest, x_last + widest):
@@ -87,16 +101,24 @@ def peaks(box, gone, lacking, box_start, box_size, region, region_start, region_
         1 where `box` has no voxel (outside the image, or not finite), else 0.
     lacking : ndarray int64 [t]
         How many voxels each box lacks; `gone` is read where it is more than 0.
-    region : ndarray uint8
-        Geometry.region; region_start[t] is the voxel where the undilated box begins, region_shape[t] the whole (z, y, x) there.
+    box_start : ndarray int64 [t]
+    box_size : ndarray int64 [t, 3]
+    region : ndarray uint8 [total]
+        Geometry.region: bit 1 marks the intensity mask.
+    region_start : ndarray int64 [t]
+        The voxel of `region` where the undilated box begins.
+    region_shape : ndarray int64 [t, 3]
+        Size (z, y, x) of the whole padded box there.
     voi : ndarray int64 [t]
         Row of `top` and `out` that a box belongs to.
-    rows, reach : ndarray int64
-        The sphere, and how far it reaches along (z, y, x).
+    rows : ndarray int64 [rows, 3]
+        The sphere, from `sphere`.
+    reach : ndarray int64 [3]
+        How many voxels it reaches along (z, y, x).
     top : ndarray float64 [k]
         Highest intensity of the mask so far, -inf at first.
-    out : ndarray float64 [k, 2]
-        FEATURES so far, NaN at first.
+    out : ndarray float64 [k, features]
+        The features so far, in the image's unit; NaN at first.
     """
     longest = 1
     for t in range(voi.size):
@@ -128,8 +150,8 @@ def peaks(box, gone, lacking, box_start, box_size, region, region_start, region_
                     if region[mask + x] & 2:
                         mean = total[x] / (full - missing[x] if lacking[t] > 0 else full)
                         v = box[row + x]
-                        if v > top[k] or (v == top[k] and mean > out[k, 0]):
+                        if v > top[k] or (v == top[k] and mean > out[k, LOCAL_INTENSITY_PEAK]):
                             top[k] = v
-                            out[k, 0] = mean
-                        if not mean <= out[k, 1]:
-                            out[k, 1] = mean
+                            out[k, LOCAL_INTENSITY_PEAK] = mean
+                        if not mean <= out[k, GLOBAL_INTENSITY_PEAK]:
+                            out[k, GLOBAL_INTENSITY_PEAK] = mean

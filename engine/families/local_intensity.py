@@ -53,7 +53,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Local intensity, float64 [k, 1, 2]; see `Family.compute`."""
+    """Local intensity, float64 [k, 1, features]; see `Family.compute`."""
     from voxomics.kernels import local as kernel
 
     g = batch.geometry
@@ -73,20 +73,9 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
             shape = g.shape[i].astype(np.int64)
             first = g.start[i] + (low[part, 0] * shape[:, 1] + low[part, 1]) * shape[:, 2] + low[part, 2]
             kernel.peaks(
-                box,
-                gone,
-                lacking,
-                start[part] - start[part[:1]],
-                size[part],
-                g.region,
-                first,
-                shape,
-                k[part],
-                rows,
-                reach,
-                top,
+                box, gone, lacking, start[part] - start[part[:1]], size[part], g.region, first, shape, k[part], rows, reach, top,
                 out,
-            )
+            )  # fmt: skip
     out[np.isinf(out)] = np.nan  # a sum left float64
     return out[:, None]
 

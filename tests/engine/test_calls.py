@@ -8,10 +8,12 @@ import numpy as np
 
 from voxomics import Extractor
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
-from voxomics.kernels import glcm, glrlm, mesh, pack, zones
+from voxomics.kernels import glcm, glrlm, pack, zones
 from voxomics.kernels.intensity import moments
+from voxomics.kernels.shape import mesh
+from voxomics.kernels.shape import moments as shape_moments
 
-ONCE_PER_VOI = [(pack, "survey"), (pack, "mark"), (pack, "collect"), (mesh, "survey")]
+ONCE_PER_VOI = [(pack, "survey"), (pack, "mark"), (pack, "collect"), (mesh, "count"), (shape_moments, "survey")]
 ONCE_PER_DISCRETISATION = [(glcm, "count"), (glrlm, "count"), (pack, "scatter")]
 
 
@@ -50,4 +52,4 @@ def test_all_aggregations_and_three_discretisations(monkeypatch):
 
 def test_one_of_each(monkeypatch):
     calls = counted(monkeypatch, {"aggregations": ["3d_merged", "3d"]})
-    assert calls["glcm.count"] == calls["glrlm.count"] == calls["zones.find"] == calls["mesh.survey"] == 1
+    assert calls["glcm.count"] == calls["glrlm.count"] == calls["zones.find"] == calls["mesh.count"] == 1

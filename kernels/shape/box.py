@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
-from voxomics.kernels.hull import BESIDE, CORNER, NORMAL
+from voxomics.kernels.shape.hull import BESIDE, CORNER, NORMAL
 
 MOST_FACETS = 1024
 LEVEL = 1e-12

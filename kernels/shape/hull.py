@@ -202,3 +202,50 @@ def closed_up(alive, facets):
             for j in range(3):
                 kept[number[f], BESIDE + j] = number[facets[f, BESIDE + j]]
     return kept
+
+
+@jit.cpu
+def corners(points, facets, spacing, place):
+    """Corners of the hull in mm, float64 [h, 3] (z, y, x).
+
+    Parameters
+    ----------
+    points : ndarray int64 [n, 3]
+        In half voxels.
+    facets : ndarray int64 [facets, 12]
+        Of `convex_hull`.
+    spacing : ndarray float64 [3]
+        mm.
+    place : ndarray int64 [n]
+        Written: the row of each point, -1 for one that is no corner.
+    """
+    h = 0
+    for p in range(place.size):
+        place[p] = -1
+    for f in range(facets.shape[0]):
+        for j in range(3):
+            p = facets[f, CORNER + j]
+            if place[p] < 0:
+                place[p] = h
+                h += 1
+    position = np.empty((h, 3))
+    for p in range(place.size):
+        if place[p] >= 0:
+            for axis in range(3):
+                position[place[p], axis] = points[p, axis] * (0.5 * spacing[axis])
+    return position
+
+
+@jit.cpu
+def hull_size(facets, spacing):
+    """Volume in mm³ and area in mm² of the hull; `facets` and `spacing` as for `corners`."""
+    six = np.int64(0)
+    area = 0.0
+    cell = spacing[0] * spacing[1] * spacing[2]
+    for f in range(facets.shape[0]):
+        size = 0.0
+        for axis in range(3):
+            size += (facets[f, NORMAL + axis] * (cell / spacing[axis])) ** 2
+        area += np.sqrt(size)
+        six += facets[f, OFFSET]  # normal · corner = determinant of the three corners
+    return six / 48.0 * cell, area / 8.0
