@@ -2,6 +2,15 @@
 
 Only levels present are walked. Empty levels between them matter to gradients alone, and there every run of empty
 levels is one candidate with gradient 0; so 70,000 nominal levels cost what the present ones do.
+
+Arguments of several functions
+------------------------------
+level, counts : ndarray int64 [levels]
+    Levels present of all VOIs, ascending, and voxels of each.
+first, last : int64
+    A VOI owns level[first:last] and as many counts.
+out : ndarray float64 [features]
+    The features of a VOI; places MEAN to MINIMUM_HISTOGRAM_GRADIENT_INTENSITY.
 """
 
 from __future__ import annotations
@@ -11,7 +20,7 @@ import math
 import numpy as np
 
 from voxomics.kernels import jit
-from voxomics.kernels.intensity.moments import undefined
+from voxomics.kernels.intensity.features import undefined
 
 (
     MEAN,
@@ -44,9 +53,10 @@ from voxomics.kernels.intensity.moments import undefined
 def shape(level, counts, first, last, n_nominal, out):
     """Features that only a histogram has, from the levels level[first:last] present.
 
-    Of several most frequent levels the mode is the nearest to the mean, then the lower; distances are compared as whole numbers,
-    times N. Gradients are looked at where a level is present, beside it, and at the first level of each gap beyond; of several
-    levels with the same gradient the lowest counts. n_nominal (int64) is the number of levels, absent ones included.
+    Of several most frequent levels the mode is the nearest to the mean, then the lower; distances are compared as whole
+    numbers, times N. Gradients are looked at where a level is present, beside it, and at the first level of each gap
+    beyond; of several levels with the same gradient the lowest counts. n_nominal (int64) is the number of levels,
+    absent ones included.
     """
     n = weighted = 0.0
     for r in range(first, last):
@@ -87,7 +97,10 @@ def shape(level, counts, first, last, n_nominal, out):
 
 @jit.body
 def level_of_voxel(level, counts, first, last, rank):
-    """Level of the voxel of this rank (from 0, int64) among the sorted voxels of a VOI, float64; NaN where there is none."""
+    """Level of the voxel of this rank (from 0, int64) among the sorted voxels of a VOI, float64.
+
+    NaN where there is none.
+    """
     r = first
     while r < last and rank >= counts[r]:
         rank -= counts[r]

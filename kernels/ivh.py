@@ -1,7 +1,16 @@
 """Intensity-volume histogram (IBSI P88C): the fraction of a VOI that has at least an intensity, ν.
 
-Everything happens on whole steps of the discretisation, compared as integers; the family turns steps into intensities. Steps
-without a voxel cost nothing: between two levels present the curve is flat.
+Everything happens on whole steps of the discretisation, compared as integers; the family turns steps into intensities.
+Steps without a voxel cost nothing: between two levels present the curve is flat.
+
+Arguments of several functions
+------------------------------
+level, counts : ndarray int64 [levels]
+    Levels present of all VOIs, ascending, and voxels of each.
+first, last : int64
+    A VOI owns level[first:last] and as many counts.
+low, high : int64
+    First and last step of the range of its curve.
 """
 
 from __future__ import annotations
@@ -9,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
-from voxomics.kernels.intensity.moments import undefined
+from voxomics.kernels.intensity.features import undefined
 
 (
     VOLUME_AT_INTENSITY_FRACTION_10,
@@ -24,8 +33,11 @@ from voxomics.kernels.intensity.moments import undefined
 
 @jit.body
 def volume_at(level, counts, first, last, low, high, percent):
-    """Share of the voxels at or above the step at `percent` (int64) of the way from low to high; NaN if these are the same."""
-    # the first step whose intensity fraction (i - low) / (high - low) is at least percent / 100; split to stay within int64
+    """Share of the voxels at or above the step at `percent` (int64) of the way from low to high.
+
+    NaN if these are the same.
+    """
+    # first step whose intensity fraction (i - low) / (high - low) is at least percent / 100; split to stay within int64
     span = high - low
     step = low + span // 100 * percent + (span % 100 * percent + 99) // 100
     n = above = np.int64(0)
@@ -86,11 +98,12 @@ def measure(level, counts, start, low, high, out):
 
     Parameters
     ----------
-    level, counts : ndarray int64 [levels]
-        Levels present of all VOIs, ascending, and voxels of each. VOI k owns start[k]:start[k + 1], `first` and `last` above.
+    level, counts
+        See above.
     start : ndarray int64 [k + 1]
+        VOI k owns start[k]:start[k + 1].
     low, high : ndarray int64 [k]
-        First and last step of the curve's range. For `volume_at` and the others the number of one VOI.
+        First and last step of the range of each curve.
     out : ndarray float64 [k, features]
         Written; NaN without levels. Intensities are steps of the discretisation.
     """

@@ -1,8 +1,8 @@
 """Every compile option and its reason.
 
-`body` marks arithmetic that CPU and CUDA share; `cpu` marks a loop over VOIs that runs on CPU threads; `gpu` marks a kernel for a
-CUDA device. What a kernel needs of CUDA it reaches as ``jit.cuda``, the one import of numba.cuda: made when a kernel is first
-compiled, because it takes two seconds, and because nobody without a GPU has to install it.
+`body` marks arithmetic that CPU and CUDA share; `cpu` marks a loop over VOIs that runs on CPU threads; `gpu` marks a
+kernel for a CUDA device. What a kernel needs of CUDA it reaches as ``jit.cuda``, the one import of numba.cuda: made
+when a kernel is first compiled, because it takes two seconds, and because nobody without a GPU has to install it.
 
 Options
 -------
@@ -17,11 +17,12 @@ boundscheck : off; NUMBA_BOUNDSCHECK=1 turns it on for a test run.
 
 Environment variables
 ---------------------
-VOXOMICS_COMPILE_WITH_GC : "1" leaves Python's garbage collector alone. By default it is held off in the whole process while
-    one of our kernels compiles, by a listener that is registered with Numba when this module is imported.
-VOXOMICS_HASH_SOURCES : "0" reads no source file. By default compiled code is used again only if every file of voxomics.kernels
-    is what it was. The files are hashed once a process, when the first kernel is looked up on disk. Without the hash Numba
-    compares the time and the size of a kernel's own file: enough for an installed package, too little for whoever edits a body.
+VOXOMICS_COMPILE_WITH_GC : "1" leaves Python's garbage collector alone. By default it is held off in the whole process
+    while one of our kernels compiles, by a listener that is registered with Numba when this module is imported.
+VOXOMICS_HASH_SOURCES : "0" reads no source file. By default compiled code is used again only if every file of
+    voxomics.kernels is what it was. The files are hashed once a process, when the first kernel is looked up on disk.
+    Without the hash Numba compares the time and the size of a kernel's own file: enough for an installed package, too
+    little for whoever edits a body.
 
 Both are read when this module is imported.
 """
@@ -123,7 +124,8 @@ class Kernel:
     name : str
         ``module.function``, the module as it is called below voxomics.kernels.
     signatures : tuple of str
-        What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a GPU.
+        What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a
+        GPU.
     registers : int
         How many it may take of a thread's.
     because : str
@@ -170,14 +172,15 @@ def gpu(
     ----------
     signature : str
         Types in Numba's short notation, separated by commas: ``i4`` int32, ``i8[::1]`` a contiguous vector of int64,
-        ``f8[:, ::1]`` a table of float64 in C order. ``level`` stands for uint8 and for uint16: the kernel is compiled for both.
+        ``f8[:, ::1]`` a table of float64 in C order. ``level`` stands for uint8 and for uint16: the kernel is compiled
+        for both.
     registers : int
         The most it may take; a counting kernel keeps within 64, a measuring kernel within 128.
     because : str
         The reason for more than 64.
     relaxed : tuple of str
-        Parameters whose elements may be read while other threads update them by atomic operations, as union-find does: the kernel
-        says why an old value does no harm. The checks of tests/cuda call every other such read a race.
+        Parameters whose elements may be read while other threads update them by atomic operations, as union-find does:
+        the kernel says why an old value does no harm. The checks of tests/cuda call every other such read a race.
     """
     if registers > 64 and not because:
         raise ValueError("a kernel that takes more than 64 registers says why")
@@ -210,12 +213,12 @@ def _keep(kernel: Any) -> None:
         return
     if HASH_SOURCES:
         file = kernel._cache._cache_file
-        file.__class__ = _stamped(type(file))
+        file.__class__ = _stamped(file.__class__)
 
 
 @functools.cache
 def _stamped(index: Any) -> Any:
-    """Numba's index of a kernel's compiled code, whose stamp is that of all sources, taken when the index is read or written."""
+    """Numba's index of compiled code with the stamp of all sources, which is taken when the index is read or written."""
     return type(index.__name__, (index,), {"_source_stamp": property(lambda _: _sources())})
 
 

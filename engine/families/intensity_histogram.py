@@ -81,7 +81,7 @@ def counts(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """Histogram features, float64 [k, 1, features]; see `Family.compute`."""
     from voxomics.kernels import histogram as kernel
-    from voxomics.kernels.intensity import moments, percentiles
+    from voxomics.kernels.intensity import features, percentiles
 
     assert channel is not None
     level, count, start = counts(channel, vois)
@@ -91,7 +91,8 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     out, found = np.empty((len(vois), len(FEATURES))), np.empty(ranks.shape)
     kernel.measure(level, count, start, channel.n_nominal[vois], ranks, found, out)
     common = np.empty((len(vois), len(statistics.FEATURES)))
-    moments.measure(level.astype(np.float64), count.astype(np.float64), 1, start, np.arange(len(vois)), found, at, common)
+    value, weight = level.astype(np.float64), count.astype(np.float64)
+    features.measure(value, weight, 1, start, np.arange(len(vois)), found, at, common)
     return _together(common, out)
 
 
@@ -110,7 +111,10 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
 
 
 def counts_on_device(resident: Resident, channel: Channel, vois: I64) -> Array:
-    """Voxels of each rank, device int64, laid out like Channel.count; 0 for rows of the batch that are not in `vois`."""
+    """Voxels of each rank, device int64, laid out like Channel.count.
+
+    0 for rows of the batch that are not in `vois`.
+    """
     from voxomics.kernels import histogram as kernel
 
     device, there = resident.device, resident.channel(channel)

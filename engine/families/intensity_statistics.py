@@ -53,14 +53,14 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """Statistics, float64 [k, 1, features]; see `Family.compute`."""
-    from voxomics.kernels.intensity import moments, percentiles, selection
+    from voxomics.kernels.intensity import features, percentiles, selection
 
     value, start = batch.value, batch.value_start
     n = start[vois + 1] - start[vois]
     at = percentiles.positions(n, settings.percentile)
     found = selection.order_statistics(value, start, vois, percentiles.ranks(at, n))
     out = np.empty((len(vois), 1, len(FEATURES)))
-    moments.measure(value, np.ones(1), 0, start, vois, found, at, out[:, 0])
+    features.measure(value, np.ones(1), 0, start, vois, found, at, out[:, 0])
     out[np.isinf(out)] = np.nan
     return out
 
@@ -127,7 +127,11 @@ def order_statistics_on_device(device: Device, value: Array, tiles: tuple[Array,
 def moments_on_device(
     device: Device, value: Array, weight: Array, stride: int, tiles: tuple[Array, ...], found: Array, at: Array
 ) -> Array:
-    """As `moments.measure`, device float64 [k, features]; all arrays are on the device, `tiles` are from `value_tiles`."""
+    """As `features.measure`, device float64 [k, features].
+
+    All arrays are on the device, `tiles` are from `value_tiles`.
+    """
+    from voxomics.kernels.intensity import features
     from voxomics.kernels.intensity import moments as kernel
 
     voi, first, _, start = tiles
@@ -138,7 +142,7 @@ def moments_on_device(
     device.launch(kernel.join_gpu, -(-n // 128), 128, part, start, seen)
     part = device.empty((voi.size, kernel.N_SUMS), np.float64)
     device.launch(kernel.deviate_gpu, voi.size, kernel.THREADS, value, weight, stride, *tiles, found, at, seen, part)
-    device.launch(kernel.describe_gpu, -(-n // 128), 128, value, first, start, found, at, seen, part, out)
+    device.launch(features.describe_gpu, -(-n // 128), 128, value, first, start, found, at, seen, part, out)
     return out
 
 

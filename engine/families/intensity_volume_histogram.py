@@ -94,7 +94,10 @@ def _finite(bound: float | None) -> float | None:
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """IVH features, float64 [k, 1, features]; see `Family.compute`. The channel is that of `settings.ivh_discretisation`."""
+    """IVH features, float64 [k, 1, features]; see `Family.compute`.
+
+    The channel is that of `settings.ivh_discretisation`.
+    """
     from voxomics.kernels import ivh as kernel
 
     assert channel is not None

@@ -99,13 +99,17 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
 
 
 def _around(batch: VoiBatch, vois: I64, settings: Settings, diameter: bool) -> F64:
-    """What follows from the convex hull, float64 [k, 8], as `shape.around` finds it; the diameter where it is asked for."""
+    """What follows from the convex hull, float64 [k, 8], as `shape.around` finds it.
+
+    The diameter where it is asked for.
+    """
     from voxomics.kernels.shape import around as kernel
 
     g = batch.geometry
     if not (diameter or _wants(settings, _AROUND)):
         return np.full((len(vois), kernel.N_AROUND), np.nan)
-    wanted = kernel.BOX * _wants(settings, _BOX) + kernel.ELLIPSOID * _wants(settings, _ELLIPSOID) + kernel.DIAMETER * diameter
+    wanted = kernel.BOX * _wants(settings, _BOX) + kernel.ELLIPSOID * _wants(settings, _ELLIPSOID)
+    wanted += kernel.DIAMETER * diameter
     found: F64 = kernel.around(g.region, g.start, g.shape, vois, g.pad, g.spacing_mm[g.image_of[vois]], wanted)
     return found
 
@@ -232,8 +236,8 @@ def weighted_on_device(resident: Resident, vois: I64, kept: Array) -> Array:
     row, first, length, _ = resident.tiles(vois, per_slice=False)
     of_tile, weighted = (device.empty((n, kernel.N_WEIGHTED), np.float64) for n in (row.size, len(resident.batch)))
     device.launch(
-        kernel.weigh_gpu, row.size, kernel.COUNTING, resident.region, row, first, length, resident.start, resident.shape,
-        resident.value, resident.value_start, kept, of_tile,
+        kernel.weigh_gpu, row.size, kernel.COUNTING, resident.region, row, first, length, resident.start,
+        resident.shape, resident.value, resident.value_start, kept, of_tile,
     )  # fmt: skip
     device.launch(tiles.total_gpu, -(-of_tile.size // 128), 128, row, first, resident.start, of_tile, weighted)
     return weighted
@@ -242,7 +246,10 @@ def weighted_on_device(resident: Resident, vois: I64, kept: Array) -> Array:
 def compute_on_device(
     resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
-    """Morphological features, float64 [k, 1, features]; see `OnDevice.compute`. The CPU finds the hull while the device works."""
+    """Morphological features, float64 [k, 1, features]; see `OnDevice.compute`.
+
+    The CPU finds the hull while the device works.
+    """
     from voxomics.kernels.shape import mesh
     from voxomics.kernels.shape.around import LARGEST_DIAMETER
 

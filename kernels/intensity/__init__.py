@@ -1,1 +1,4 @@
-"""First-order statistics: `selection` finds order statistics, `percentiles` lie between them, `moments` measures the features."""
+"""First-order statistics.
+
+`selection` finds order statistics, `percentiles` lie between them, `moments` adds up, `features` puts all together.
+"""

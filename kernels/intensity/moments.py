@@ -1,7 +1,6 @@
-"""First-order statistics (IBSI UHIW): mean, moments and deviations of values that may occur several times each.
+"""Sums behind the first-order statistics, of values that may occur several times each.
 
-Two passes over a VOI's values: `look` finds the mean and the range, `deviate` adds up distances to the mean. Then `describe`
-turns the sums into features. The intensity histogram measures its levels, each with its number of voxels, by the same code.
+Two passes over a VOI's values: `look` finds the mean and the range, `deviate` adds up distances to the mean.
 
 On a GPU blocks work on tiles of a VOI's values, and the sums of its tiles are added in their order.
 
@@ -13,10 +12,8 @@ weight, stride : ndarray float64, int
     value[j] occurs weight[j · stride] times: stride 0 and a weight of 1 for voxels, 1 for a histogram.
 origin : float
     A VOI's first value. Distances to it keep the digits of values that all lie near -1000.
-p : ndarray float64 [5]
-    Percentiles of the VOI; places P10 to P90.
 low, median, high : float
-    p[P10], p[P50] and p[P90].
+    10th percentile, median and 90th percentile of the VOI.
 found, at : ndarray float64 [k, 10] and [k, 5]
     Order statistics of each VOI, and positions between them; see kernels/intensity/percentiles.py, `percentile`.
 seen : tuple of 8 floats, or a row of device float64 [k, 8]
@@ -31,49 +28,18 @@ tile_length : device int32 [tiles]
     Number of its values.
 tile_start : device int64 [k + 1]
     Where the tiles of each VOI begin.
-out : ndarray float64 [k, features]
-    Written; places MEAN to ROOT_MEAN_SQUARE.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from voxomics.kernels import block, jit
-from voxomics.kernels.intensity.percentiles import N_PERCENTS, P10, P25, P50, P75, P90, percentiles
+from voxomics.kernels.intensity.percentiles import N_PERCENTS, P10, P50, P90, percentiles
 
-(
-    MEAN,
-    VARIANCE,
-    SKEWNESS,
-    KURTOSIS,
-    MEDIAN,
-    MINIMUM,
-    PERCENTILE_10,
-    PERCENTILE_90,
-    MAXIMUM,
-    INTERQUARTILE_RANGE,
-    RANGE,
-    MEAN_ABSOLUTE_DEVIATION,
-    ROBUST_MEAN_ABSOLUTE_DEVIATION,
-    MEDIAN_ABSOLUTE_DEVIATION,
-    COEFFICIENT_OF_VARIATION,
-    QUARTILE_COEFFICIENT_OF_DISPERSION,
-    ENERGY,
-    ROOT_MEAN_SQUARE,
-) = range(18)  # places of the features; the family's catalogue has them in the same order
 LOWEST, HIGHEST, NUMBER, SHIFTED, SQUARES, FROM_MEDIAN, INSIDE, INSIDE_SHIFTED = range(8)  # what `look` sees
 ABSOLUTE, SQUARE, CUBE, FOURTH, ROBUST = range(5)  # what `deviate` adds up
 N_SEEN, N_SUMS = INSIDE_SHIFTED + 1, ROBUST + 1
-
-
-@jit.body
-def undefined(out):
-    """NaN for every feature of a VOI without values; out float64 [features]."""
-    for f in range(out.shape[0]):
-        out[f] = np.nan
 
 
 @jit.body
@@ -112,8 +78,9 @@ def centre(seen):
     """Means of all values and of those within low..high, both from the origin; and a factor for deviations."""
     lowest, highest, n, shifted, _, _, inside, total = seen
     scale = 1.0
-    if highest > lowest and not (1e-70 < highest - lowest and highest - lowest < 1e70):  # d⁴ must not under- or overflow
-        scale = 1.0 / max(highest - lowest, 1e-300)
+    span = highest - lowest
+    if highest > lowest and not (1e-70 < span and span < 1e70):  # d⁴ must not under- or overflow
+        scale = 1.0 / max(span, 1e-300)
     return shifted / n, total / inside, scale
 
 
@@ -121,8 +88,8 @@ def centre(seen):
 def deviate(v, w, origin, low, high, middle, sums):
     """Add w times v (float64 both) to Σ|d|, Σd², Σd³, Σd⁴ and Σ|v - robust mean| within low..high.
 
-    d is v's distance to the mean, scaled; `middle` is from `centre`. Distances of values that lie close together and far from 0
-    are exact from the origin, and not from a mean that was rounded.
+    d is v's distance to the mean, scaled; `middle` is from `centre`. Distances of values that lie close together and
+    far from 0 are exact from the origin, and not from a mean that was rounded.
     """
     mean, robust_mean, scale = middle
     m1, m2, m3, m4, robust = sums
@@ -138,58 +105,16 @@ def deviate(v, w, origin, low, high, middle, sums):
 
 @jit.body
 def deviate_along(value, weight, stride, first, last, step, origin, low, high, middle):
-    """`deviate` for value[first], value[first + step] ... before `last`, int64 places: their sums; `middle` is from `centre`."""
+    """`deviate` for value[first], value[first + step] ... before `last`, int64 places: their sums.
+
+    `middle` is from `centre`.
+    """
     sums = (0.0, 0.0, 0.0, 0.0, 0.0)
     j = first
     while j < last:
         sums = deviate(value[j], weight[j * stride], origin, low, high, middle, sums)
         j += step
     return sums
-
-
-@jit.body
-def describe(origin, seen, sums, p, out):
-    """The features of a VOI from what `look` and `deviate` have summed up and its percentiles p; out float64 [features]."""
-    lowest, highest, n, _, squares, from_median, n_robust, _ = seen
-    mean, _, scale = centre(seen)
-    mean += origin
-    m1, m2, m3, m4, robust = sums
-    variance = m2 / n
-    out[MEAN] = mean
-    out[VARIANCE] = variance / scale / scale
-    out[SKEWNESS] = m3 / n / (variance * math.sqrt(variance)) if variance > 0.0 else 0.0
-    out[KURTOSIS] = m4 / n / (variance * variance) - 3.0 if variance > 0.0 else 0.0
-    out[MEDIAN] = p[P50]
-    out[MINIMUM] = lowest
-    out[PERCENTILE_10] = p[P10]
-    out[PERCENTILE_90] = p[P90]
-    out[MAXIMUM] = highest
-    out[INTERQUARTILE_RANGE] = p[P75] - p[P25]
-    out[RANGE] = highest - lowest
-    out[MEAN_ABSOLUTE_DEVIATION] = m1 / n / scale
-    out[ROBUST_MEAN_ABSOLUTE_DEVIATION] = robust / n_robust if n_robust > 0.0 else np.nan
-    out[MEDIAN_ABSOLUTE_DEVIATION] = from_median / n
-    out[COEFFICIENT_OF_VARIATION] = math.sqrt(variance) / scale / mean if mean != 0.0 else np.nan
-    out[QUARTILE_COEFFICIENT_OF_DISPERSION] = (p[P75] - p[P25]) / (p[P75] + p[P25]) if p[P75] + p[P25] != 0.0 else np.nan
-    out[ENERGY] = squares
-    out[ROOT_MEAN_SQUARE] = math.sqrt(squares / n)
-
-
-@jit.cpu
-def measure(value, weight, stride, start, vois, found, at, out):
-    """Features of every VOI of `vois`, int64 [k]; NaN where it has no value. VOI i owns value[start[i] : start[i + 1]], int64."""
-    p = np.empty(N_PERCENTS)
-    one = np.int64(1)  # not the literal, for which the bodies would be compiled once more
-    for k in range(vois.size):
-        first, last = start[vois[k]], start[vois[k] + 1]
-        if first == last:
-            undefined(out[k])
-            continue
-        percentiles(found, at, k, p)
-        low, median, high, origin = p[P10], p[P50], p[P90], value[first]
-        seen = look_along(value, weight, stride, first, last, one, origin, low, median, high)
-        sums = deviate_along(value, weight, stride, first, last, one, origin, low, high, centre(seen))
-        describe(origin, seen, sums, p, out[k])
 
 
 THREADS = 256
@@ -279,27 +204,3 @@ def deviate_gpu(value, weight, stride, tile_voi, tile_first, tile_length, tile_s
     keep(block.sum_of(m3, room), part, tile, CUBE)
     keep(block.sum_of(m4, room), part, tile, FOURTH)
     keep(block.sum_of(robust, room), part, tile, ROBUST)
-
-
-@jit.gpu(
-    "f8[::1], i8[::1], i8[::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1], f8[:, ::1]",
-    registers=128,
-    because="quotients and roots in float64",
-)
-def describe_gpu(value, tile_first, tile_start, found, at, seen, part, out):
-    """Features, a thread for each VOI; NaN where it has no value. `part`, device float64 [tiles, 5], is from `deviate_gpu`."""
-    p = jit.cuda.local.array(N_PERCENTS, np.float64)
-    k = jit.cuda.blockIdx.x * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
-    if k < out.shape[0]:
-        if tile_start[k] == tile_start[k + 1]:
-            undefined(out[k])
-        else:
-            m1 = m2 = m3 = m4 = robust = 0.0
-            for t in range(tile_start[k], tile_start[k + 1]):
-                m1 += part[t, ABSOLUTE]
-                m2 += part[t, SQUARE]
-                m3 += part[t, CUBE]
-                m4 += part[t, FOURTH]
-                robust += part[t, ROBUST]
-            percentiles(found, at, k, p)
-            describe(value[tile_first[tile_start[k]]], seen_of(seen, k), (m1, m2, m3, m4, robust), p, out[k])

@@ -18,7 +18,9 @@ N_RANKS = 2 * len(PERCENTS)
 
 
 def positions(n, rule):
-    """Where PERCENTS lie among n sorted values: value number floor(position), from 0, and the fraction of the way to the next.
+    """Where PERCENTS lie among n sorted values.
+
+    A position is a value's number, from 0, and the fraction of the way to the next.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
 """Exact order statistics of the values of each VOI.
 
-Values are never sorted as a whole. A monotone map sends them to buckets, the buckets that hold a wanted rank are gathered and
-searched in the same way, each 1024 times narrower than the range before, until they are small: so percentiles stand on the true
-order statistics, and no distribution is slow.
+Values are never sorted as a whole. A monotone map sends them to buckets, the buckets that hold a wanted rank are
+gathered and searched in the same way, each 1024 times narrower than the range before, until they are small: so
+percentiles stand on the true order statistics, and no distribution is slow.
 
-On a GPU they are searched digit by digit: the bits of a float64 make an integer of the same order, and eight times the values
-that share the digits found so far are counted by their next eight bits. Blocks work on tiles of a VOI's values.
+On a GPU they are searched digit by digit: the bits of a float64 make an integer of the same order, and eight times the
+values that share the digits found so far are counted by their next eight bits. Blocks work on tiles of a VOI's values.
 """
 
 from __future__ import annotations
@@ -17,20 +17,24 @@ from voxomics.kernels.intensity.percentiles import N_RANKS
 
 BUCKETS = 1024
 SMALL = 128  # so many values are sorted outright
+VOI, FIRST, LAST, BELOW = range(4)
+"""Columns of a segment: k, first and last (exclusive) place, and how many values of the VOI are below the segment's."""
+N_COLUMNS = BELOW + 1
 
 
 @jit.cpu
 def refine(x, segments, ranks, found, pool, finer):
     """One step of the search for order statistics.
 
-    Small segments are sorted. Of the others, the buckets that hold wanted ranks are copied to `pool` and become its segments.
+    Small segments are sorted. Of the others, the buckets that hold wanted ranks are copied to `pool` and become its
+    segments.
 
     Parameters
     ----------
     x : ndarray float64 [voxels]
         Finite values, in the image's unit; only read.
     segments : ndarray int64 [s, 4]
-        Of each segment: k, first and last (exclusive) place in x, and how many values of the VOI are below the segment's.
+        Columns VOI to BELOW; the places are those of x.
     ranks : ndarray int64 [k, r]
         Wanted ranks among the VOI's values, from 0.
     found : ndarray float64 [k, r]
@@ -50,7 +54,7 @@ def refine(x, segments, ranks, found, pool, finer):
     filled = np.int64(0)  # a plain 0 has a type of its own, for which `sort` would be compiled once more
     n_finer = 0
     for s in range(segments.shape[0]):
-        k, first, last, base = segments[s, 0], segments[s, 1], segments[s, 2], segments[s, 3]
+        k, first, last, base = segments[s, VOI], segments[s, FIRST], segments[s, LAST], segments[s, BELOW]
         low = high = x[first]
         for j in range(first, last):
             low = min(low, x[j])
@@ -83,10 +87,10 @@ def refine(x, segments, ranks, found, pool, finer):
                     below = end[b - 1] if b > 0 else 0
                     place[b] = filled
                     filled += end[b] - below
-                    finer[n_finer, 0] = k
-                    finer[n_finer, 1] = place[b]
-                    finer[n_finer, 2] = filled
-                    finer[n_finer, 3] = base + below
+                    finer[n_finer, VOI] = k
+                    finer[n_finer, FIRST] = place[b]
+                    finer[n_finer, LAST] = filled
+                    finer[n_finer, BELOW] = base + below
                     n_finer += 1
         for j in range(first, last):
             b = min(np.int64((0.5 * x[j] - 0.5 * low) * scale), BUCKETS - 1)
@@ -119,8 +123,8 @@ def order_statistics(value, value_start, vois, ranks):
     first, last = value_start[vois], value_start[vois + 1]
     segments = np.stack((np.arange(len(vois)), first, last, np.zeros(len(vois), np.int64)), axis=1)[last > first]
     while len(segments):
-        pool = np.empty(int((segments[:, 2] - segments[:, 1]).sum()))
-        finer = np.empty((ranks.size, 4), np.int64)
+        pool = np.empty(int((segments[:, LAST] - segments[:, FIRST]).sum()))
+        finer = np.empty((ranks.size, N_COLUMNS), np.int64)
         segments = finer[: refine(value, segments, ranks, found, pool, finer)]
         value = pool
     return found
@@ -137,7 +141,7 @@ SIGN = np.int64(-(1 << 63))
 
 @jit.body
 def key_of(bits):
-    """The bits of a float64 (given as int64) as an integer whose digits, from the top, stand in the order of the numbers."""
+    """The bits of a float64, given as int64, as an integer whose digits, from the top, have the order of the numbers."""
     return ~bits if bits < 0 else bits ^ SIGN
 
 
@@ -149,7 +153,7 @@ def bits_of(key):
 
 @jit.gpu("i8[::1], i4[::1], i8[::1], i4[::1], i8[:, ::1], i4[:, ::1], i4, i4[::1]")
 def count_gpu(bits, tile_voi, tile_first, tile_length, key, same, shift, counts):
-    """Count a tile's values by their digit above `shift`, of those that share the higher digits of key[k, j], for each rank j.
+    """Count a tile's values by their digit above `shift`, for each rank j those that share the higher digits of key[k, j].
 
     Parameters
     ----------
@@ -210,7 +214,9 @@ def count_gpu(bits, tile_voi, tile_first, tile_length, key, same, shift, counts)
 
 @jit.gpu("i8[:, ::1], i8[:, ::1], i4[:, ::1], i4, i4[::1]")
 def choose_gpu(key, left, same, shift, counts):
-    """Add the next digit to every key, a block for each VOI, and clear the counts. With the last one keys become bits of values.
+    """Add the next digit to every key, a block for each VOI, and clear the counts.
+
+    With the last one keys become bits of values.
 
     Parameters
     ----------

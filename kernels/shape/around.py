@@ -19,8 +19,8 @@ N_AROUND = SEMI_LEAST + 1
 def around(region, start, shape, vois, pad, spacing, wanted):
     """Sizes of what lies around each VOI, in mm.
 
-    The loop is Python's: compiled as one kernel, its steps would be optimised again as a whole, for half as long as all of them
-    take one by one, and calling them costs a few microseconds a VOI.
+    The loop is Python's: compiled as one kernel, its steps would be optimised again as a whole, for half as long as all
+    of them take one by one, and calling them costs a few microseconds a VOI.
 
     Parameters
     ----------

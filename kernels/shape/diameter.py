@@ -9,13 +9,13 @@ from voxomics.kernels import block, jit
 
 @jit.body
 def square(z, y, x):
-    """Squared length of a vector of float64."""
+    """Squared length of the vector (z, y, x), float64 each."""
     return z * z + y * y + x * x
 
 
 @jit.cpu
 def diameter(position):
-    """Largest distance in mm between two of the positions, float64 [h, 3] in mm."""
+    """Largest distance between two of the points `position`, float64 [h, 3], in mm."""
     largest = 0.0
     for i in range(position.shape[0]):
         for j in range(i):
@@ -66,7 +66,8 @@ def pairs_gpu(points, points_start, number, spacing, row, part, parts, largest):
             width = np.int32(min(np.int64(threads), n - beside))
             if thread < width:
                 q = first + beside + thread
-                other[0, thread], other[1, thread], other[2, thread] = points[q, 0] * dz, points[q, 1] * dy, points[q, 2] * dx
+                other[0, thread], other[1, thread] = points[q, 0] * dz, points[q, 1] * dy
+                other[2, thread] = points[q, 2] * dx
             jit.cuda.syncthreads()
             c = np.int32(0)
             while c < width:

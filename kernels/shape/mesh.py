@@ -1,8 +1,9 @@
 """The surface of a VOI: marching cubes at 0.5 of its mask.
 
-What the surface contributes inside a cell of 2 × 2 × 2 voxels depends on which of the eight are inside and on the spacing alone.
-So cells are counted by configuration, in integers; area and volume are sums over the 256 counts, the same in whatever order the
-cells came. Volume adds up cell by cell because neighbouring cells cut their common face alike.
+What the surface contributes inside a cell of 2 × 2 × 2 voxels depends on which of the eight are inside and on the
+spacing alone. So cells are counted by configuration, in integers; area and volume are sums over the 256 counts, the
+same in whatever order the cells came. Volume adds up cell by cell because neighbouring cells cut their common face
+alike.
 
 On a GPU a block works on a tile of a box. What it counts is added up by atomics.
 
@@ -32,11 +33,15 @@ FULL = CONFIGURATIONS - 1
 
 @jit.body
 def face(region, p, nx, plane):
-    """Bits 0, 2, 4 and 6 of a cell's configuration, from the four voxels at its lower x; moved by one, those at its upper x.
+    """Bits 0, 2, 4 and 6 of a cell's configuration, from the four voxels at its lower x.
+
+    Moved by one, those at its upper x.
 
     p (int) is the place of the cell's first voxel in `region`, nx and plane (int) the voxels of a row and of a slice.
     """
-    return (region[p] & 1) | (region[p + nx] & 1) << 2 | (region[p + plane] & 1) << 4 | (region[p + plane + nx] & 1) << 6
+    near = (region[p] & 1) | (region[p + nx] & 1) << 2
+    far = (region[p + plane] & 1) | (region[p + plane + nx] & 1) << 2
+    return near | far << 4
 
 
 @jit.body
@@ -63,7 +68,17 @@ def count_cells(region, base, nz, ny, nx, pad, counts):
 
 @jit.cpu
 def count(region, start, shape, vois, pad, counts):
-    """Cells of every VOI by configuration into counts, int64 [k, 256], all 0 when given; pad (int) is that of the boxes."""
+    """Cells of every VOI by configuration.
+
+    Parameters
+    ----------
+    region, start, shape, vois
+        See above.
+    pad : int
+        Padding of the boxes.
+    counts : ndarray int64 [k, 256]
+        Added to; configuration 0 is left out.
+    """
     for k in range(vois.size):
         i = vois[k]
         nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
@@ -126,7 +141,10 @@ def count_gpu(region, row, first, length, start, shape, counts):
 
 
 def cell_areas(spacing_mm):
-    """Area in mm² of the surface in a cell of each configuration, float64 [images, 256]; spacing_mm float64 [images, 3]."""
+    """Area in mm² of the surface in a cell of each configuration, float64 [images, 256].
+
+    spacing_mm is float64 [images, 3], (z, y, x).
+    """
     z, y, x = spacing_mm.T
     scaled = NORMALS * np.stack((y * x, z * x, z * y), axis=1)[:, None, None]
     return np.sqrt((scaled**2).sum(3)).sum(2) / 8.0

@@ -1,7 +1,7 @@
 """Moments of a VOI: number, centre and spread of its voxels, and the centre of its intensities.
 
-Positions are counted in voxels from the middle of the box. Moments of the mask are integers; on a GPU a block works on a tile of
-a box and adds them up by atomics. Its sums of intensities are kept and added in tile order.
+Positions are counted in voxels from the middle of the box. Moments of the mask are integers; on a GPU a block works on
+a tile of a box and adds them up by atomics. Its sums of intensities are kept and added in tile order.
 
 Arguments of several functions
 ------------------------------
@@ -42,7 +42,10 @@ N_WEIGHTED = TOTAL_X + 1
 
 @jit.body
 def row_moments(region, row, first, last, middle):
-    """Voxels of one row of the mask, Σx and Σx², int64; x is counted from `middle`, and runs from first to last (int)."""
+    """Voxels of one row of the mask, Σx and Σx², int64.
+
+    X is counted from `middle`, and runs from first to last (int).
+    """
     n, sx, sxx = np.int64(0), np.int64(0), np.int64(0)
     for x in range(first, last + 1):
         inside = np.int64(region[row + x] & 1)
@@ -55,7 +58,9 @@ def row_moments(region, row, first, last, middle):
 
 @jit.body
 def row_intensities(region, row, first, last, middle, value, j):
-    """ΣI and ΣIx over one row of the intensity mask, whose intensities I begin at value[j]; and where the next row's begin.
+    """ΣI and ΣIx over one row of the intensity mask, whose intensities I begin at value[j].
+
+    And where the next row's begin.
 
     x is counted from `middle`, and runs from first to last (int).
     """
@@ -94,7 +99,10 @@ def add_intensities(total, along, uz, uy, w):
 
 @jit.body
 def widen(region, row, z, y, pad, nx, low, high):
-    """Let the bounds low and high, int64 [3] (z, y, x), both inclusive, hold a row at (z, y) that is not empty; nx, pad: int."""
+    """Let the bounds low and high, int64 [3] (z, y, x), both inclusive, hold a row at (z, y) that is not empty.
+
+    The row has nx voxels (int), pad (int) of them padding on either side.
+    """
     low[0], high[0] = min(low[0], z), max(high[0], z)
     low[1], high[1] = min(low[1], y), max(high[1], y)
     x = pad
@@ -149,16 +157,18 @@ RUN = 16
 """Voxels in a row that a thread adds up: few enough that threads side by side read memory side by side."""
 N_SUMS = N_MOMENTS + 1
 """The moments and the number of voxels with an intensity."""
-BELOW_Z, BELOW_Y, BELOW_X, ABOVE_Z, ABOVE_Y, ABOVE_X = range(6)  # how far the mask reaches: shape - lowest place, highest place
+BELOW_Z, BELOW_Y, BELOW_X, ABOVE_Z, ABOVE_Y, ABOVE_X = range(6)  # of `reach`: shape - lowest place, highest place
 N_REACH = ABOVE_X + 1
 
 
 @jit.gpu("u1[::1], i4[::1], i8[::1], i4[::1], i8[::1], i4[:, ::1], i8[:, ::1], i4[:, ::1], i4[::1]")
 def moments_gpu(region, row, first, length, start, shape, moments, reach, kept):
-    """Moments of the mask as `survey` has them, and voxels of each tile in the intensity mask (`kept`). A block for each tile.
+    """Moments of the mask as `survey` has them, and voxels of each tile in the intensity mask (`kept`).
 
-    `reach`, device int32 [n, 6], tells how far the mask reaches: it lies between shape - reach[:, :3] and reach[:, 3:], both
-    inclusive. All but `kept` are zero before, and indexed by row of the batch.
+    A block for each tile.
+
+    `reach`, device int32 [n, 6], tells how far the mask reaches: it lies between shape - reach[:, :3] and reach[:, 3:],
+    both inclusive. All but `kept` are zero before, and indexed by row of the batch.
     """
     room = jit.cuda.shared.array((N_SUMS, COUNTING), np.int64)
     far = jit.cuda.shared.array(N_REACH, np.int32)
@@ -206,10 +216,12 @@ def moments_gpu(region, row, first, length, start, shape, moments, reach, kept):
 
 @jit.gpu("u1[::1], i4[::1], i8[::1], i4[::1], i8[::1], i4[:, ::1], f8[::1], i8[::1], i4[::1], f8[:, ::1]")
 def weigh_gpu(region, row, first, length, start, shape, value, value_start, kept, weighted):
-    """Weighted moments of the intensity mask as `survey` has them, of each tile: weighted [tiles, 4]. A block for each tile.
+    """Weighted moments of the intensity mask as `survey` has them, of each tile: weighted [tiles, 4].
 
-    Intensities stand in box order, so a tile's begin after those of the VOI's tiles before it, and a thread's after those of the
-    threads before it; `kept` is from `moments_gpu`.
+    A block for each tile.
+
+    Intensities stand in box order, so a tile's begin after those of the VOI's tiles before it, and a thread's after
+    those of the threads before it; `kept` is from `moments_gpu`.
     """
     room = jit.cuda.shared.array((N_WEIGHTED, COUNTING), np.float64)
     numbers = jit.cuda.shared.array(COUNTING, np.int64)

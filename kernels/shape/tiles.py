@@ -1,4 +1,4 @@
-"""What GPU kernels that work on tiles of a box have in common: places, sums over a block's threads, sums over a VOI's tiles."""
+"""What GPU kernels on tiles of a box have in common: places, sums over a block's threads, sums over a VOI's tiles."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def add_up(room):
 
 @jit.body
 def sum_before(value, room):
-    """Sum of the value over the threads before this one, and over all of them; room: shared memory of its type [threads]."""
+    """Sum of the value over the threads before this one, and over all of them.
+
+    room is shared memory of the value's type, a place for each thread. All threads of the block call this together.
+    """
     thread = jit.cuda.threadIdx.x
     room[thread] = value
     jit.cuda.syncthreads()
@@ -57,7 +60,7 @@ def position(p, ny, nx):
 
 @jit.gpu("i4[::1], i8[::1], i8[::1], f8[:, ::1], f8[:, ::1]")
 def total_gpu(row, first, start, of_tile, out):
-    """Add up what tiles have: a thread for each first tile of a VOI and each column, which takes the VOI's tiles in their order.
+    """Add up what a VOI's tiles have, in their order; a thread for each VOI's first tile and each column.
 
     Parameters
     ----------

@@ -168,7 +168,7 @@ FAULTS = {
         Fault("intensity.moments.look_gpu", BOUNDS, "last = first + tile_length[tile]", "last = first + tile_length[tile] + 1"),
         Fault("intensity.moments.join_gpu", BOUNDS, "+ 1, tile_start[k + 1])", "+ 1, tile_start[k + 1] + 1)"),
         Fault("intensity.moments.deviate_gpu", RACE, **SUM),
-        Fault("intensity.moments.describe_gpu", BOUNDS, "if k < out.shape[0]:", "if k <= out.shape[0]:"),
+        Fault("intensity.features.describe_gpu", BOUNDS, "if k < out.shape[0]:", "if k <= out.shape[0]:"),
     ],
     "morphology": [
         Fault("shape.mesh.count_gpu", RACE, f"{BARRIER}\n    last", "last"),

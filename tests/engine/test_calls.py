@@ -9,7 +9,7 @@ import numpy as np
 from voxomics import Extractor
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
 from voxomics.kernels import glcm, glrlm, pack, zones
-from voxomics.kernels.intensity import moments
+from voxomics.kernels.intensity import features
 from voxomics.kernels.shape import mesh
 from voxomics.kernels.shape import moments as shape_moments
 
@@ -30,7 +30,8 @@ def counted(monkeypatch, settings):
 
         monkeypatch.setattr(module, name, wrapper)
 
-    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + [(zones, "find"), (zones, "depths"), (moments, "measure")]:
+    others = [(zones, "find"), (zones, "depths"), (features, "measure")]
+    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + others:
         spy(module, name)
     rng = np.random.default_rng(0)
     mask = np.zeros((8, 9, 10), int)

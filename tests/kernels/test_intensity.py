@@ -19,7 +19,7 @@ from voxomics.engine.prepare import build, channel, find_vois
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 from voxomics.kernels import sorting
-from voxomics.kernels.intensity import moments, percentiles, selection
+from voxomics.kernels.intensity import features, moments, percentiles, selection
 
 NONE = {"method": "none"}
 NAMES = [feature.name for feature in family.FEATURES]
@@ -151,8 +151,8 @@ def test_no_kernel_is_compiled_twice():
     features_of([1.0, 2.0, 3.0])
     for function in (
         selection.refine,
-        moments.measure,
-        moments.describe,
+        features.measure,
+        features.describe,
         percentiles.between,
         percentiles.percentile,
         moments.look_along,

@@ -7,11 +7,12 @@ import importlib
 import pytest
 
 SLOTS = {
-    "intensity_statistics": "intensity.moments",
+    "intensity_statistics": "intensity.features",
     "intensity_histogram": "histogram",
     "intensity_volume_histogram": "ivh",
     "local_intensity": "local",
     "morphology": "shape.features",
+    "spatial_autocorrelation": "spatial",
 }
 
 
