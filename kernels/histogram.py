@@ -99,7 +99,7 @@ def shape(level, counts, first, last, n_nominal, out):
 def level_of_voxel(level, counts, first, last, rank):
     """Level of the voxel of this rank (from 0, int64) among the sorted voxels of a VOI, float64.
 
-    NaN where there is none.
+    It is NaN where there is no such voxel.
     """
     r = first
     while r < last and rank >= counts[r]:

@@ -35,7 +35,7 @@ from voxomics.kernels.intensity.features import undefined
 def volume_at(level, counts, first, last, low, high, percent):
     """Share of the voxels at or above the step at `percent` (int64) of the way from low to high.
 
-    NaN if these are the same.
+    It is NaN if these are the same.
     """
     # first step whose intensity fraction (i - low) / (high - low) is at least percent / 100; split to stay within int64
     span = high - low

@@ -54,7 +54,7 @@ HASH_SOURCES = os.environ.get("VOXOMICS_HASH_SOURCES", "1") not in ("", "0")
 def _sources() -> str:
     """Hash of every kernel file."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("**/*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -112,7 +112,7 @@ def body(function: F) -> F:
 
 
 GPU_KERNELS: dict[str, Kernel] = {}
-"""Every kernel for a GPU of the modules imported so far, by name (``ngtdm.count_gpu``, ``shape.mesh.count_gpu``)."""
+"""Every kernel for a GPU of the modules imported so far, by name (``glcm.count.count_gpu``)."""
 
 
 class Kernel:
@@ -122,7 +122,7 @@ class Kernel:
     ----------
     function : callable
     name : str
-        ``module.function``, the module as it is called below voxomics.kernels.
+        Module below `voxomics.kernels` and function: ``glcm.count.count_gpu``.
     signatures : tuple of str
         What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a
         GPU.

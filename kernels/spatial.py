@@ -83,7 +83,7 @@ def weighed(a, b, weight, first):
 def centred(values):
     """Distances of intensities, values float64 [n], to their mean in units of their range.
 
-    None where that is 0 or n is below 2.
+    The result is None where the range is 0 or n is below 2.
 
     The lowest is taken away first: that leaves every digit of values that lie close together and far from 0. Both
     features are ratios, so the unit does not matter, and no square over- or underflows.

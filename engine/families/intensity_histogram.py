@@ -113,7 +113,7 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
 def counts_on_device(resident: Resident, channel: Channel, vois: I64) -> Array:
     """Voxels of each rank, device int64, laid out like Channel.count.
 
-    0 for rows of the batch that are not in `vois`.
+    It is 0 for rows of the batch that are not in `vois`.
     """
     from voxomics.kernels import histogram as kernel
 

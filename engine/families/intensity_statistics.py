@@ -129,7 +129,7 @@ def moments_on_device(
 ) -> Array:
     """As `features.measure`, device float64 [k, features].
 
-    All arrays are on the device, `tiles` are from `value_tiles`.
+    All arrays are on the device; `tiles` come from `value_tiles`.
     """
     from voxomics.kernels.intensity import features
     from voxomics.kernels.intensity import moments as kernel

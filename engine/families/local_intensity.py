@@ -109,7 +109,7 @@ def slabs(batch: VoiBatch, vois: I64, chosen: I64, reach: I64) -> tuple[I64, I64
 def gather(image: np.ndarray, corner: I64, size: I64) -> tuple[F64, F64, I64]:
     """Boxes of an image of any real dtype, one after the other.
 
-    Copied here so that no kernel is compiled for each dtype.
+    They are copied here so that no kernel is compiled for each dtype.
 
     Returns
     -------

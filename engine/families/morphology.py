@@ -101,7 +101,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
 def _around(batch: VoiBatch, vois: I64, settings: Settings, diameter: bool) -> F64:
     """What follows from the convex hull, float64 [k, 8], as `shape.around` finds it.
 
-    The diameter where it is asked for.
+    The diameter is left out where it is not asked for.
     """
     from voxomics.kernels.shape import around as kernel
 

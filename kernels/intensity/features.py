@@ -77,7 +77,7 @@ def undefined(out):
 def describe(origin, seen, sums, p, out):
     """The features of a VOI from what `look` and `deviate` have summed up and its percentiles p.
 
-    Out float64 [features].
+    They go to `out`, float64 [features].
     """
     lowest, highest, n, _, squares, from_median, n_robust, _ = seen
     mean, _, scale = centre(seen)

@@ -107,7 +107,7 @@ def deviate(v, w, origin, low, high, middle, sums):
 def deviate_along(value, weight, stride, first, last, step, origin, low, high, middle):
     """`deviate` for value[first], value[first + step] ... before `last`, int64 places: their sums.
 
-    `middle` is from `centre`.
+    `middle` is what `centre` returned.
     """
     sums = (0.0, 0.0, 0.0, 0.0, 0.0)
     j = first

@@ -100,7 +100,7 @@ def next_facet(g, stride, n):
 def outline(f, facets, unit, place, stride, rim):
     """Rows of the corners on the rim of the hull seen along the normal of facet f, counter-clockwise, into `rim`.
 
-    Their number.
+    Returns how many there are.
 
     The rim parts the facets that face up from the others. Neighbours have near numbers, so it is searched for in
     strides (coprime to the number of facets); then it is followed around its corners from edge to edge.

@@ -44,7 +44,7 @@ N_WEIGHTED = TOTAL_X + 1
 def row_moments(region, row, first, last, middle):
     """Voxels of one row of the mask, Σx and Σx², int64.
 
-    X is counted from `middle`, and runs from first to last (int).
+    x is counted from `middle`, and runs from first to last (int).
     """
     n, sx, sxx = np.int64(0), np.int64(0), np.int64(0)
     for x in range(first, last + 1):
@@ -58,9 +58,7 @@ def row_moments(region, row, first, last, middle):
 
 @jit.body
 def row_intensities(region, row, first, last, middle, value, j):
-    """ΣI and ΣIx over one row of the intensity mask, whose intensities I begin at value[j].
-
-    And where the next row's begin.
+    """ΣI and ΣIx over one row of the intensity mask, whose intensities I begin at value[j]; and where the next row's do.
 
     x is counted from `middle`, and runs from first to last (int).
     """

@@ -35,7 +35,7 @@ TIPS = 6
 def row_ends(region, row, nx):
     """First and last voxel inside, int64, of the row that begins at region[row] (int).
 
-    -1 and -1 where there is none.
+    Both are -1 where there is none.
     """
     a, b = np.int64(0), np.int64(nx - 1)
     while a < nx and region[row + a] & 1 == 0:
@@ -95,7 +95,7 @@ def between(region, p, ny, nx):
 def tips(region, p, z, y, x, ny, nx, points, n):
     """Surface vertices beside a voxel that may be corners of the hull, in doubled coordinates, appended to points[n:].
 
-    The new n.
+    Returns the new n.
 
     points is int [room, 3], n (int) the number of vertices in it.
 
