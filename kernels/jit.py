@@ -218,7 +218,7 @@ def _keep(kernel: Any) -> None:
 
 @functools.cache
 def _stamped(index: Any) -> Any:
-    """Numba's index of compiled code with the stamp of all sources, which is taken when the index is read or written."""
+    """Numba's index of compiled code, with the stamp of all sources, taken when the index is read or written."""
     return type(index.__name__, (index,), {"_source_stamp": property(lambda _: _sources())})
 
 

@@ -1,4 +1,4 @@
-"""Write kernels/shape/marching_cubes.py: the surface of a 0/1 volume in one cell, for all 256 configurations of its corners.
+"""Write kernels/shape/marching_cubes.py: a 0/1 volume's surface in one cell, for all 256 configurations of its corners.
 
     python tools/make_marching_cubes.py > kernels/shape/marching_cubes.py
 

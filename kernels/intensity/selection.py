@@ -141,7 +141,7 @@ SIGN = np.int64(-(1 << 63))
 
 @jit.body
 def key_of(bits):
-    """The bits of a float64, given as int64, as an integer whose digits, from the top, have the order of the numbers."""
+    """The bits of a float64, given as int64, as an integer whose digits, from the top, have the numbers' order."""
     return ~bits if bits < 0 else bits ^ SIGN
 
 
@@ -153,7 +153,7 @@ def bits_of(key):
 
 @jit.gpu("i8[::1], i4[::1], i8[::1], i4[::1], i8[:, ::1], i4[:, ::1], i4, i4[::1]")
 def count_gpu(bits, tile_voi, tile_first, tile_length, key, same, shift, counts):
-    """Count a tile's values by their digit above `shift`, for each rank j those that share the higher digits of key[k, j].
+    """Count a tile's values by their digit above `shift`: for each rank j those that share the higher digits of its key.
 
     Parameters
     ----------

@@ -158,7 +158,7 @@ def flatten(position, rim, m, normal, flat):
 
 @jit.body
 def rectangles(flat, m, depth, best):
-    """Boxes of this depth (mm) over a convex polygon, one for each edge along a side (rotating callipers), to `best`."""
+    """Try the boxes of this depth (mm) over a convex polygon that have a side along an edge (rotating callipers)."""
     at, reach = np.zeros(3, np.int64), np.empty(3)  # the outermost corner ahead along the edge, across it, and behind
     for i in range(m):
         j = i + 1 if i + 1 < m else 0
@@ -185,7 +185,7 @@ def rectangles(flat, m, depth, best):
 
 @jit.body
 def keep_smaller(a, b, c, best):
-    """Put the box of a × b × c mm into `best` if its volume is smaller, or equal but for rounding and its area smaller."""
+    """Keep the box of a × b × c mm if its volume is smaller, or equal but for rounding and its area smaller."""
     volume, area = a * b * c, 2.0 * (a * b + a * c + b * c)
     if volume < best[VOLUME] * (1.0 - 1e-12) or (volume <= best[VOLUME] * (1.0 + 1e-12) and area < best[AREA]):
         best[VOLUME], best[AREA] = volume, area

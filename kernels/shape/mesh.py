@@ -35,8 +35,8 @@ FULL = CONFIGURATIONS - 1
 def face(region, p, nx, plane):
     """Bits 0, 2, 4 and 6 of a cell's configuration, from the four voxels at its lower x.
 
-    Those at its upper x are the face of the next cell, moved by one bit. p (int) is the place of the cell's first voxel in
-    `region`, nx and plane (int) the voxels of a row and of a slice.
+    Those at its upper x are the face of the next cell, moved by one bit. p (int) is the place of the cell's first voxel
+    in `region`, nx and plane (int) the voxels of a row and of a slice.
     """
     near = (region[p] & 1) | (region[p + nx] & 1) << 2
     far = (region[p + plane] & 1) | (region[p + plane + nx] & 1) << 2

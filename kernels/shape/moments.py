@@ -58,9 +58,9 @@ def row_moments(region, row, first, last, middle):
 
 @jit.body
 def row_intensities(region, row, first, last, middle, value, j):
-    """ΣI and ΣIx over one row of the intensity mask, whose intensities I begin at value[j]; and where the next row's do.
+    """ΣI and ΣIx over one row of the intensity mask, whose intensities I begin at value[j].
 
-    x is counted from `middle`, and runs from first to last (int).
+    The third number returned is where the next row's begin. x is counted from `middle`, and runs from first to last (int).
     """
     total, along = 0.0, 0.0
     for x in range(first, last + 1):
