@@ -49,7 +49,7 @@ def look(v, w, origin, low, median, high, seen):
     Lowest, highest, Σw, Σw(v - origin), Σwv², Σw|v - median|; and of those within low..high Σw, Σw(v - origin).
     """
     lowest, highest, n, shifted, squares, from_median, inside, total = seen
-    within = low <= v and v <= high
+    within = (low <= v) & (v <= high)  # `and` would be a branch, which noise makes hard to predict
     return (
         min(lowest, v),
         max(highest, v),
@@ -94,12 +94,13 @@ def deviate(v, w, origin, low, high, middle, sums):
     mean, robust_mean, scale = middle
     m1, m2, m3, m4, robust = sums
     d = (v - origin - mean) * scale
+    within = (low <= v) & (v <= high)
     return (
         m1 + w * abs(d),
         m2 + w * (d * d),
         m3 + w * (d * d * d),
         m4 + w * (d * d * (d * d)),
-        robust + (w * abs(v - origin - robust_mean) if low <= v and v <= high else 0.0),
+        robust + (w * abs(v - origin - robust_mean) if within else 0.0),
     )
 
 
