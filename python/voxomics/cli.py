@@ -57,14 +57,15 @@ def extract(
 
     IMAGE may be a list of cases instead, without MASK: a CSV file with the columns id, image and mask, files beside it.
 
-    Exit status: 0 done (a VOI that cannot be measured is a row with status "failed"), 2 wrong input or settings.
+    Exit status: 0 done (a VOI that cannot be measured is a row with status "failed"), 1 an internal error failed a case of the
+    list (the other rows are written), 2 wrong input or settings.
     """
     with terminal.reported():
         from voxomics.cases import extract_cases
-        from voxomics.engine import table
-        from voxomics.extraction import Extractor
+        from voxomics.extractor import Extractor
+        from voxomics.io import tables
 
-        table.check_target(output)
+        tables.check_target(output)
         cases = o.cases_of(image, mask)
         flags = {
             "features": features,
@@ -83,7 +84,7 @@ def extract(
             "memory": memory,
             "set": set,
         }
-        ours = Extractor(profile, o.settings_of(settings, flags), backend, threads)
+        ours = Extractor(profile, o.settings_of(profile, settings, flags), backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
         with terminal.progress(quiet) as progress:
             chosen = o.labels_of(labels)
@@ -91,9 +92,11 @@ def extract(
                 found = extract_cases(ours, cases, chosen, include_paths=include_paths, progress=progress)
             else:
                 found = ours.extract(image, mask, chosen, include_paths=include_paths, progress=progress)
-        table.write(table.long(found, ours.described) if format is o.Format.long else found, output)
+        tables.write(tables.long(found, ours.described) if format is o.Format.long else found, output)
     if not quiet:
         terminal.print_summary(found, output, len(ours.columns))
+    if found.attrs["voxomics"].get("internal_errors"):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -130,16 +133,16 @@ def stability(
     Exit status: 0 done (a case that cannot be measured is named), 2 wrong input or settings, or fewer than 2 cases measured.
     """
     with terminal.reported():
-        from voxomics.engine import outputs, table
-        from voxomics.extraction import Extractor
+        from voxomics.extractor import Extractor
+        from voxomics.io import outputs, tables
         from voxomics.study import stability as study
         from voxomics.study.perturbation import Amplitudes
 
         beside = {name: output.with_name(f"{output.stem}.{name}.csv") for name in ("cases", "measured")}
-        table.check_target(output)
+        tables.check_target(output)
         outputs.check_writable(*beside.values())
         given = study.read_scans(cases)
-        chosen = o.settings_of(settings, {"features": features, "exclude": exclude, "set": set})
+        chosen = o.settings_of(profile, settings, {"features": features, "exclude": exclude, "set": set})
         ours = Extractor(profile, chosen, backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
         with terminal.progress(quiet) as progress:
@@ -147,7 +150,7 @@ def stability(
                 given, ours, perturbations=perturbations, seed=seed, amplitudes=Amplitudes(shift, angle, rim, noise),
                 label=o.labels_of([label])[0] if label else None, progress=progress,
             )  # fmt: skip
-        table.write(found.table.reset_index(names="feature"), output)
+        tables.write(found.table.reset_index(names="feature"), output)
         frames = {"cases": found.cases, "measured": found.measured}
         outputs.write_whole({path: frames[name].to_csv(index=False).encode() for name, path in beside.items()})
     if not quiet:
@@ -177,7 +180,7 @@ def features(
 ) -> None:
     """List the features and columns that these settings give."""
     with terminal.reported():
-        from voxomics.extraction import Extractor
+        from voxomics.extractor import Extractor
 
         flags = {
             "features": features,
@@ -188,7 +191,7 @@ def features(
             "resegmentation_range": resegmentation_range,
             "set": set,
         }
-        ours = Extractor(profile, o.settings_of(settings, flags))
+        ours = Extractor(profile, o.settings_of(profile, settings, flags))
     if yaml:
         typer.echo(ours.settings.to_yaml(), nl=False)
     elif columns:
@@ -246,7 +249,7 @@ def ibsi_check(
     """
     with terminal.reported():
         from voxomics import ibsi_check as judge
-        from voxomics.engine import outputs
+        from voxomics.io import outputs
 
         outputs.check_writable(misses)
         source = judge.reference_file(folder, reference)

@@ -31,7 +31,7 @@ def diagnose() -> list[tuple[str, str]]:
         ("cpu", _cpu()),
         ("threads", f"{pool.available_threads()} of {os.cpu_count()} cores may be used by this process"),
         ("memory", _memory()),
-        ("backend", f"auto = {'cuda' if backends.choose('auto') else 'cpu'}"),
+        ("backend", f"auto = {backends.choose('auto').name}"),
         ("gpu", backends.cuda_status()),
         ("jit cache", _cache()),
     ]

@@ -1,4 +1,4 @@
-"""What holds for every file of kernels/: arguments are described, and nothing is launched."""
+"""Every argument of every kernel is described."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from shared import ROOT
 
 KERNELS = ROOT / "kernels"
-SEAM = {"jit.py", "device.py"}  # ordinary Python, with types; the device launches a trial
-DEVICE = {"launch", "put", "get", "empty", "zeros", "sort"}
+SEAM = {"jit.py", "device.py"}  # ordinary Python, with types
 
 
 def trees(folder: Path) -> dict[str, ast.Module]:
@@ -37,27 +36,10 @@ def undescribed(tree: ast.Module) -> list[str]:
     ]
 
 
-def launches(tree: ast.Module) -> list[str]:
-    """Calls of a device in a file."""
-    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
-    return [
-        ast.unparse(call)
-        for call in calls
-        if isinstance(call, ast.Attribute) and call.attr in DEVICE and ast.unparse(call.value) == "device"
-    ]
-
-
-def test_the_checks_object() -> None:
-    bad = ast.parse('def f(x, device):\n    """Of device."""\n    device.launch(x)\n')
-    assert undescribed(bad) == ["f: x"]
-    assert launches(bad) == ["device.launch"]
+def test_the_check_objects() -> None:
+    assert undescribed(ast.parse('def f(x, y):\n    """Of y."""\n')) == ["f: x"]
 
 
 @pytest.mark.parametrize("name", TREES)
 def test_every_argument_is_described(name: str) -> None:
     assert not undescribed(TREES[name])
-
-
-@pytest.mark.parametrize("name", TREES)
-def test_kernels_do_not_launch(name: str) -> None:
-    assert not launches(TREES[name])
