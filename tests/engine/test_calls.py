@@ -13,7 +13,9 @@ from voxomics.kernels.intensity import features
 from voxomics.kernels.shape import mesh
 from voxomics.kernels.shape import moments as shape_moments
 
-ONCE_PER_VOI = [(pack, "survey"), (pack, "mark"), (pack, "collect"), (mesh, "count"), (shape_moments, "survey")]
+ONCE_PER_VOI = [
+    (pack, "survey"), (pack, "mark"), (pack, "resegment"), (pack, "gather"), (mesh, "count"), (shape_moments, "survey"),
+]  # fmt: skip
 ONCE_PER_DISCRETISATION = [(glcm, "count"), (glrlm, "count"), (pack, "scatter")]
 
 
