@@ -88,7 +88,7 @@ class Built:
 
 def import_kernels() -> None:
     """Import every module of voxomics.kernels, so that jit.GPU_KERNELS is complete."""
-    for module in pkgutil.iter_modules(kernels.__path__, "voxomics.kernels."):
+    for module in pkgutil.walk_packages(kernels.__path__, "voxomics.kernels."):
         importlib.import_module(module.name)
 
 

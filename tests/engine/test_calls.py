@@ -8,9 +8,14 @@ import numpy as np
 
 from voxomics import Extractor
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
-from voxomics.kernels import glcm, glrlm, intensity, mesh, pack, zones
+from voxomics.kernels import glcm, glrlm, pack, zones
+from voxomics.kernels.intensity import features
+from voxomics.kernels.shape import mesh
+from voxomics.kernels.shape import moments as shape_moments
 
-ONCE_PER_VOI = [(pack, "survey"), (pack, "mark"), (pack, "collect"), (mesh, "survey")]
+ONCE_PER_VOI = [
+    (pack, "survey"), (pack, "mark"), (pack, "resegment"), (pack, "gather"), (mesh, "count"), (shape_moments, "survey"),
+]  # fmt: skip
 ONCE_PER_DISCRETISATION = [(glcm, "count"), (glrlm, "count"), (pack, "scatter")]
 
 
@@ -27,7 +32,8 @@ def counted(monkeypatch, settings):
 
         monkeypatch.setattr(module, name, wrapper)
 
-    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + [(zones, "find"), (zones, "depths"), (intensity, "measure")]:
+    others = [(zones, "find"), (zones, "depths"), (features, "measure")]
+    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + others:
         spy(module, name)
     rng = np.random.default_rng(0)
     mask = np.zeros((8, 9, 10), int)
@@ -49,4 +55,4 @@ def test_all_aggregations_and_three_discretisations(monkeypatch):
 
 def test_one_of_each(monkeypatch):
     calls = counted(monkeypatch, {"aggregations": ["3d_merged", "3d"]})
-    assert calls["glcm.count"] == calls["glrlm.count"] == calls["zones.find"] == calls["mesh.survey"] == 1
+    assert calls["glcm.count"] == calls["glrlm.count"] == calls["zones.find"] == calls["mesh.count"] == 1

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from shared import ROOT
 
 PROBE = "import numpy as np; from voxomics.kernels import probe; print(probe.run(np.zeros(1)))"
@@ -31,8 +33,9 @@ def step(x):
 """
 
 
-def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path):
-    """Numba alone would go on with the old body: it looks at the outer kernel's file only."""
+@pytest.mark.parametrize(("hashed", "expected"), [("1", [1.0, 1.0, 2.0]), ("0", [1.0, 1.0, 1.0])])
+def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path, hashed, expected):
+    """Numba alone (VOXOMICS_HASH_SOURCES=0) goes on with the old body: it looks at the outer kernel's file only."""
     shutil.copytree(ROOT / "python" / "voxomics", tmp_path / "voxomics", ignore=shutil.ignore_patterns("__pycache__"))
     folder = tmp_path / "voxomics" / "kernels"
     (folder / "probe.py").write_text(OUTER)
@@ -41,15 +44,44 @@ def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path):
         (folder / "inner.py").write_text(INNER.format(number))
         done = subprocess.run(
             [sys.executable, "-B", "-c", PROBE],
-            env={**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(tmp_path),
+                "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+                "VOXOMICS_HASH_SOURCES": hashed,
+            },
             cwd=tmp_path,
             capture_output=True,
             text=True,
             check=True,
         )
         results.append(float(done.stdout))
-    assert results == [1.0, 1.0, 2.0]
+    assert results == expected
     assert list(Path(tmp_path / "cache").rglob("*.nbc"))
+
+
+@pytest.mark.parametrize(("hashed", "expected"), [("1", "0 True 1"), ("0", "0 True 0")])
+def test_sources_are_hashed_when_a_kernel_is_first_looked_up(hashed, expected):
+    code = (
+        "import numpy as np\n"
+        "from voxomics.kernels import jit, pack\n"
+        "print(jit._sources.cache_info().misses)\n"
+        "pack.compact(np.zeros(1), np.zeros(1, int), np.ones(1, int), np.zeros(1), np.zeros(1, int))\n"
+        "print(jit.is_cached(pack.compact), jit._sources.cache_info().misses)\n"
+    )
+    assert " ".join(told(code, VOXOMICS_HASH_SOURCES=hashed)) == expected
+
+
+@pytest.mark.parametrize(("left_on", "expected"), [("1", ["0"]), ("0", ["1"]), ("", ["1"])])
+def test_the_garbage_collector_can_be_left_alone(left_on, expected):
+    code = "from numba.core import event\nfrom voxomics.kernels import jit\nprint(len(event._registered['numba:compile']))\n"
+    assert told(code, VOXOMICS_COMPILE_WITH_GC=left_on) == expected
+
+
+def told(code, **env):
+    """Words that a Python process of its own prints."""
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, check=True)
+    return done.stdout.split()
 
 
 def test_the_garbage_collector_is_on_after_compiling():

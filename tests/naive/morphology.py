@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import ConvexHull
 from scipy.special import eval_legendre
 
-from voxomics.kernels.marching_cubes import EDGES, TRIANGLES
+from voxomics.kernels.shape.marching_cubes import EDGES, TRIANGLES
 
 
 def mesh(mask, spacing):

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxomics.phantom.tumour import F64, Tumour, distances
+from voxomics.engine.batch import F64
+from voxomics.phantom.tumour import Tumour, distances
 
 SPACING_MM = (5.0, 0.68, 0.68)
 SIZE = 128

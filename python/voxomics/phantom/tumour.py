@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
-import numpy.typing as npt
 
+from voxomics.engine.batch import F64
 from voxomics.phantom.truth import Truth
-
-F64 = npt.NDArray[np.float64]
 
 HARMONICS = np.arange(2, 7)
 """Fourier terms of the outline: 2 is an ellipse, 6 has six lobes. Term 1 would only move it."""
