@@ -24,9 +24,11 @@ _GROUPS = (  # first and third, second and fourth take as long to compile; those
 
 def is_cold(families: tuple[str, ...]) -> bool:
     """True when this installation has not kept the compiled kernels of these families yet."""
-    from voxomics.kernels import glcm, jit, local, mesh, pack, zones
+    from voxomics.kernels import jit, local, mesh, pack
+    from voxomics.kernels.glcm.measure import measure as measure_glcm
+    from voxomics.kernels.zones.runs import find
 
-    signs: dict[str, Any] = {"glcm": glcm.measure, "morphology": mesh.survey, "glszm": zones.find, "local_intensity": local.peaks}
+    signs: dict[str, Any] = {"glcm": measure_glcm, "morphology": mesh.survey, "glszm": find, "local_intensity": local.peaks}
     return not all(jit.is_cached(kernel) for kernel in (pack.discretise, *(signs[name] for name in families if name in signs)))
 
 

@@ -36,7 +36,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 def _sources() -> str:
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -96,7 +96,7 @@ def body(function: F) -> F:
 
 
 GPU_KERNELS: dict[str, Kernel] = {}
-"""Every kernel for a GPU of the modules imported so far, by name (``glcm.count_gpu``)."""
+"""Every kernel for a GPU of the modules imported so far, by name (``glcm.count.count_gpu``)."""
 
 
 class Kernel:
@@ -106,7 +106,7 @@ class Kernel:
     ----------
     function : callable
     name : str
-        ``module.function``.
+        Module below `voxomics.kernels` and function: ``glcm.count.count_gpu``.
     signatures : tuple of str
         What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a GPU.
     registers : int
@@ -121,7 +121,7 @@ class Kernel:
         self, function: Callable[..., None], signature: str, registers: int, because: str, relaxed: tuple[str, ...] = ()
     ) -> None:
         self.function = function
-        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.name = f"{function.__module__.removeprefix('voxomics.kernels.')}.{function.__name__}"
         types = ("u1", "u2") if "level" in signature else ("",)
         self.signatures = tuple(f"void({signature.replace('level', level)})" for level in types)
         self.registers = registers
