@@ -78,10 +78,14 @@ def zonal(aggregations: tuple[str, ...]) -> Iterator[tuple[bool, list[int], Grou
             yield planar, chosen, Groups(flags, int(planar), 1, bool(flags[:, 1].any()))
 
 
+def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64:
+    """Groups of matrices without a direction, int64 [k]: padded slices if per_slice, else 1."""
+    return batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+
+
 def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
     """Groups to count for each VOI, int64 [k]."""
-    slices = batch.geometry.shape[vois, 0].astype(np.int64) if groups.per_slice else np.ones(len(vois), np.int64)
-    return slices * groups.n_planar + groups.n_dirs - groups.n_planar
+    return n_slices(batch, vois, groups.per_slice) * groups.n_planar + groups.n_dirs - groups.n_planar
 
 
 def n_matrices(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
@@ -175,6 +179,6 @@ def ragged(size: I64) -> I64:
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(size)))
 
 
-def zonal_cells(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, groups: Groups) -> I64:
+def zonal_cells(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, per_slice: bool) -> I64:
     """Cells of a VOI's matrices by level, 0 included, and by something that has `columns` values, int64 [k]."""
-    return n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) * columns
+    return n_slices(batch, vois, per_slice) * (channel.n_present[vois] + 1) * columns

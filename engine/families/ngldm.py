@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import size_matrix
-from voxomics.engine.aggregation import Groups, feature_bytes, n_groups, ragged, zonal, zonal_cells
+from voxomics.engine.aggregation import feature_bytes, n_slices, ragged, zonal, zonal_cells
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.feature import ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
@@ -77,14 +77,14 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     bytes_ = np.zeros(len(vois), np.int64)
     for planar, _, groups in zonal(aggregations):
         columns = _highest(batch, vois, distance, planar) + 1
-        bytes_ += 4 * zonal_cells(batch, channel, vois, columns, groups)
+        bytes_ += 4 * zonal_cells(batch, channel, vois, columns, groups.per_slice)
         bytes_ += 4 * 8 * (channel.n_present + 1) * columns
         bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_ + 24 * channel.n_present + 8 * (2 * distance + 1) ** 3
 
 
 def counts(
-    batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, planar: bool, groups: Groups
+    batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, planar: bool, per_slice: bool
 ) -> tuple[np.ndarray, I64, I64]:
     """Dependence counts of every group of every VOI.
 
@@ -92,7 +92,7 @@ def counts(
     -------
     counts : ndarray int32 [total]
         Ragged [k][group, L + 1, columns]: by rank and number of dependent voxels; row and column 0 stay 0. A group is a
-        padded slice if they are kept by slice, else the whole volume.
+        padded slice if per_slice, else the whole volume.
     counts_start : ndarray int64 [k + 1]
     columns : ndarray int64 [k]
     """
@@ -100,12 +100,12 @@ def counts(
 
     distance = settings.ngldm.distance
     columns = _highest(batch, vois, distance, planar) + 1
-    counts_start = ragged(zonal_cells(batch, channel, vois, columns, groups))
+    counts_start = ragged(zonal_cells(batch, channel, vois, columns, per_slice))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
     kernel.count(
         channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
-        groups.per_slice, settings.ngldm.coarseness, columns, found, counts_start,
+        per_slice, settings.ngldm.coarseness, columns, found, counts_start,
     )  # fmt: skip
     return found, counts_start, columns
 
@@ -118,14 +118,15 @@ def compute(
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     weight = np.ones((len(vois), 1))
     for planar, chosen, groups in zonal(aggregations):
-        counted = counts(batch, channel, vois, settings, planar, groups)
-        out[:, chosen] = size_matrix.features(batch, channel, vois, groups, counted, weight, False)[..., SLOTS]
+        counted = counts(batch, channel, vois, settings, planar, groups.per_slice)
+        found = size_matrix.features(batch, channel, vois, groups, counted, weight, False)
+        out[:, chosen] = found[..., SLOTS]
     return out
 
 
-def _cells_on_device(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, groups: Groups) -> I64:
+def _cells_on_device(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> I64:
     """Cells of all matrices of each VOI on a device, int64 [k]: levels × highest dependence × groups."""
-    return n_groups(batch, vois, groups) * channel.n_present[vois] * _highest(batch, vois, distance, planar)
+    return n_slices(batch, vois, per_slice) * channel.n_present[vois] * _highest(batch, vois, distance, planar)
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
@@ -134,13 +135,13 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
     vois = np.arange(len(batch), dtype=np.int64)
     distance = settings.ngldm.distance
     kinds = list(zonal(aggregations))
-    cells = [_cells_on_device(batch, channel, vois, distance, planar, groups) for planar, _, groups in kinds]
+    cells = [_cells_on_device(batch, channel, vois, distance, planar, groups.per_slice) for planar, _, groups in kinds]
     highest = [_highest(batch, vois, distance, planar) for planar, _, _ in kinds]
     return size_matrix.need_on_device(batch, channel, [groups for _, _, groups in kinds], cells, highest)
 
 
 def counts_on_device(
-    resident: Resident, channel: Channel, vois: I64, settings: Settings, planar: bool, groups: Groups
+    resident: Resident, channel: Channel, vois: I64, settings: Settings, planar: bool, per_slice: bool
 ) -> tuple[Array, I64, I64]:
     """Dependence counts of every group.
 
@@ -158,12 +159,12 @@ def counts_on_device(
 
     device, batch, distance = resident.device, resident.batch, settings.ngldm.distance
     size = np.zeros(len(batch), np.int64)
-    size[vois] = _cells_on_device(batch, channel, vois, distance, planar, groups)
+    size[vois] = _cells_on_device(batch, channel, vois, distance, planar, per_slice)
     counts_start = ragged(size)
     found = device.zeros(counts_start[-1], np.int32)
     highest = _highest(batch, np.arange(len(batch)), distance, planar)
     room = min(int((channel.n_present[vois] * highest[vois]).max(initial=0)), table.ROOM)
-    row, first, length, z = resident.tiles(vois, groups.per_slice)
+    row, first, length, z = resident.tiles(vois, per_slice)
     there = resident.channel(channel)
     device.launch(
         kernel.count_gpu, row.size, table.COUNTING, there.level, row, first, length, z, resident.shape, there.level_of,
@@ -181,10 +182,9 @@ def compute_on_device(
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     weight = np.ones((len(vois), 1))
     for planar, chosen, groups in zonal(aggregations):
-        counted = counts_on_device(resident, channel, vois, settings, planar, groups)
-        out[:, chosen] = size_matrix.features_on_device(resident, channel, vois, groups, counted, weight, False)[
-            ..., SLOTS
-        ]
+        counted = counts_on_device(resident, channel, vois, settings, planar, groups.per_slice)
+        found = size_matrix.features_on_device(resident, channel, vois, groups, counted, weight, False)
+        out[:, chosen] = found[..., SLOTS]
     return out
 
 

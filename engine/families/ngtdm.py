@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.aggregation import (
-    Groups,
     feature_bytes,
     matrices,
     means,
@@ -59,7 +58,7 @@ def _memory(batch: VoiBatch, channel: Channel, distance: int, aggregations: tupl
     vois = np.arange(len(batch), dtype=np.int64)
     bytes_ = np.zeros(len(vois), np.int64)
     for planar, _, groups in zonal(aggregations):
-        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, planar), groups)
+        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, planar), groups.per_slice)
         bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_
 
@@ -88,7 +87,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 
 def counts(
-    batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, groups: Groups
+    batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool
 ) -> tuple[I64, I64, I64]:
     """Counts and integer sums of every group of every VOI.
 
@@ -96,19 +95,19 @@ def counts(
     -------
     sums : ndarray int64 [total]
         Ragged [k][group, L + 1, columns]: by rank; column 0: voxels with a neighbour; column n: Σ |n i - Σ neighbours|
-        over those with n neighbours. A group is a padded slice if they are kept by slice, else the whole volume.
+        over those with n neighbours. A group is a padded slice if per_slice, else the whole volume.
     sums_start : ndarray int64 [k + 1]
     columns : ndarray int64 [k]
     """
     from voxomics.kernels.ngtdm import count as kernel
 
     columns = _columns(batch, vois, distance, planar)
-    sums_start = ragged(zonal_cells(batch, channel, vois, columns, groups))
+    sums_start = ragged(zonal_cells(batch, channel, vois, columns, per_slice))
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
     kernel.count(
         channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
-        groups.per_slice, columns, sums, sums_start,
+        per_slice, columns, sums, sums_start,
     )  # fmt: skip
     return sums, sums_start, columns
 
@@ -122,7 +121,7 @@ def compute(
     assert channel is not None
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     for planar, chosen, groups in zonal(aggregations):
-        found = counts(batch, channel, vois, settings.ngtdm.distance, planar, groups)
+        found = counts(batch, channel, vois, settings.ngtdm.distance, planar, groups.per_slice)
         work, first = matrices(batch, vois, groups)
         feature = np.empty((len(work), slots.N_SLOTS))
         kernel.measure(*found, channel.level_of, channel.level_start, vois, work, feature)
@@ -144,7 +143,7 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
 
 
 def counts_on_device(
-    resident: Resident, channel: Channel, vois: I64, distance: int, planar: bool, groups: Groups
+    resident: Resident, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool
 ) -> tuple[Array, I64, I64]:
     """As `counts`: sums in device memory; sums_start int64 [n + 1] and columns int64 [n] by row of the batch."""
     from voxomics.kernels.ngtdm import count as kernel
@@ -152,11 +151,11 @@ def counts_on_device(
     device, batch = resident.device, resident.batch
     columns, size = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
     columns[vois] = _columns(batch, vois, distance, planar)
-    size[vois] = zonal_cells(batch, channel, vois, columns[vois], groups)
+    size[vois] = zonal_cells(batch, channel, vois, columns[vois], per_slice)
     sums_start = ragged(size)
     sums = device.zeros(sums_start[-1], np.int64)
     room = min(int((channel.n_present[vois] * columns[vois]).max(initial=0)), MAX_SHARED // 4)
-    row, first, length, z = resident.tiles(vois, groups.per_slice)
+    row, first, length, z = resident.tiles(vois, per_slice)
     there = resident.channel(channel)
     device.launch(
         kernel.count_gpu, row.size, kernel.COUNTING, there.level, row, first, length, z, resident.shape, there.level_of,
@@ -175,7 +174,9 @@ def compute_on_device(
     device, there = resident.device, resident.channel(channel)
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     for planar, chosen, groups in zonal(aggregations):
-        sums, start, columns = counts_on_device(resident, channel, vois, settings.ngtdm.distance, planar, groups)
+        sums, start, columns = counts_on_device(
+            resident, channel, vois, settings.ngtdm.distance, planar, groups.per_slice
+        )
         work, first = matrices(resident.batch, vois, groups)
         n = channel.n_present[vois[work[:, 0]]]
         feature = device.empty((len(work), slots.N_SLOTS), np.float64)

@@ -8,10 +8,16 @@ import numpy as np
 
 from voxomics import Extractor
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
-from voxomics.kernels import glcm, glrlm, intensity, mesh, pack, zones
+from voxomics.kernels import glrlm, intensity, mesh, pack
+from voxomics.kernels.glcm import count as glcm
+from voxomics.kernels.zones import depth, runs
 
 ONCE_PER_VOI = [(pack, "survey"), (pack, "mark"), (pack, "collect"), (mesh, "survey")]
 ONCE_PER_DISCRETISATION = [(glcm, "count"), (glrlm, "count"), (pack, "scatter")]
+
+
+def named(module, name):
+    return f"{module.__name__.removeprefix('voxomics.kernels.')}.{name}"
 
 
 def counted(monkeypatch, settings):
@@ -22,12 +28,12 @@ def counted(monkeypatch, settings):
         original = getattr(module, name)
 
         def wrapper(*arguments):
-            calls[f"{module.__name__.split('.')[-1]}.{name}"] += 1
+            calls[named(module, name)] += 1
             return original(*arguments)
 
         monkeypatch.setattr(module, name, wrapper)
 
-    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + [(zones, "find"), (zones, "depths"), (intensity, "measure")]:
+    for module, name in ONCE_PER_VOI + ONCE_PER_DISCRETISATION + [(runs, "find"), (depth, "depths"), (intensity, "measure")]:
         spy(module, name)
     rng = np.random.default_rng(0)
     mask = np.zeros((8, 9, 10), int)
@@ -41,12 +47,12 @@ def test_all_aggregations_and_three_discretisations(monkeypatch):
     three = [{"method": "fbn", "bins": n} for n in (8, 16, 32)]
     calls = counted(monkeypatch, {"aggregations": DIRECTIONAL + ZONAL, "discretisation": three})
     for module, name in ONCE_PER_VOI:
-        assert calls[f"{module.__name__.split('.')[-1]}.{name}"] == 1, name
+        assert calls[named(module, name)] == 1, name
     for module, name in ONCE_PER_DISCRETISATION:
-        assert calls[f"{module.__name__.split('.')[-1]}.{name}"] == 3, name
-    assert calls["zones.find"] == 2 * 3  # zones in 3D, and zones in plane, which 2D and 2.5D share
+        assert calls[named(module, name)] == 3, name
+    assert calls["zones.runs.find"] == 2 * 3  # zones in 3D, and zones in plane, which 2D and 2.5D share
 
 
 def test_one_of_each(monkeypatch):
     calls = counted(monkeypatch, {"aggregations": ["3d_merged", "3d"]})
-    assert calls["glcm.count"] == calls["glrlm.count"] == calls["zones.find"] == calls["mesh.survey"] == 1
+    assert calls["glcm.count.count"] == calls["glrlm.count"] == calls["zones.runs.find"] == calls["mesh.survey"] == 1

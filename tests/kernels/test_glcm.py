@@ -13,7 +13,6 @@ from batches import assert_close, batch_of, random_volume
 from naive import glcm as naive
 from voxomics.engine.directions import directions
 from voxomics.engine.families import glcm
-from voxomics.kernels import glcm as kernel
 
 AGGREGATIONS = glcm.FAMILY.aggregations
 
@@ -28,7 +27,7 @@ def check(volumes, distance=1, aggregations=AGGREGATIONS, n_levels=None):
             if twin is None:
                 assert np.isnan(got[k, j]).all()
             else:
-                assert list(twin) == list(kernel.FEATURES)
+                assert list(twin) == [f.name for f in glcm.FEATURES]
                 scale = float(volume.max()) ** 4
                 expected = np.array(list(twin.values()))
                 # √ of a difference of entropies: where it is 0 but for rounding, the twin has up to √(2 · ROUNDING) per matrix
@@ -72,7 +71,7 @@ def test_many_levels_take_the_sparse_path_and_equal_the_dense_one(monkeypatch):
     volume = random_volume(np.random.default_rng(4), (5, 6, 7), 40)
     batch, options = batch_of([volume])
     dense = glcm.compute(batch, batch.channels["none"], np.arange(1), options, AGGREGATIONS)
-    monkeypatch.setattr(kernel, "DENSE_LEVELS", 2)
+    monkeypatch.setattr(glcm, "DENSE_LEVELS", 2)
     sparse = glcm.compute(batch, batch.channels["none"], np.arange(1), options, AGGREGATIONS)
     assert_close(sparse, dense, 40.0**4)
 
@@ -111,7 +110,7 @@ def test_a_wide_span_of_levels_costs_nothing(monkeypatch):
     dense = glcm.compute(batch, channel, vois, options, AGGREGATIONS)
     assert time.process_time() - start < 2
     check([levels[ranks] // 1000 + 1], aggregations=("3d_merged",))
-    monkeypatch.setattr(kernel, "DENSE_LEVELS", 2)
+    monkeypatch.setattr(glcm, "DENSE_LEVELS", 2)
     sparse = glcm.compute(batch, channel, vois, options, AGGREGATIONS)
     np.testing.assert_allclose(sparse, dense, rtol=1e-9, atol=1e-7)
 

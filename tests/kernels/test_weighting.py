@@ -12,7 +12,6 @@ from naive import glcm as naive_glcm
 from naive import glrlm as naive_glrlm
 from voxomics.engine.directions import direction_weights, directions
 from voxomics.engine.families import glcm, glrlm
-from voxomics.kernels import glcm as kernel
 
 SPACING = (2.5, 0.8, 1.0)
 NORM = {
@@ -61,7 +60,7 @@ def test_the_sparse_paths_weigh_too(monkeypatch):
     batch, options = batch_of([volume], {"glcm": chosen, "glrlm": chosen})
     channel, vois = batch.channels["none"], np.arange(1)
     dense = [family.compute(batch, channel, vois, options, MERGED) for family in (glcm, glrlm)]
-    monkeypatch.setattr(kernel, "DENSE_LEVELS", 2)
+    monkeypatch.setattr(glcm, "DENSE_LEVELS", 2)
     monkeypatch.setattr(glrlm, "_is_dense", lambda batch, vois, cells: np.zeros(len(cells), bool))
     for family, expected in zip((glcm, glrlm), dense, strict=True):
         assert_close(family.compute(batch, channel, vois, options, MERGED), expected, 100.0**2)
