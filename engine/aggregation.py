@@ -5,8 +5,8 @@ The work list is one for the CPU and for devices.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,6 +62,7 @@ def aggregation_flags(aggregations: tuple[str, ...]) -> I64:
     return np.array([_FLAGS[a] for a in aggregations], dtype=np.int64).reshape(-1, 3)
 
 
+@cache
 def directional(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, Groups]:
     """Directions to count, int64 [D, 3], and the groups of matrices that are counted along them."""
     flags = aggregation_flags(aggregations)
@@ -69,13 +70,16 @@ def directional(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, Grou
     return dirs, Groups(flags, int((dirs[:, 0] == 0).sum()), len(dirs), bool(flags[:, 1].any()))
 
 
-def zonal(aggregations: tuple[str, ...]) -> Iterator[tuple[bool, list[int], Groups]]:
+@cache
+def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, list[int], Groups], ...]:
     """Neighbourhoods to count: whether they are planar, the numbers of the aggregations each serves, and its groups."""
+    found = []
     for planar in (False, True):
         chosen = [j for j, name in enumerate(aggregations) if (name != "3d") == planar]
         if chosen:
             flags = aggregation_flags(tuple(aggregations[j] for j in chosen))
-            yield planar, chosen, Groups(flags, int(planar), 1, bool(flags[:, 1].any()))
+            found.append((planar, chosen, Groups(flags, int(planar), 1, bool(flags[:, 1].any()))))
+    return tuple(found)
 
 
 def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64:
@@ -124,27 +128,17 @@ def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np
     --------
     >>> import numpy as np
     >>> from types import SimpleNamespace
-    >>> batch = SimpleNamespace(geometry=SimpleNamespace(shape=np.array([[5, 5, 5]]), pad=1))
+    >>> batch = SimpleNamespace(geometry=SimpleNamespace(shape=np.array([[5, 5, 5]], np.int32), pad=1))
     >>> groups = Groups(aggregation_flags(("3d_averaged", "3d_merged")), n_planar=4, n_dirs=13, per_slice=False)
     >>> work, first = matrices(batch, np.array([0]), groups)
     >>> len(work), first.tolist(), work[-1].tolist()
     (14, [0, 13, 14], [0, 0, 1, 0, 13])
     """
-    number = n_matrices(batch, vois, groups).ravel()
-    first = np.concatenate((np.zeros(1, np.int64), np.cumsum(number)))
-    group = np.repeat(np.arange(len(number)), number)  # VOI and aggregation of each matrix
-    at = np.arange(len(group)) - first[group]
-    own, chosen = group // len(groups.flags), group % len(groups.flags)
-    planar, by_slice, by_direction = groups.flags[chosen].astype(bool).T
-    last = np.where(planar, groups.n_planar, groups.n_dirs)
-    of_slice = np.where(by_direction, last, 1)
-    z, d = at // of_slice + batch.geometry.pad, at % of_slice
-    whole = batch.geometry.shape[vois[own], 0] if groups.per_slice else np.ones(len(own), np.int64)
-    columns = (
-        own, np.where(by_slice, z, 0), np.where(by_slice, z + 1, whole),
-        np.where(by_direction, d, 0), np.where(by_direction, d + 1, last),
-    )  # fmt: skip
-    return np.stack(columns, axis=1).astype(np.int32), first
+    from voxomics.kernels.grouping import list_matrices
+
+    g = batch.geometry
+    work, first = list_matrices(g.shape, vois, g.pad, groups.flags, groups.n_planar, groups.n_dirs, groups.per_slice)
+    return work, first
 
 
 def means(feature: F64, first: I64, groups: Groups) -> F64:

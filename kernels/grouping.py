@@ -41,8 +41,7 @@ weight : float64 [k, D]
     What a count along each direction is multiplied by.
 work : int32 [m, 5]
     Columns VOI (which of the k), SLICE and SLICE_END (padded slices, end exclusive; 0 and 1 where groups are not kept
-    by slice), DIRECTION and DIRECTION_END. Ordered by VOI, aggregation, slice, direction; engine/aggregation.py makes
-    it.
+    by slice), DIRECTION and DIRECTION_END. Ordered by VOI, aggregation, slice, direction; from `list_matrices`.
 feature : float64 [m, slots]
     Receives the features of each matrix, NaN where they are undefined or the matrix is empty.
 scratch, stride : float64 [blocks · stride], int
@@ -70,6 +69,46 @@ def group_of(direction, z, n_planar, n_slices, per_slice):
     if direction < n_planar:
         return z * n_planar + direction
     return n_slices * n_planar + direction - n_planar
+
+
+@jit.cpu
+def list_matrices(shape, vois, pad, flags, n_planar, n_dirs, per_slice):
+    """List the matrices that every VOI and aggregation averages over.
+
+    Parameters
+    ----------
+    shape, vois, pad, n_planar, per_slice
+        See kernels/grouping.py.
+    flags : int64 [A, 3]
+        Of each aggregation: directions in plane alone, a matrix for each slice, a matrix for each direction.
+    n_dirs : int
+        Directions, or 1 for matrices without a direction.
+
+    Returns
+    -------
+    work : int32 [m, 5]
+    first : int64 [k · A + 1]
+        Where the matrices of each VOI and aggregation begin.
+    """
+    first = np.zeros(vois.size * flags.shape[0] + 1, np.int64)
+    for g in range(first.size - 1):
+        planar, by_slice, by_direction = flags[g % flags.shape[0]]
+        slices = np.int64(shape[vois[g // flags.shape[0]], 0]) - 2 * pad if by_slice else 1
+        first[g + 1] = first[g] + slices * ((n_planar if planar else n_dirs) if by_direction else 1)
+    work = np.empty((first[-1], 5), np.int32)
+    for g in range(first.size - 1):
+        k = g // flags.shape[0]
+        planar, by_slice, by_direction = flags[g % flags.shape[0]]
+        last = n_planar if planar else n_dirs
+        of_slice = last if by_direction else 1
+        for m in range(first[g], first[g + 1]):
+            z, d = (m - first[g]) // of_slice + pad, (m - first[g]) % of_slice
+            work[m, VOI] = k
+            work[m, SLICE] = z if by_slice else 0
+            work[m, SLICE_END] = z + 1 if by_slice else (shape[vois[k], 0] if per_slice else 1)
+            work[m, DIRECTION] = d
+            work[m, DIRECTION_END] = d + 1 if by_direction else last
+    return work, first
 
 
 @jit.body

@@ -57,7 +57,7 @@ FEATURES = (
         PAIR,
     ),
 )
-SLOTS = [getattr(slots, feature.name.upper()) for feature in FEATURES]
+SLOTS = np.array([getattr(slots, feature.name.upper()) for feature in FEATURES])
 
 DENSE_LEVELS = 1024
 """Grey levels present beyond which a VOI's matrices are sparse: the pairs of each are sorted and counted."""

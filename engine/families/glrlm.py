@@ -54,7 +54,7 @@ CATALOGUE = {
     slots.SIZE_VARIANCE: Feature("run_length_variance", "SXLW", "1", "Σ (j - Σ j p_ij)² p_ij", 0, undefined=EMPTY),
     slots.ENTROPY: Feature("run_entropy", "HJ9O", "bit", "-Σ p_ij log2 p_ij", 0, undefined=EMPTY),
 }
-FEATURES, SLOTS = tuple(CATALOGUE.values()), list(CATALOGUE)
+FEATURES, SLOTS = tuple(CATALOGUE.values()), np.array(list(CATALOGUE))
 
 DENSE_CELLS = 1 << 18
 """Cells of a VOI's matrices that may always be dense; beyond, as many as four for each voxel and direction."""

@@ -61,7 +61,7 @@ CATALOGUE = {
     slots.ENTROPY: Feature("dependence_count_entropy", "FCBV", "bit", "-Σ p_ij log2 p_ij", 0, undefined=EMPTY),
     slots.ENERGY: Feature("dependence_count_energy", "CAS9", "1", "Σ p_ij²", 0, 1, EMPTY),
 }
-FEATURES, SLOTS = tuple(CATALOGUE.values()), list(CATALOGUE)
+FEATURES, SLOTS = tuple(CATALOGUE.values()), np.array(list(CATALOGUE))
 
 
 def _highest(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:

@@ -43,7 +43,7 @@ FEATURES = (
     ),
     Feature("strength", "1X9X", "level", "Σ_ij (p_i + p_j) (i-j)² / Σ s_i; 0 if Σ s_i = 0", 0, undefined=ALONE),
 )  # fmt: skip
-SLOTS = [getattr(slots, feature.name.upper()) for feature in FEATURES]
+SLOTS = np.array([getattr(slots, feature.name.upper()) for feature in FEATURES])
 
 _TOO_MUCH = np.int64(1) << 61
 

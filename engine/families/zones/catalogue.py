@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from voxomics.engine.feature import Feature
 from voxomics.kernels.size_matrix import slots
 
@@ -77,3 +79,5 @@ DISTANCES = {
     slots.SIZE_VARIANCE: Feature("zone_distance_variance", "7WT1", "1", "Σ (j-μ_j)² p_ij", 0, undefined=EMPTY),
     slots.ENTROPY: Feature("zone_distance_entropy", "GBDU", "bit", "-Σ p_ij log2 p_ij", 0, undefined=EMPTY),
 }
+
+SIZE_SLOTS, DISTANCE_SLOTS = np.array(list(SIZES)), np.array(list(DISTANCES))

@@ -8,7 +8,7 @@ import numpy as np
 
 from voxomics.engine.aggregation import feature_bytes, matrices, means, ragged, zonal
 from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch
-from voxomics.engine.families.zones.catalogue import DISTANCES, SIZES
+from voxomics.engine.families.zones.catalogue import DISTANCE_SLOTS, DISTANCES, SIZE_SLOTS, SIZES
 from voxomics.engine.feature import UNCOUNTABLE
 from voxomics.engine.settings import Settings
 from voxomics.kernels.size_matrix.slots import N_SLOTS
@@ -103,8 +103,8 @@ def compute(
         lists = (found.start, found.number, found.rank)
         levels = (channel.level_of, channel.level_start, vois, work, feature)
         kernel.measure(*lists, found.size, found.size, found.slice_of, *levels)
-        out[:, chosen, : len(SIZES)] = means(feature, first, groups)[..., list(SIZES)]
+        out[:, chosen, : len(SIZES)] = means(feature, first, groups)[..., SIZE_SLOTS]
         if len(found.distance):
             kernel.measure(*lists, found.distance, found.size, found.slice_of, *levels)
-            out[:, chosen, len(SIZES) :] = means(feature, first, groups)[..., list(DISTANCES)]
+            out[:, chosen, len(SIZES) :] = means(feature, first, groups)[..., DISTANCE_SLOTS]
     return out

@@ -9,7 +9,7 @@ import numpy as np
 
 from voxomics.engine.aggregation import feature_bytes, matrices, means_on_device, ragged, zonal
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.families.zones.catalogue import DISTANCES, SIZES
+from voxomics.engine.families.zones.catalogue import DISTANCE_SLOTS, DISTANCES, SIZE_SLOTS, SIZES
 from voxomics.engine.families.zones.cpu import measures_distances
 from voxomics.engine.feature import UNCOUNTABLE
 from voxomics.engine.resident import Resident
@@ -173,7 +173,7 @@ def compute(
         found = find(resident, channel, vois, planar, measures_distances(settings))
         for j in chosen:
             by_size, *by_distance = features(resident, channel, vois, found, aggregations[j])
-            out[:, j, : len(SIZES)] = by_size[:, 0, list(SIZES)]
+            out[:, j, : len(SIZES)] = by_size[:, 0, SIZE_SLOTS]
             if by_distance:
-                out[:, j, len(SIZES) :] = by_distance[0][:, 0, list(DISTANCES)]
+                out[:, j, len(SIZES) :] = by_distance[0][:, 0, DISTANCE_SLOTS]
     return out
