@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit, sorting
-from voxomics.kernels.grouping import DIRECTION, DIRECTION_BITS, DIRECTION_END, SLICE, SLICE_END, VOI, group_of
+from voxomics.kernels.grouping import DIRECTION, DIRECTION_BITS, DIRECTION_END, SLICE, SLICE_END, VOI, group_of, step_of
 from voxomics.kernels.size_matrix import cells, table
 
 
@@ -91,6 +91,17 @@ def count(level, start, shape, level_start, vois, pad, dirs, n_planar, per_slice
 
 
 @jit.body
+def length_of(level, p, step):
+    """Length, int32, of the run along `step` (int, voxels) whose first voxel stands at `p` (int) in `level`."""
+    a = level[p]
+    length = np.int32(1)
+    while level[p + step] == a:
+        p += step
+        length += 1
+    return length
+
+
+@jit.body
 def runs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
     """Append the runs along one direction that start in some slices; returns the new n.
 
@@ -112,17 +123,14 @@ def runs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
         Codes so far.
     """
     ny, nx = np.int64(shape[1]), np.int64(shape[2])
-    step = (dirs[d, 0] * ny + dirs[d, 1]) * nx + dirs[d, 2]
+    step = step_of(dirs, d, ny, nx)
     for z in range(z_first, z_last):
         for y in range(pad, ny - pad):
             row = base + (z * ny + y) * nx
             for p in range(row + pad, row + nx - pad):
                 a = np.int64(level[p])
                 if a > 0 and level[p - step] != a:
-                    q = p + step
-                    while level[q] == a:
-                        q += step
-                    codes[n] = ((a << 32) + (q - p) // step << DIRECTION_BITS) + d
+                    codes[n] = ((a << 32) + length_of(level, p, step) << DIRECTION_BITS) + d
                     n += 1
     return n
 
@@ -189,7 +197,7 @@ def count_gpu(
     shared = jit.cuda.shared.array(0, np.int32)
     tile, d = jit.cuda.blockIdx.x, jit.cuda.blockIdx.y
     i = tile_row[tile]
-    step = (dirs[d, 0] * shape[i, 1] + dirs[d, 1]) * shape[i, 2] + dirs[d, 2]
+    step = step_of(dirs, d, shape[i, 1], shape[i, 2])
     n_levels, longest = np.int32(level_start[i + 1] - level_start[i]), largest[i]
     group = np.int64(group_of(d, tile_z[tile], n_planar, shape[i, 0], per_slice))
     matrix = counts_start[i] + group * n_levels * longest
@@ -199,10 +207,6 @@ def count_gpu(
         p = first + q
         a = level[p]
         if a > 0 and level[p - step] != a:
-            r = np.int32(1)
-            while level[p + step] == a:
-                p += step
-                r += 1
-            table.enter(np.int32(a), r, shared, width, longest, counts, matrix)
+            table.enter(np.int32(a), length_of(level, p, step), shared, width, longest, counts, matrix)
         q += jit.cuda.blockDim.x
     table.close_table(shared, width, n_levels, longest, counts, matrix)

@@ -63,12 +63,18 @@ DIRECTION_BITS = 4
 
 @jit.body
 def group_of(direction, z, n_planar, n_slices, per_slice):
-    """Group of what is counted along direction number `direction` and starts in padded slice z of n_slices."""
+    """Group of what is counted along direction number `direction` and starts in padded slice `z` of `n_slices`."""
     if not per_slice:
         return direction
     if direction < n_planar:
         return z * n_planar + direction
     return n_slices * n_planar + direction - n_planar
+
+
+@jit.body
+def step_of(dirs, d, ny, nx):
+    """Places in a box from a voxel to its neighbour along direction number `d`; ny, nx : int, the box's rows, columns."""
+    return (dirs[d, 0] * ny + dirs[d, 1]) * nx + dirs[d, 2]
 
 
 @jit.cpu
@@ -148,7 +154,7 @@ def merge(counts, first, cells, one, n_slices, n_planar, per_slice, weight, thre
 
 @jit.body
 def mean_of(feature, first, last, f):
-    """Mean of feature[first:last, f] where it is not NaN; NaN if it is everywhere."""
+    """Mean of slot `f` of `feature` over the matrices `first` to `last` (exclusive), where it is not NaN; else NaN."""
     total, number = 0.0, 0
     for m in range(first, last):
         x = feature[m, f]

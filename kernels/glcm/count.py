@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
-from voxomics.kernels.grouping import DIRECTION_BITS, group_of
+from voxomics.kernels.grouping import DIRECTION_BITS, group_of, step_of
 
 COUNTING = 256
 """Threads of a block that counts."""
@@ -40,7 +40,7 @@ def count(level, start, shape, level_start, vois, pad, dirs, n_planar, per_slice
         nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
         width = level_start[i + 1] - level_start[i] + 1
         for d in range(n_dirs):
-            step[d] = (dirs[d, 0] * ny + dirs[d, 1]) * nx + dirs[d, 2]
+            step[d] = step_of(dirs, d, ny, nx)
         for z in range(pad, nz - pad):
             for d in range(n_dirs):
                 cell[d] = counts_start[k] + group_of(d, z, n_planar, nz, per_slice) * width * width
@@ -75,7 +75,7 @@ def pairs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
         Codes so far.
     """
     ny, nx = np.int64(shape[1]), np.int64(shape[2])
-    step = (dirs[d, 0] * ny + dirs[d, 1]) * nx + dirs[d, 2]
+    step = step_of(dirs, d, ny, nx)
     for z in range(z_first, z_last):
         for y in range(pad, ny - pad):
             row = base + (z * ny + y) * nx
@@ -89,7 +89,10 @@ def pairs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
 
 @jit.body
 def cell_of(a, b, n_levels):
-    """Place of the pair of ranks a ≤ b, from 0, in a triangle whose rows are one a each."""
+    """Place of a pair of ranks in a triangle whose rows are one lower rank each.
+
+    a, b : int, ranks from 0, a ≤ b. n_levels : int, L.
+    """
     return (a * (2 * n_levels - a + 1) >> 1) + b - a
 
 
@@ -129,7 +132,7 @@ def count_gpu(
     tile, d, thread = jit.cuda.blockIdx.x, jit.cuda.blockIdx.y, np.int32(jit.cuda.threadIdx.x)
     threads = np.int32(jit.cuda.blockDim.x)
     i = tile_row[tile]
-    step = (dirs[d, 0] * shape[i, 1] + dirs[d, 1]) * shape[i, 2] + dirs[d, 2]
+    step = step_of(dirs, d, shape[i, 1], shape[i, 2])
     n_levels = np.int32(level_start[i + 1] - level_start[i])
     cells = n_levels * (n_levels + 1) // 2
     table = counts_start[i] + np.int64(group_of(d, tile_z[tile], n_planar, shape[i, 0], per_slice)) * cells

@@ -37,7 +37,7 @@ ROUNDING = 1e-14
 
 @jit.body
 def number_of(values, place):
-    """The number at a place of the list `values` (int64, ascending), or the place itself if the list is empty."""
+    """The number at `place` (int) of the list `values` (int64, ascending), or the place itself if the list is empty."""
     return float(values[place]) if values.size > 0 else float(place)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from voxomics.kernels import block, jit, sorting
 from voxomics.kernels.glcm import features, slots, spans
 from voxomics.kernels.glcm.count import cell_of, pairs
+from voxomics.kernels.glcm.slots import N_SLOTS
 from voxomics.kernels.grouping import DIRECTION, DIRECTION_BITS, DIRECTION_END, SLICE, SLICE_END, VOI, merge
 
 MEASURING = 128
@@ -230,8 +231,8 @@ def measure_gpu(
         From `spans.list_spans`.
     """
     room = jit.cuda.shared.array(MEASURING, np.float64)
-    out = jit.cuda.shared.array(slots.N_SLOTS, np.float64)
-    own = jit.cuda.local.array(slots.N_SLOTS, np.float64)
+    out = jit.cuda.shared.array(N_SLOTS, np.float64)
+    own = jit.cuda.local.array(N_SLOTS, np.float64)
     thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
     mine = scratch[jit.cuda.blockIdx.x * stride : (jit.cuda.blockIdx.x + 1) * stride]
     m = np.int32(jit.cuda.blockIdx.x)
@@ -272,7 +273,7 @@ def measure_gpu(
             while c < sums.size:
                 sums[c] = 0.0
                 c += threads
-            for f in range(slots.N_SLOTS):
+            for f in range(N_SLOTS):
                 own[f] = 0.0
             jit.cuda.syncthreads()
             distribute(matrix, n_levels, levels, total, marginal, difference_of, difference, sum_of, sums, own)
@@ -280,7 +281,7 @@ def measure_gpu(
             entropy = block.sum_of(own[slots.JOINT_ENTROPY], room)
             energy = block.sum_of(own[slots.ANGULAR_SECOND_MOMENT], room)
             if thread == 0:
-                for f in range(slots.N_SLOTS):
+                for f in range(N_SLOTS):
                     out[f] = 0.0
                 out[slots.JOINT_MAXIMUM], out[slots.JOINT_ENTROPY], out[slots.ANGULAR_SECOND_MOMENT] = (
                     largest,
@@ -290,7 +291,7 @@ def measure_gpu(
                 features.finish(levels, n_nominal[i], total, marginal, difference_of, difference, sum_of, sums, out)
             jit.cuda.syncthreads()
         f = thread
-        while f < slots.N_SLOTS:
+        while f < N_SLOTS:
             feature[m, f] = out[f] if total > 0.0 else np.nan
             f += threads
         jit.cuda.syncthreads()

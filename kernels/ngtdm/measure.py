@@ -200,7 +200,15 @@ def measure(sums, sums_start, n_columns, level_of, level_start, vois, work, feat
 
 @jit.body
 def sort(x, n, ordered):
-    """Sort x[:n] into ordered[:n], float64 [≥ n]: each thread looks for the places of its own. n : int32."""
+    """Sort some numbers: each thread looks for the places of its own.
+
+    Parameters
+    ----------
+    x : float64 [≥ n]
+    n : int32
+    ordered : float64 [≥ n]
+        Receives x[:n], sorted.
+    """
     k = np.int32(jit.cuda.threadIdx.x)
     while k < n:
         before = np.int32(0)

@@ -11,6 +11,7 @@ import numpy as np
 from voxomics.kernels import block, jit
 from voxomics.kernels.grouping import VOI, merge
 from voxomics.kernels.size_matrix import cells, features, slots
+from voxomics.kernels.size_matrix.slots import N_SLOTS
 
 MEASURING = 128
 """Threads of a block that measures."""
@@ -136,7 +137,7 @@ def measure_gpu(
         As for `measure`.
     """
     room = jit.cuda.shared.array(MEASURING, np.float64)
-    own = jit.cuda.local.array(slots.N_SLOTS, np.float64)
+    own = jit.cuda.local.array(N_SLOTS, np.float64)
     thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
     mine = scratch[jit.cuda.blockIdx.x * stride : (jit.cuda.blockIdx.x + 1) * stride]
     m = np.int32(jit.cuda.blockIdx.x)
@@ -166,7 +167,7 @@ def measure_gpu(
         mean_level = block.sum_of(of_levels, room) / total
         of_sizes = block.sum_of(of_sizes, room)
         mean_size = of_sizes / total
-        for f in range(slots.N_SLOTS):
+        for f in range(N_SLOTS):
             own[f] = 0.0
         if total > 0.0:
             own[slots.LEVEL_NON_UNIFORMITY] = features.non_uniformity(rows, n_levels, total, thread, threads)
@@ -179,11 +180,11 @@ def measure_gpu(
                     features.add(level, size, p, own)
                     features.spread(level, size, p, mean_level, mean_size, own)
                 c += threads
-            for f in range(slots.N_SLOTS):
+            for f in range(N_SLOTS):
                 own[f] = block.sum_of(own[f], room)
             features.finish(total, of_sizes if by_size else total, own)
         if thread == 0:
-            for f in range(slots.N_SLOTS):
+            for f in range(N_SLOTS):
                 feature[m, f] = own[f] if total > 0.0 else np.nan
         m += jit.cuda.gridDim.x
 

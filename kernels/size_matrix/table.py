@@ -42,7 +42,7 @@ def open_table(shared, room, n_levels, n_columns):
 
 @jit.body
 def enter(rank, size, shared, width, n_columns, counts, matrix):
-    """Count one entry of a rank and a size (int32): in shared memory if it has a column there, else in `counts`."""
+    """Count an entry of some `rank` and `size` (int32): in shared memory if it has a column there, else in `counts`."""
     if size <= width:
         jit.cuda.atomic.add(shared, (rank - 1) * width + size - 1, 1)
     else:

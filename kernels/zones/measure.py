@@ -23,6 +23,7 @@ from voxomics.kernels import block, jit, sorting
 from voxomics.kernels.grouping import SLICE, SLICE_END, VOI
 from voxomics.kernels.search import first_of
 from voxomics.kernels.size_matrix import cells, features, slots
+from voxomics.kernels.size_matrix.slots import N_SLOTS
 
 CODING = 256
 """Threads of a block that codes zones."""
@@ -138,7 +139,7 @@ def measure_list(entries, columns, first, last, rank_bits, column_bits, levels, 
         k += threads
     mean_level = block.sum_of(of_levels, room) / total
     of_columns = block.sum_of(of_columns, room)
-    for f in range(slots.N_SLOTS):
+    for f in range(N_SLOTS):
         out[f] = 0.0
     k = first + thread
     while k < last:
@@ -159,7 +160,7 @@ def measure_list(entries, columns, first, last, rank_bits, column_bits, levels, 
         out[slots.LEVEL_NON_UNIFORMITY] += of_rank * of_rank / total
         out[slots.SIZE_NON_UNIFORMITY] += of_column * of_column / total
         k += threads
-    for f in range(slots.N_SLOTS):
+    for f in range(N_SLOTS):
         out[f] = block.sum_of(out[f], room)
     return of_columns
 
@@ -186,13 +187,13 @@ def measure_gpu(
         By distance; empty without distances.
     """
     room = jit.cuda.shared.array(MEASURING, np.float64)
-    own = jit.cuda.local.array(slots.N_SLOTS, np.float64)
+    own = jit.cuda.local.array(N_SLOTS, np.float64)
     m, thread = np.int64(jit.cuda.blockIdx.x), jit.cuda.threadIdx.x
     i = vois[work[m, VOI]]
     levels = level_of[level_start[i] : level_start[i + 1]]
     first = first_of(size_entries, 0, size_entries.size, m << rank_bits << column_bits)
     last = first_of(size_entries, first, size_entries.size, (m + 1) << rank_bits << column_bits)
-    if first == last and thread < slots.N_SLOTS:
+    if first == last and thread < N_SLOTS:
         feature[m, thread] = np.nan
         if distance_entries.size > 0:
             distance_feature[m, thread] = np.nan
@@ -200,13 +201,13 @@ def measure_gpu(
         n_voxels = measure_list(size_entries, size_columns, first, last, rank_bits, column_bits, levels, room, own)
         features.finish(float(last - first), n_voxels, own)
         f = 0
-        while thread == 0 and f < slots.N_SLOTS:
+        while thread == 0 and f < N_SLOTS:
             feature[m, f] = own[f]
             f += 1
         if distance_entries.size > 0:
             measure_list(distance_entries, distance_columns, first, last, rank_bits, column_bits, levels, room, own)
             features.finish(float(last - first), n_voxels, own)
             f = 0
-            while thread == 0 and f < slots.N_SLOTS:
+            while thread == 0 and f < N_SLOTS:
                 distance_feature[m, f] = own[f]
                 f += 1

@@ -51,7 +51,7 @@ def compare(box, first, count, nx, plane, planar, joins):
 
 @jit.body
 def link(parent, a, b):
-    """Join the zones of runs a and b (int); the earlier root stays. Paths are halved on the way up."""
+    """Join the zones of two runs, `a` and `b` (int); the earlier root stays. Paths are halved on the way up."""
     if parent[a] == parent[b]:
         return
     while parent[a] != a:

@@ -160,12 +160,12 @@ FAULTS = {
         Fault("zones.union.list_gpu", RACE, "jit.cuda.atomic.add(taken, 0, 1)", "taken[0]\n            taken[0] += 1"),
         Fault("zones.measure.code_gpu", BOUNDS, "if t < row.size:", "if t <= row.size:"),
         Fault(
-            "zones.measure.measure_gpu", RACE, "0 and f < slots.N_SLOTS:\n            feature",
-            "thread and f < slots.N_SLOTS:\n            feature",
+            "zones.measure.measure_gpu", RACE, "0 and f < N_SLOTS:\n            feature",
+            "thread and f < N_SLOTS:\n            feature",
         ),
         Fault(
-            "zones.measure.measure_gpu", BOUNDS, "if first == last and thread < slots.N_SLOTS:",
-            "if thread <= slots.N_SLOTS:",
+            "zones.measure.measure_gpu", BOUNDS, "if first == last and thread < N_SLOTS:",
+            "if thread <= N_SLOTS:",
         ),
     ],
     "intensity_histogram": [
