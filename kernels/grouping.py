@@ -73,7 +73,7 @@ def group_of(direction, z, n_planar, n_slices, per_slice):
 
 @jit.body
 def step_of(dirs, d, ny, nx):
-    """Places in a box from a voxel to its neighbour along direction number `d`; ny, nx : int, the box's rows, columns."""
+    """Places in a box from a voxel to its neighbour along direction number `d`; ny, nx : int, its rows, columns."""
     return (dirs[d, 0] * ny + dirs[d, 1]) * nx + dirs[d, 2]
 
 
