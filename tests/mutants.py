@@ -72,12 +72,10 @@ def _far():
 
 NEAR, FAR = _near(), _far()
 WEIGHTED = {"weighting": {"function": "inverse", "norm": "manhattan", "unit": "mm"}}
-SPARSE = {"voxomics.kernels.glcm.DENSE_LEVELS": 2}
+SPARSE = {"voxomics.engine.families.glcm.DENSE_LEVELS": 2}
 SORTED = {"voxomics.engine.families.glrlm._is_dense": lambda batch, vois, cells: np.zeros(len(vois), bool)}
-GLCM, GLRLM, GLSZM, GLDZM, NGTDM, NGLDM = (
-    family.FAMILY
-    for family in (families.glcm, families.glrlm, families.glszm, families.gldzm, families.ngtdm, families.ngldm)
-)
+GLCM, GLRLM, NGTDM, NGLDM = (f.FAMILY for f in (families.glcm, families.glrlm, families.ngtdm, families.ngldm))
+GLSZM, GLDZM = families.zones.GLSZM, families.zones.GLDZM
 PATHS = (
     Path(GLCM, "dense", NEAR),
     Path(GLCM, "dense, distance 2", NEAR, {"glcm": {"distance": 2}}),

@@ -71,8 +71,8 @@ def _shape(v, a, o):
 TWINS: dict[Family, Twin] = {
     families.glcm.FAMILY: lambda v, a, o: glcm.glcm(v.levels, v.levels.max(), a, o.glcm.distance, _weight(o.glcm.weighting)),
     families.glrlm.FAMILY: lambda v, a, o: glrlm.glrlm(v.levels, a, _weight(o.glrlm.weighting)),
-    families.glszm.FAMILY: lambda v, a, o: glszm.glszm(v.levels, a),
-    families.gldzm.FAMILY: lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
+    families.zones.GLSZM: lambda v, a, o: glszm.glszm(v.levels, a),
+    families.zones.GLDZM: lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
     families.ngtdm.FAMILY: lambda v, a, o: ngtdm.ngtdm(v.levels, a, o.ngtdm.distance),
     families.ngldm.FAMILY: lambda v, a, o: ngldm.ngldm(v.levels, a, o.ngldm.distance, o.ngldm.coarseness),
     families.intensity_histogram.FAMILY: lambda v, a, o: _scaled(

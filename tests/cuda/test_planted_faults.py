@@ -73,78 +73,100 @@ class Faulty(Threads):
 BARRIER = "jit.cuda.syncthreads()"
 SUM = {"inside": "block.sum_of", "old": f"room[t] = value\n    {BARRIER}", "new": "room[t] = value"}
 CLEARED = {"old": f"c += threads\n    {BARRIER}\n    q", "new": "c += threads\n    q"}
-OPENED = {"inside": "emphasis.open_table", "old": f"blockDim.x\n    {BARRIER}", "new": "blockDim.x"}
+OPENED = {"inside": "table.open_table", "old": f"blockDim.x\n    {BARRIER}", "new": "blockDim.x"}
 ENTERED = {
-    "inside": "emphasis.enter",
+    "inside": "table.enter",
     "old": "jit.cuda.atomic.add(shared, (rank - 1) * width + size - 1, 1)",
     "new": "shared[(rank - 1) * width + size - 1] += 1",
 }
-CLOSED = {"inside": "emphasis.close_table", "old": f"    {BARRIER}\n", "new": ""}
+CLOSED = {"inside": "table.close_table", "old": f"    {BARRIER}\n", "new": ""}
 TALLIED = {
-    "inside": "emphasis.close_table",
+    "inside": "table.close_table",
     "old": "jit.cuda.atomic.add(counts, matrix + c // width * n_columns + c % width, shared[c])",
     "new": "counts[matrix + c // width * n_columns + c % width] += shared[c]",
 }
 
 FAULTS = {
     "glcm": [
-        Fault("glcm.count_gpu", RACE, **CLEARED),
-        Fault("glcm.count_gpu", RACE, "jit.cuda.atomic.add(shared, c, 1)", "shared[c] += 1"),
-        Fault("glcm.count_gpu", RACE, "jit.cuda.atomic.add(counts, table + c, shared[c])", "counts[table + c] += shared[c]"),
-        Fault("glcm.count_gpu", BOUNDS, "while q < length:", "while q <= length:"),
-        Fault("glcm.count_gpu", UNSET, "shared[c] = 0", "pass"),
-        Fault("glcm.measure_gpu", BOUNDS, "while m < work.shape[0]:", "while m <= work.shape[0]:"),
-        Fault("glcm.measure_gpu", RACE, "if thread == 0:", "if thread <= 1:"),
-        Fault("glcm.measure_gpu", RACE, f"        {BARRIER}\n", "", inside="distribute"),
+        Fault("glcm.count.count_gpu", RACE, **CLEARED),
+        Fault("glcm.count.count_gpu", RACE, "jit.cuda.atomic.add(shared, c, 1)", "shared[c] += 1"),
+        Fault(
+            "glcm.count.count_gpu", RACE, "jit.cuda.atomic.add(counts, table + c, shared[c])",
+            "counts[table + c] += shared[c]",
+        ),
+        Fault("glcm.count.count_gpu", BOUNDS, "while q < length:", "while q <= length:"),
+        Fault("glcm.count.count_gpu", UNSET, "shared[c] = 0", "pass"),
+        Fault("glcm.measure.measure_gpu", BOUNDS, "while m < work.shape[0]:", "while m <= work.shape[0]:"),
+        Fault("glcm.measure.measure_gpu", RACE, "if thread == 0:", "if thread <= 1:"),
+        Fault("glcm.measure.measure_gpu", RACE, f"        {BARRIER}\n", "", inside="distribute"),
     ],
     "glrlm": [
         Fault("glrlm.count_gpu", RACE, **OPENED),
         Fault("glrlm.count_gpu", RACE, **ENTERED),
         Fault("glrlm.count_gpu", RACE, **TALLIED),
         Fault("glrlm.count_gpu", BOUNDS, "while q < n:", "while q <= n:"),
-        Fault("glrlm.count_gpu", BOUNDS, "while c < n_levels", "while c <= n_levels", inside="emphasis.open_table"),
-        Fault("emphasis.measure_dense_gpu", RACE, "if thread == 0:", "if thread <= 1:"),
-        Fault("emphasis.measure_dense_gpu", RACE, **SUM),
-        Fault("emphasis.measure_dense_gpu", BOUNDS, "while m < work.shape[0]:", "while m <= work.shape[0]:"),
-        Fault("emphasis.measure_dense_gpu", BOUNDS, "while s < n_columns:", "while s <= n_columns:", inside="marginals"),
-        Fault("block.mean_gpu", BOUNDS, "if at < out", "if at <= out"),
+        Fault("glrlm.count_gpu", BOUNDS, "while c < n_levels", "while c <= n_levels", inside="table.open_table"),
+        Fault("size_matrix.measure.measure_gpu", RACE, "if thread == 0:", "if thread <= 1:"),
+        Fault("size_matrix.measure.measure_gpu", RACE, f"{BARRIER}\n        entries", "entries"),
+        Fault("size_matrix.measure.measure_gpu", RACE, **SUM),
+        Fault("size_matrix.measure.measure_gpu", BOUNDS, "while m < work.shape[0]:", "while m <= work.shape[0]:"),
+        Fault(
+            "size_matrix.measure.measure_gpu", BOUNDS, "while s < n_columns:",
+            "while s <= n_columns:", inside="marginals",
+        ),
+        Fault("grouping.means_gpu", BOUNDS, "if at < out", "if at <= out"),
     ],
     "ngldm": [
         Fault("ngldm.count_gpu", RACE, **CLOSED),
         Fault("ngldm.count_gpu", RACE, **TALLIED),
         Fault("ngldm.count_gpu", BOUNDS, "nx - distance, depth", "nx - distance + 1, depth"),
-        Fault("ngldm.count_gpu", BOUNDS, "while c < n_levels", "while c <= n_levels", inside="emphasis.close_table"),
+        Fault("ngldm.count_gpu", BOUNDS, "while c < n_levels", "while c <= n_levels", inside="table.close_table"),
     ],
     "ngtdm": [
-        Fault("ngtdm.count_gpu", RACE, **CLEARED),
-        Fault("ngtdm.count_gpu", RACE, "jit.cuda.atomic.add(shared, c, 1)", "shared[c] += 1"),
-        Fault("ngtdm.count_gpu", RACE, "jit.cuda.atomic.add(shared, c + n, np.int32(difference))", "shared[c + n] += difference"),
-        Fault("ngtdm.count_gpu", RACE, "jit.cuda.atomic.add(sums, table + c, shared[c])", "sums[table + c] += shared[c]"),
-        Fault("ngtdm.count_gpu", BOUNDS, "end = p + 2 * distance", "end = p + 2 * distance + 1"),
-        Fault("ngtdm.measure_gpu", RACE, f"{BARRIER}\n    if thread == 0:", "if thread == 0:"),
-        Fault("ngtdm.measure_gpu", RACE, f"{BARRIER}\n    if moment", "if moment"),
-        Fault("ngtdm.measure_gpu", BOUNDS, "elif thread < N_FEATURES:", "if thread <= N_FEATURES:"),
+        Fault("ngtdm.count.count_gpu", RACE, **CLEARED),
+        Fault("ngtdm.count.count_gpu", RACE, "jit.cuda.atomic.add(shared, c, 1)", "shared[c] += 1"),
+        Fault(
+            "ngtdm.count.count_gpu", RACE, "jit.cuda.atomic.add(shared, c + n, np.int32(difference))",
+            "shared[c + n] += difference",
+        ),
+        Fault(
+            "ngtdm.count.count_gpu", RACE, "jit.cuda.atomic.add(sums, table + c, shared[c])",
+            "sums[table + c] += shared[c]",
+        ),
+        Fault("ngtdm.count.count_gpu", BOUNDS, "end = p + 2 * distance", "end = p + 2 * distance + 1"),
+        Fault("ngtdm.measure.measure_gpu", RACE, f"{BARRIER}\n    if thread == 0:", "if thread == 0:"),
+        Fault("ngtdm.measure.measure_gpu", RACE, f"{BARRIER}\n    if moment", "if moment"),
+        Fault("ngtdm.measure.measure_gpu", BOUNDS, "elif thread < slots.N_SLOTS:", "if thread <= slots.N_SLOTS:"),
     ],
     "gldzm": [
-        Fault("zones.sweep_gpu", BOUNDS, "line * n < nz * ny * nx", "line * n <= nz * ny * nx"),
-        Fault("zones.runs_gpu", BOUNDS, "while q < length:", "while q <= length:"),
+        Fault("zones.depth.sweep_gpu", BOUNDS, "line * n < nz * ny * nx", "line * n <= nz * ny * nx"),
+        Fault("zones.union.runs_gpu", BOUNDS, "while q < length:", "while q <= length:"),
         Fault(
-            "zones.join_gpu", RACE, "before = jit.cuda.atomic.min(parent, late, early)",
+            "zones.union.join_gpu", RACE, "before = jit.cuda.atomic.min(parent, late, early)",
             "before = parent[late]\n        parent[late] = min(before, early)", inside="unite",
         ),
-        Fault("zones.join_gpu", BOUNDS, "while q < length:", "while q <= length:"),
-        Fault("zones.total_gpu", RACE, "jit.cuda.atomic.add(size, place[i] + root, r - p)", "size[place[i] + root] += r - p"),
+        Fault("zones.union.join_gpu", BOUNDS, "while q < length:", "while q <= length:"),
         Fault(
-            "zones.total_gpu", RACE, "jit.cuda.atomic.min(near, place[i] + root, nearest)",
+            "zones.union.total_gpu", RACE, "jit.cuda.atomic.add(size, place[i] + root, r - p)",
+            "size[place[i] + root] += r - p",
+        ),
+        Fault(
+            "zones.union.total_gpu", RACE, "jit.cuda.atomic.min(near, place[i] + root, nearest)",
             "near[place[i] + root] = min(near[place[i] + root], nearest)",
         ),
-        Fault("zones.total_gpu", RACE, **SUM),
-        Fault("zones.total_gpu", BOUNDS, "n_zones[tile] = roots", "n_zones[tile + 1] = roots"),
-        Fault("zones.list_gpu", RACE, f"taken[0] = 0\n    {BARRIER}", "taken[0] = 0"),
-        Fault("zones.list_gpu", RACE, "jit.cuda.atomic.add(taken, 0, 1)", "taken[0]\n            taken[0] += 1"),
-        Fault("zones.code_gpu", BOUNDS, "if t < row.size:", "if t <= row.size:"),
-        Fault("zones.measure_gpu", RACE, "0 and f < N_FEATURES:\n            out", "thread and f < N_FEATURES:\n            out"),
-        Fault("zones.measure_gpu", BOUNDS, "while first == last and f < out.shape[1]:", "while f <= out.shape[1]:"),
+        Fault("zones.union.total_gpu", RACE, **SUM),
+        Fault("zones.union.total_gpu", BOUNDS, "n_zones[tile] = roots", "n_zones[tile + 1] = roots"),
+        Fault("zones.union.list_gpu", RACE, f"taken[0] = 0\n    {BARRIER}", "taken[0] = 0"),
+        Fault("zones.union.list_gpu", RACE, "jit.cuda.atomic.add(taken, 0, 1)", "taken[0]\n            taken[0] += 1"),
+        Fault("zones.measure.code_gpu", BOUNDS, "if t < row.size:", "if t <= row.size:"),
+        Fault(
+            "zones.measure.measure_gpu", RACE, "0 and f < N_SLOTS:\n            feature",
+            "thread and f < N_SLOTS:\n            feature",
+        ),
+        Fault(
+            "zones.measure.measure_gpu", BOUNDS, "if first == last and thread < N_SLOTS:",
+            "if thread <= N_SLOTS:",
+        ),
     ],
     "intensity_histogram": [
         Fault("histogram.count_gpu", RACE, f"{BARRIER}\n    q", "q"),
