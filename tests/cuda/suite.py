@@ -35,7 +35,7 @@ class Twin:
 
 
 def listed(found):
-    return None if found is None else list(found.values())
+    return None if found is None else [getattr(v, "value", v) for v in found.values()]
 
 
 def inside(voi):
@@ -57,7 +57,7 @@ _OF_INTENSITIES = np.array([f.name in ("integrated_intensity", "centre_of_mass_s
 
 def _shape(voi, aggregation, options):
     found = morphology.morphology(voi.levels, voi.mask, voi.levels > 0, SPACING)
-    return list(found.values())[: len(shape_features)]
+    return listed(found)
 
 
 TWINS = {

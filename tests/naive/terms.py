@@ -33,8 +33,35 @@ def quotient(above: Value, below: Value) -> Value:
     return Value(value, above.terms / abs(below.value) + abs(value) * below.terms / abs(below.value))
 
 
+def product(*factors: Value) -> Value:
+    """The product of values: each factor's terms times the other factors."""
+    value, terms = 1.0, 0.0
+    for factor in factors:
+        value, terms = value * factor.value, terms * abs(factor.value) + abs(value) * factor.terms
+    return Value(value, terms)
+
+
+def power(base: Value, exponent: float) -> Value:
+    """base to the exponent, for a base ≥ 0. A base of 0 is taken to be exact."""
+    if base.value == 0:
+        return Value(0.0, 0.0)
+    value = float(base.value) ** exponent
+    return Value(value, abs(exponent) * value / base.value * base.terms)
+
+
+def difference(above: Value, below: Value) -> Value:
+    """above - below."""
+    return Value(above.value - below.value, above.terms + below.terms)
+
+
 def is_close(got: float, twin: Value) -> bool:
     """|Δ| ≤ 1e-12 · terms + 1e-10 · |value|; NaN equals NaN alone."""
     if isnan(got) or isnan(twin.value):
         return isnan(got) and isnan(twin.value)
     return got == twin.value or abs(got - twin.value) <= 1e-12 * twin.terms + 1e-10 * abs(twin.value)
+
+
+def assert_twin(got: Iterable[float], twin: dict[str, Value | None], what: object = "") -> None:
+    """Every feature of a row is its twin's, in the twin's order. A feature that is None is left to another judge."""
+    for found, (name, value) in zip(got, twin.items(), strict=True):
+        assert value is None or is_close(found, value), f"{name} of {what}: got {found!r}, the twin says {value}"
