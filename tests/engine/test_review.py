@@ -60,17 +60,28 @@ def test_a_saturated_plateau_that_was_resampled_stays_in_the_last_bin(seed):
 def test_the_histograms_own_discretisation_never_reaches_the_textures():
     image, mask = box()
     texture = {"features": ["glcm.joint_average"], "discretisation": [{"method": "fbs", "width": 25, "origin": -300}]}
+    alone = extract(image, mask, spacing_mm=ONE, settings=texture)
     both = {
         **texture,
         "features": ["glcm.joint_average", "intensity_histogram.mean"],
+        "histogram_discretisation": [{"method": "fbs", "width": 10, "origin": -300}],
+    }
+    found = extract(image, mask, spacing_mm=ONE, settings=both)
+    textures = [f"original.glcm.joint_average.{aggregation}.fbs25" for aggregation in ("3d_averaged", "3d_merged")]
+    assert [name for name in found.columns if ".glcm." in name] == textures
+    assert found.loc[0, textures].tolist() == alone.loc[0, textures].tolist()
+    expected = (np.floor((image[mask > 0] + 300) / 10) + 1).mean()
+    assert found.loc[0, "original.intensity_histogram.mean.fbs10"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_name_for_two_discretisations_is_refused():
+    image, mask = box()
+    settings = {
+        "discretisation": [{"method": "fbs", "width": 25, "origin": -300}],
         "histogram_discretisation": [{"method": "fbs", "width": 25, "origin": 0}],
     }
-    try:
-        found = extract(image, mask, spacing_mm=ONE, settings=both)
-    except SettingsError:
-        return  # refusing two meanings of one name is right as well
-    column = "original.glcm.joint_average.3d_merged.fbs25"
-    assert found.loc[0, column] == extract(image, mask, spacing_mm=ONE, settings=texture).loc[0, column]
+    with pytest.raises(SettingsError, match="fbs25"):
+        extract(image, mask, spacing_mm=ONE, settings=settings)
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.9, 1.0, 3.0])

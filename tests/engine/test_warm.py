@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+
+import pytest
 
 from voxomics.engine import warm
 
@@ -27,11 +30,32 @@ print(len(compiled))
 """
 
 
-def test_a_failing_helper_process_costs_nothing_but_time(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    warm.warm_all(3, ("ngtdm", "glcm", "morphology"))
+def test_what_other_processes_could_not_compile_is_compiled_here(monkeypatch):
+    wanted, here = ("ngtdm", "glcm", "morphology"), []
+    monkeypatch.setattr(warm, "warm", here.append)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    warm.warm_all(3, wanted)
+    assert set(here[0]) < set(wanted), "the others were asked for a share"
+    assert set().union(*here) == set(wanted)
 
 
+def test_another_process_is_asked_for_the_rest(monkeypatch):
+    asked, here = [], []
+    monkeypatch.setattr(warm, "warm", here.append)
+    monkeypatch.setattr(warm.subprocess, "Popen", lambda command, **_: asked.append(command[-1]) or Done())
+    warm.warm_all(2, ("ngtdm", "glcm"))
+    assert [name for name in ("ngtdm", "glcm") if f"{name!r}" in asked[0].partition("warm(")[2]] == ["ngtdm"]
+    assert here[0] == ("glcm",)
+
+
+class Done:
+    """A process that has ended."""
+
+    def wait(self):
+        return 0
+
+
+@pytest.mark.slow
 def test_after_warming_nothing_is_compiled(tmp_path):
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
 
