@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 from faulty import Fault, Faulty, every_kernel, vois
 from suite import ON_DEVICE, check
+from threads import Threads
 
 FAULTS = {
     "glcm": [
@@ -87,16 +88,28 @@ CASES = [
 ]
 
 
+def measure(name, device):
+    """Compare a family with its twin under its first and its last aggregation."""
+    family = next(f for f in ON_DEVICE if f.name == name)
+    ways = family.aggregations
+    for aggregation in dict.fromkeys((ways[0], ways[-1])) if ways else ("",):
+        check(family, aggregation, vois(), {}, device)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "fault"), CASES, ids=str)
 def test_the_twin_sees_a_planted_fault(name, fault):
-    family = next(f for f in ON_DEVICE if f.name == name)
-    ways = family.aggregations
     device = Faulty(fault, checked=False, tile=60)
     with pytest.raises(AssertionError):
-        for aggregation in dict.fromkeys((ways[0], ways[-1])) if ways else ("",):
-            check(family, aggregation, vois(), {}, device)
+        measure(name, device)
     assert device.planted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_twin_is_content_with_the_sound_kernels(name):
+    """What makes the tests above raise is the fault alone."""
+    measure(name, Threads(checked=False, tile=60))
 
 
 def test_every_file_has_two_faults():

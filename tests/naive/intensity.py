@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import sqrt
 
-from naive.terms import Value, difference, power, quotient, total
+from naive.terms import Value, difference, image, product, quotient, total
 
 UNDEFINED = Value(float("nan"), 0.0)
 
@@ -58,8 +59,8 @@ def common(values, rule="linear"):
     p10, p25, p75, p90 = (percentile(x, q, rule) for q in (10, 25, 75, 90))
     skewness = kurtosis = Value(0.0, 0.0)
     if variance.value > 0:
-        skewness = quotient(mean(d**3 for d in deviations), power(variance, 1.5))
-        kurtosis = difference(quotient(mean(d**4 for d in deviations), power(variance, 2)), Value(3.0, 3.0))
+        skewness = quotient(mean(d**3 for d in deviations), image(lambda v: v**1.5, variance))
+        kurtosis = difference(quotient(mean(d**4 for d in deviations), product(variance, variance)), Value(3.0, 3.0))
     return {
         "mean": centre,
         "variance": variance,
@@ -75,7 +76,7 @@ def common(values, rule="linear"):
         "mean_absolute_deviation": mean(abs(d) for d in deviations),
         "robust_mean_absolute_deviation": robust_mean_absolute_deviation(x, p10, p90),
         "median_absolute_deviation": mean(abs(v - m.value) for v in x),
-        "coefficient_of_variation": quotient(power(variance, 0.5), centre),
+        "coefficient_of_variation": quotient(image(sqrt, variance), centre),
         "quartile_coefficient_of_dispersion": quotient(
             difference(p75, p25), Value(p75.value + p25.value, p75.terms + p25.terms)
         ),
@@ -90,4 +91,4 @@ def rounded(found):
 def statistics(values, rule="linear"):
     """The 18 features of a list of intensities, in the standard's order: {name: Value}."""
     squares = [Fraction(v) ** 2 for v in values]
-    return rounded({**common(values, rule), "energy": total(squares), "root_mean_square": power(mean(squares), 0.5)})
+    return rounded({**common(values, rule), "energy": total(squares), "root_mean_square": image(sqrt, mean(squares))})

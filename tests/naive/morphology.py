@@ -10,7 +10,7 @@ from scipy.spatial import ConvexHull
 from scipy.special import eval_legendre
 
 from naive.intensity import UNDEFINED
-from naive.terms import Value, difference, power, product, quotient, total
+from naive.terms import Value, difference, image, product, quotient, total
 from voxomics.kernels.marching_cubes import EDGES, TRIANGLES
 
 
@@ -59,7 +59,7 @@ def axes(points):
         return UNDEFINED, UNDEFINED, UNDEFINED
     values = np.sort(np.linalg.eigvalsh(np.cov(points.T)))[::-1]
     kept = [Value(v, values[0]) if v > 1e-12 * values[0] else Value(0.0, 0.0) for v in values]
-    return tuple(product(Value(4.0, 0.0), power(v, 0.5)) for v in kept)
+    return tuple(product(Value(4.0, 0.0), image(sqrt, v)) for v in kept)
 
 
 def box(extent):
@@ -150,11 +150,13 @@ def centre_of_mass_shift(centres, where, values):
 
 def shape(area, volume):
     """The features that follow from area and volume."""
-    of_ball = power(product(Value(36 * pi, 0.0), volume, volume), 1 / 3)  # area of the ball of this volume
+    of_ball = image(
+        lambda x: x ** (1 / 3), product(Value(36 * pi, 0.0), volume, volume)
+    )  # area of the ball of this volume
     return {
         "surface_to_volume_ratio": quotient(area, volume),
-        "compactness_1": quotient(volume, product(Value(sqrt(pi), 0.0), power(area, 1.5))),
-        "compactness_2": quotient(product(Value(36 * pi, 0.0), volume, volume), power(area, 3)),
+        "compactness_1": quotient(volume, product(Value(sqrt(pi), 0.0), image(lambda x: x**1.5, area))),
+        "compactness_2": quotient(product(Value(36 * pi, 0.0), volume, volume), product(area, area, area)),
         "spherical_disproportion": quotient(area, of_ball),
         "sphericity": quotient(of_ball, area),
         "asphericity": difference(quotient(area, of_ball), Value(1.0, 1.0)),
