@@ -71,7 +71,7 @@ FAULTS = [
             ("size[t] += length[r]", "size[t] += 1"),
             ("voxels += size[t]", "voxels += 1"),
             ("size[n_cells] = code & 0xFFFFFFFF", "size[n_cells] = (code & 0xFFFFFFFF) + 1"),
-            ("        shift += 8", "        shift += 16"),
+            ("varying |= codes[k] ^ codes[0]", "varying &= codes[k] ^ codes[0]"),
         ],
         "kernels/test_gldzm": [
             ("left = min(left, min(box[p - nx], box[p - across])) + 1", "left = min(left, box[p - nx]) + 1"),
@@ -92,10 +92,10 @@ FAULTS = [
             ("if child + 1 < size and", "if child + 2 < size and"),
         ],
         "kernels/test_ivh": [
-            ("(span % 100 * percent + 99) // 100", "(span % 100 * percent) // 100"),
-            ("if level[r] < step", "if level[r] <= step"),
-            ("if reach * 100 > n * percent", "if reach * 100 >= n * percent"),
-            ("(0.5 if level[r] >= high else 0.0)", "(0.5 if level[r] > high else 0.0)"),
+            ("(span % 100 * percent + 99) // 100", "(span % 100 * percent) // 100", "none or fixed"),
+            ("if level[r] < step", "if level[r] <= step", "none or fixed"),
+            ("if reach * 100 > n * percent", "if reach * 100 >= n * percent", "none or fixed"),
+            ("(0.5 if level[r] >= high else 0.0)", "(0.5 if level[r] > high else 0.0)", "none or fixed"),
         ],
         "kernels/test_local_intensity": [
             ("total[x] += sums[x - h] + sums[x + h]", "total[x] += 2.0 * sums[x + h]"),
