@@ -46,10 +46,10 @@ FAULTS = {
         ("zones.join_gpu", "nx * ny, 1, not planar)", "nx * ny, 1, False)"),
         ("zones.total_gpu", "nearest = min(nearest,", "nearest = max(nearest - FAR,"),
         ("zones.list_gpu", "zone_rank[t] = box[p]", "zone_rank[t] = box[p + 1] + (box[p + 1] == 0)"),
-        ("zones.code_gpu", "(m << rank_bits << column_bits) | column[t]", "(m << rank_bits << column_bits) | column[t] >> 1"),
         ("zones.measure_gpu", "own[8] += of_rank * of_rank / total", "own[8] += of_rank / total", "measure_list"),
     ],
     "glszm": [
+        ("zones.code_gpu", "(m << rank_bits << column_bits) | column[t]", "(m << rank_bits << column_bits) | column[t] >> 1"),
         ("zones.total_gpu", "r - p)", "r - p + 1)"),
         ("zones.measure_gpu", "of_columns += entries[k] & last_column", "of_columns += 1", "measure_list"),
     ],
@@ -72,7 +72,7 @@ FAULTS = {
     "morphology": [
         ("mesh.count_gpu", "(region[far + 1] & 1) << 5", "(region[far + 1] & 1) << 4"),
         ("mesh.surface_gpu", "own_parts += counts[i, c] * of_volume[c]", "own_parts += counts[i, c] * 24"),
-        ("mesh.moments_gpu", "add_row(1, ux, ux * ux,", "add_row(1, ux, ux,"),
+        ("mesh.moments_gpu", "add_row(1, ux, ux * ux,", "add_row(1, ux, ux * ux + 1,"),
         ("mesh.moments_gpu", "jit.cuda.atomic.max(far, 5, high_x)", "jit.cuda.atomic.max(far, 5, high_x - 1)"),
         ("mesh.weigh_gpu", "value[mine] * (x - nx // 2)", "value[mine] * x"),
         ("mesh.total_gpu", "total += of_tile[t, s]", "total = of_tile[t, s]"),

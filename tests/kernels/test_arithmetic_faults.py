@@ -81,6 +81,7 @@ FAULTS = [
             ("entropy -= p * math.log2(p)\n        uniformity", "entropy -= p * math.log(p)\n        uniformity"),
             ("if level[s] == max(i - 1, 1)", "if level[s] == max(i - 2, 1)"),
             ("if not slope <= out[3]", "if not slope < out[3]"),
+            ("number[first + n] = table[t]", "number[first + n] = table[t] + 1"),
         ],
         "kernels/test_intensity": [
             ("squares + w * (v * v)", "squares + w * abs(v)"),
@@ -100,7 +101,7 @@ FAULTS = [
         "kernels/test_local_intensity": [
             ("total[x] += sums[x - h] + sums[x + h]", "total[x] += 2.0 * sums[x + h]"),
             ("full += 2 * rows[r, 0] + 1", "full += 2 * rows[r, 0]"),
-            ("(v == top[k] and mean > out[k, 0])", "(v == top[k] and mean < out[k, 0])"),
+            ("(v == top[k] and mean > out[k, 0])", "(v == top[k] and mean < out[k, 0])", "several"),
         ],
         "kernels/test_morphology": [
             ("| (region[far + x] & 1) << 4\n", "| (region[far + x] & 1) << 2\n"),
@@ -111,7 +112,7 @@ FAULTS = [
             ("2.0 * (z * y + z * x + y * x)", "2.0 * (z * y + z * x)"),
             ("if height(points, q, f, facets) > 0:", "if height(points, q, f, facets) > 9:"),
             ("for m in range(n):\n            f = lists[of, m]", "for m in range(n - 1):\n            f = lists[of, m]"),
-            ("wide, high = reach[0] + reach[2]", "wide, high = reach[0] - reach[2]"),
+            ("high / length, depth, best)", "high / length, 1.01 * depth, best)"),
             ("2.0 * (a * b + a * c + b * c)", "2.0 * (a * b + a * c)"),
             ("- v * product2 * before)", "- product2 * before)"),
             ("MVEE_TOLERANCE = 1e-9", "MVEE_TOLERANCE = 1e-3"),
@@ -125,8 +126,7 @@ FAULTS = [
             ("2.0 * (squares - products)", "2.0 * (squares + products)"),
         ],
         "engine/test_batch": [
-            ("np.floor(bins * (v - low) / (high - low))", "np.ceil(bins * (v - low) / (high - low))", "definition"),
-            ("number[first + n] = table[t]", "number[first + n] = table[t] + 1", "ranks"),
+            ("np.floor((v - low) / width)) + 1", "np.floor((v - low) / width)) + 2", "ranks"),
             ("elif low <= v and v <= high:", "elif low < v and v <= high:", "range"),
         ],
         "engine/test_resample": [
