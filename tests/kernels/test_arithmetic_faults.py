@@ -118,7 +118,7 @@ FAULTS = [
             ("MVEE_TOLERANCE = 1e-9", "MVEE_TOLERANCE = 1e-3"),
             ("matrix[a, b] += n * weight[k]", "matrix[a, b] += (n + 1) * weight[k]"),
             ("if region[p + d] & region[p - d] & 1", "if region[p + d] & 1"),
-            ("for sign in range(-1, 2, 2):", "for sign in range(-1, 1, 2):"),
+            ("points[n, axis] += sign", "points[n, axis] += 2 * sign"),
         ],
         "kernels/test_spatial": [
             ("differences += weight[k] * (g[k] - g[i]) ** 2", "differences += weight[k] * (g[k] + g[i]) ** 2"),
