@@ -1,73 +1,29 @@
-"""Faults planted in the real kernels' source: the harness must object to each, and to nothing in the sound kernels."""
+"""Races and accesses out of bounds planted in the real kernels' source: the harness must object to each."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import types
 
-import numba
-import numpy as np
 import pytest
-from emulator import Kernel, planted, rebound
-from threads import Threads, signature_for
+from faulty import Fault, Faulty, vois
+from threads import Threads
 
-from batches import random_volume
-from suite import ON_DEVICE, Voi, measured
-from voxomics.kernels.jit import GPU_KERNELS
+from suite import ON_DEVICE, measured
 
 RACE, BOUNDS, UNSET = "races", "out_of_bounds", "uninitialised"
-
-
-@dataclasses.dataclass(frozen=True)
-class Fault:
-    """`old` replaced by `new` in a kernel (module.name), or in the device function that it calls `inside`; what it must cause."""
-
-    kernel: str
-    finding: str
-    old: str
-    new: str
-    inside: str = ""
-
-    def __str__(self):
-        return f"{self.kernel}-{self.inside or self.old.split()[0]}-{self.new.strip()[:24]}".replace("\n", " ")
-
-    @functools.cached_property
-    def function(self):
-        """The kernel's Python function with the fault."""
-        kernel = GPU_KERNELS[self.kernel]
-        if not self.inside:
-            return planted(kernel, self.old, self.new)
-        module, _, name = self.inside.rpartition(".")
-        scope = kernel.function.__globals__
-        sound = getattr(scope[module], name) if module else scope[name]
-        faulty = numba.njit(error_model="numpy")(planted(sound, self.old, self.new))
-        if not module:
-            return rebound(kernel, **{name: faulty})
-        changed = types.ModuleType(module)
-        changed.__dict__.update({**vars(scope[module]), name: faulty})
-        return rebound(kernel, **{module: changed})
 
 
 class Caught(Exception):
     """The fault was found. What its kernel leaves behind may lead what comes after it anywhere, so nothing does."""
 
 
-class Faulty(Threads):
-    """Threads, with one kernel's source changed."""
+class Suspect(Faulty):
+    """A device that stops when the checks have found the fault."""
 
-    def __init__(self, fault, **options):
-        super().__init__(**options)
-        self.fault = fault
-
-    def launch(self, kernel, blocks, threads, *arguments, shared=0):
-        if kernel.name != self.fault.kernel:
-            super().launch(kernel, blocks, threads, *arguments, shared=shared)
-        elif np.prod(blocks):
-            faulty = Kernel(self.fault.function, signature_for(kernel, arguments))
-            self.run(faulty, kernel, blocks, threads, arguments, shared)
-            if getattr(self.findings[-1][1], self.fault.finding):
-                raise Caught
+    def run(self, compiled, kernel, blocks, threads, arguments, shared):
+        super().run(compiled, kernel, blocks, threads, arguments, shared)
+        if kernel.name == self.fault.kernel and getattr(self.findings[-1][1], self.fault.finding):
+            raise Caught
 
 
 BARRIER = "jit.cuda.syncthreads()"
@@ -216,16 +172,6 @@ FAULTS = {
 }  # fmt: skip
 
 
-@functools.cache
-def vois():
-    """A small VOI and a larger one, whose every corner is in the mask."""
-    rng = np.random.default_rng(8)
-    volumes = [random_volume(rng, (3, 4, 5), 3, 0.9), random_volume(rng, (5, 6, 7), 6, 0.8)]
-    for volume in volumes:
-        volume[[0, -1], [0, -1], [0, -1]] = 1
-    return [Voi(volume, volume > 0) for volume in volumes]
-
-
 def measure(name, device):
     family = next(f for f in ON_DEVICE if f.name == name)
     features = "morphology.maximum_3d_diameter" if name == "morphology" else name  # without what the CPU finds out
@@ -245,7 +191,7 @@ def launched(family):
 def test_a_planted_fault_is_found(family, fault):
     assert fault.kernel in launched(family)
     with pytest.raises(Caught):
-        measure(family, Faulty(fault, order="random", tile=60))
+        measure(family, Suspect(fault, order="random", tile=60))
 
 
 def test_every_kernel_has_a_fault():

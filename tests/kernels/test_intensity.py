@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batches import assert_close
 from naive import intensity as naive
+from naive.terms import assert_twin
 from shared import shared
 from voxomics.engine.discretise import channel
 from voxomics.engine.families import intensity_statistics as family
@@ -42,15 +42,7 @@ def check(*sets, rule="linear"):
     for row, values in zip(features_of(*sets, rule=rule), sets, strict=True):
         twin = naive.statistics([float(v) for v in values], rule)
         assert list(twin) == NAMES
-        scale = np.ones(18)
-        size, deviation = np.abs(values).max(), np.ptp(values)
-        scale[[0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17]] = size
-        scale[1] = size * deviation
-        if twin["variance"] > 0:  # a rounding of the mean or of a deviation is a part of 1e-16 of the size
-            scale[[2, 3]] = size / np.sqrt(twin["variance"]) * np.array([1, 4]) * max(abs(twin["kurtosis"]), 1)
-        scale[14] = abs(twin["coefficient_of_variation"]) * size / abs(twin["mean"]) if twin["mean"] else 1
-        for name, got, want, s in zip(twin, row, twin.values(), scale, strict=True):
-            assert_close(got, want, s, f"{name} of {values!r}")
+        assert_twin(row, twin, values)
 
 
 @settings(max_examples=60, deadline=None)

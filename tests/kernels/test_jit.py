@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numba.core import event
 
 from shared import ROOT
+from voxomics.kernels import jit
 
 PROBE = "import numpy as np; from voxomics.kernels import probe; print(probe.run(np.zeros(1)))"
 OUTER = """
@@ -84,18 +87,34 @@ def told(code, **env):
     return done.stdout.split()
 
 
-def test_the_garbage_collector_is_on_after_compiling():
-    import numpy as np
+class CollectorWhile(event.Listener):
+    """Whether the garbage collector is on when a compilation begins, after the listeners that were there before."""
 
-    from voxomics.kernels import jit
+    def __init__(self):
+        self.on = []
 
+    def on_start(self, found):
+        self.on.append(gc.isenabled())
+
+    def on_end(self, found):
+        pass
+
+
+@pytest.mark.parametrize(("module", "off"), [("voxomics.kernels.probe", True), ("users.own", False)])
+def test_the_garbage_collector_is_off_while_a_kernel_compiles(module, off):
     def add(x):
         return x[0] + 1.0
 
+    add.__module__ = module
+    watch = CollectorWhile()
     assert gc.isenabled()
-    compiled = jit.numba.njit(add)
-    assert compiled(np.zeros(1)) == 1.0
+    with event.install_listener("numba:compile", watch):
+        assert jit.numba.njit(add)(np.zeros(1)) == 1.0
+    assert set(watch.on) == {not off}
     assert gc.isenabled()
+
+
+def test_the_garbage_collector_comes_back_when_the_outer_compilation_ends():
     listener = jit._Undisturbed()
     ours = type("Event", (), {"data": {"dispatcher": type("D", (), {"py_func": jit.cpu})}})
     listener.on_start(ours)
