@@ -1,4 +1,4 @@
-"""Test data that cannot lie in the repository: too large, or not ours to give away."""
+"""Test data that are not part of the repository because of their size or their licence."""
 
 from __future__ import annotations
 

@@ -254,10 +254,10 @@ def test_checklists_claim_only_what_was_run() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (Number(0.3, "", 0.1, 0.5, 0.01), "speaks against chance as the whole explanation. Nothing"),
-        (Number(0.3, "", -0.1, 0.5, 0.01), "the interval includes no association"),
+        (Number(0.3, "", 0.1, 0.5, 0.01), "chance alone is an unlikely explanation. This says nothing"),
+        (Number(0.3, "", -0.1, 0.5, 0.01), "the interval includes the value of no association"),
         (Number(0.3, "", 0.1, 0.5, 0.2), "does not rule out chance"),
-        (Number(0.3, ""), "Without a permutation test"),
+        (Number(0.3, ""), "No permutation test was run"),
     ],
 )
 def test_verdict(found: Number, said: str) -> None:
@@ -298,7 +298,7 @@ def test_contrast() -> None:
 
 def test_wrong_input(tmp_path: Path) -> None:
     study = results("continuous")
-    with pytest.raises(InputError, match="accepted are paper, safe"):
+    with pytest.raises(InputError, match="accepted: paper, safe"):
         write_report(study, tmp_path, colours="rainbow")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="cannot be read"):
         write_report(study, tmp_path, images=tmp_path / "none.csv")
@@ -307,7 +307,7 @@ def test_wrong_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column mask"):
         write_report(study, tmp_path, images=listed)
     pd.DataFrame({"id": ["x"], "image": ["a.nii"], "mask": ["m.nii"]}).to_csv(listed, index=False)
-    with pytest.raises(InputError, match="no row for the study's patient in row"):
+    with pytest.raises(InputError, match="has no row for the study's patient in row"):
         write_report(study, tmp_path, images=listed)
     assert not (tmp_path / "report.html").exists()
 
@@ -324,7 +324,7 @@ def test_groups_say_where_they_come_from() -> None:
     """A threshold that was fitted is called so; classes that were given are not."""
     study = results("continuous")
     assert "if anything, too small" in sentences.survival(study, "protocol", "real")[1]
-    assert "training folds alone" in sentences.survival(study, "twin", "real")[1]
+    assert "training folds only" in sentences.survival(study, "twin", "real")[1]
     assert "classes themselves" in sentences.survival(results("binary"), "protocol", "real")[1]
     fixed = replace(study, settings={**study.settings, "protocol": {**study.settings["protocol"], "threshold": 15.0}})
-    assert "the threshold was set: 15" in sentences.survival(fixed, "protocol", "predicted")[1]
+    assert "the threshold was set to 15" in sentences.survival(fixed, "protocol", "predicted")[1]

@@ -94,7 +94,7 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "text in the marker": (None, lambda c: changed(c, "marker", 3, "high"), {}, "marker marker: expected numbers.*'high'"),
     "text in a covariate": (None, None, {"clinical": {"covariates": {"grade": "number"}}}, "declare it a category"),
     "text in a feature": (None, None, {"features": {"columns": ["id"]}}, "feature id: expected numbers"),
-    "constant marker": (None, lambda c: c.assign(marker=1.0), {}, "the marker holds a single value"),
+    "constant marker": (None, lambda c: c.assign(marker=1.0), {}, "the marker has a single value"),
     "few patients": (lambda f: f[:4], None, {}, "4 patients cannot fill 5 folds; set protocol.folds to 2"),
     "all censored, survival": (None, lambda c: c.assign(event=0), {"endpoint": "survival"}, "0 events among 40 patients"),
     "one event, survival": (
@@ -159,12 +159,12 @@ BASE: dict[str, Any] = {"features": {"table": "f.csv"}, "clinical": {"table": "c
         ({**BASE, "endpoint": "survival"}, "endpoint survival needs clinical.time"),
         ({"features": {"table": "f"}, "clinical": {"table": "c"}}, "endpoint continuous needs clinical.marker or clinical.qpcr"),
         ({**BASE, "model": "cox_elastic_net"}, "not for endpoint continuous; accepted: linear, elastic_net"),
-        ({**BASE, "sensitivity": ["exclude_above"]}, "needs protocol.exclude_above"),
+        ({**BASE, "sensitivity": ["exclude_above"]}, "needs a value in protocol.exclude_above"),
         ({**BASE, "centres": {"combat": True}}, "centres need clinical.centre"),
-        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t"}}, "`time` and `event` belong together"),
+        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t"}}, "`time` and `event` must be given together"),
         ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t", "event": "t"}}, "are one column, 't'"),
-        ({**BASE, "clinical": {"table": "c", "marker": "m", "qpcr": {"target": "t", "reference": "r"}}}, "give the marker once"),
-        ({**BASE, "controls": {"table": "k"}}, "give the controls' marker once"),
+        ({**BASE, "clinical": {"table": "c", "marker": "m", "qpcr": {"target": "t", "reference": "r"}}}, "give either `marker`"),
+        ({**BASE, "controls": {"table": "k"}}, "give either `marker` or `qpcr` for the controls"),
         ({**BASE, "features": {"table": "f", "id_pattern": "("}}, "not a regular expression"),
         ({"clinical": {"table": "c", "marker": "m"}}, "features: Field required"),
     ],
@@ -181,7 +181,7 @@ def test_a_study_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not YAML"):
         StudySettings.of(tmp_path / "STUDY.yaml")
     (tmp_path / "STUDY.yaml").write_text("- a\n")
-    with pytest.raises(SettingsError, match="a mapping of keys is needed"):
+    with pytest.raises(SettingsError, match="is not a mapping of keys"):
         StudySettings.of(tmp_path / "STUDY.yaml")
 
 
@@ -247,7 +247,7 @@ def test_constant_feature(tmp_path: Path) -> None:
 
 def test_nothing_selected(tmp_path: Path) -> None:
     found = run(tmp_path, features(), clinical(), features={"columns": ["b", "c"]}, protocol={"folds": 5, "alpha": 1e-9})
-    assert "no feature is selected: everybody is predicted the mean of the training folds" in notes(found)
+    assert "no feature is selected: the mean of the training folds is predicted for every patient" in notes(found)
     assert "in 5 of 5 training folds: no feature selected: the training mean is predicted" in notes(found)
     assert found.parts["protocol"].numbers["r"].value is not None
     assert table(found, "protocol", "scatter").empty
@@ -391,7 +391,7 @@ def test_the_command(tmp_path: Path) -> None:
     printed = CliRunner().invoke(app, ["study", "--example"])
     assert printed.exit_code == 0 and "endpoint: continuous" in printed.output
     for arguments, words in (
-        ([], "which study?"),
+        ([], "no STUDY.yaml was given"),
         ([str(tmp_path / "STUDY.yaml"), "--threads", "0"], "at least 1 is needed"),
         ([str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "f.csv")], "cannot be made"),
     ):

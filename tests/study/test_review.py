@@ -123,15 +123,15 @@ def test_p_values_of_a_prediction_of_survival_do_not_hold(tmp_path: Path) -> Non
     found = run(tmp_path, features, clinical, endpoint="survival")
     for side in ("protocol", "twin"):
         cox_table = found.parts[side].tables["cox"].data.query("term == 'predicted'")
-        assert cox_table["p"].notna().all() and cox_table["message"].str.startswith("p does not hold").all()
-        assert found.parts[side].tables["log_rank"].data["message"].str.startswith("p does not hold").all()
-    assert "does not hold" in sentences.survival(found, "twin", "predicted")[1]
+        assert cox_table["p"].notna().all() and cox_table["message"].str.startswith("p is not valid").all()
+        assert found.parts[side].tables["log_rank"].data["message"].str.startswith("p is not valid").all()
+    assert "is not valid" in sentences.survival(found, "twin", "predicted")[1]
 
 
 def test_groups_of_a_predicted_class_say_when_their_p_does_not_hold() -> None:
     """Noise again, the class being the event itself: 18 % of 250 such p-values fell below 0.05."""
     binary = replace(results("continuous"), endpoint="binary")
-    assert "as far as the class decides survival" in sentences.survival(binary, "twin", "predicted")[1]
+    assert "As far as the class determines survival" in sentences.survival(binary, "twin", "predicted")[1]
 
 
 # ---------------------------------------------------------------------- bad input
@@ -141,7 +141,7 @@ def test_imputed_study_has_a_page(tmp_path: Path) -> None:
     features, clinical = tables(tmp_path)
     features.loc[3, "a"] = np.nan
     found = run(tmp_path, features, clinical, features={"missing": "impute"})
-    assert "filled with the median" in {item.number: item.answer for item in checklists.clear(found)}[29]
+    assert "replaced by the median" in {item.number: item.answer for item in checklists.clear(found)}[29]
 
 
 def test_infinite_marker_is_named(tmp_path: Path) -> None:
@@ -247,8 +247,8 @@ def test_the_permutation_sentence_says_what_was_tested() -> None:
     draws = twin.tables["permutation"].data.query("score == 'r'")["value"]
     assert twin.numbers["r"].p == pytest.approx((1 + (draws >= sentences.tested(twin, "r") - 1e-12).sum()) / (len(draws) + 1))
     shows, limits = sentences.permutation(study)
-    assert f"first repeat, {number_text(sentences.tested(twin, 'r'))}," in shows
-    assert "is not what was tested" in limits
+    assert f"first repeat of the study gives {number_text(sentences.tested(twin, 'r'))};" in shows
+    assert "was not tested" in limits
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_the_permutation_sentence_says_what_was_tested() -> None:
     [
         (Number(0.3, "", 0.1, 0.5, 0.4), 1.0, "does not rule out chance"),  # alpha of the screen is no level of a verdict
         (Number(-0.02, "", -0.2, 0.3, 0.03), 0.05, "no better than guessing"),
-        (Number(0.3, "", 0.1, 0.5, 0.01), 0.001, "speaks against chance"),
+        (Number(0.3, "", 0.1, 0.5, 0.01), 0.001, "unlikely explanation"),
     ],
 )
 def test_verdict_holds(number: Number, alpha: float, said: str) -> None:
@@ -278,7 +278,7 @@ def test_nothing_selected_is_not_called_too_good(tmp_path: Path) -> None:
 
 def test_an_interval_below_nothing_is_no_association() -> None:
     study = results("continuous")
-    for low, high, said in ((-0.5, -0.1, "worse than guessing"), (-0.1, 0.1, "includes no"), (0.1, 0.2, "leaves out no")):
+    for low, high, said in ((-0.5, -0.1, "worse than guessing"), (-0.1, 0.1, "includes the"), (0.1, 0.2, "excludes the")):
         assert said in sentences.bootstrap(with_number(study, "twin", "r", ci_low=low, ci_high=high))[0]
 
 
@@ -289,21 +289,21 @@ def test_a_high_group_that_lives_longer_is_said_to() -> None:
     groups.loc[groups["group"] == "high", ["observed", "expected"]] = [3, 9.0]
     turned = Part("twin", part.numbers, {**part.tables, "groups": Table("groups", groups)})
     shows, limits = sentences.survival(replace(study, parts={**study.parts, "twin": turned}), "twin", "predicted")
-    assert "runs the wrong way" in shows and "does not hold" in limits
+    assert "points in the wrong direction" in shows and "is not valid" in limits
 
 
 def test_a_fixed_threshold_is_not_called_learned() -> None:
     study = results("continuous")
     fixed = replace(study, settings={**study.settings, "protocol": {**study.settings["protocol"], "threshold": 15.0}})
     said = sentences.survival(fixed, "twin", "real")[1]
-    assert "threshold was set: 15" in said and "training folds" not in said
+    assert "threshold was set to 15" in said and "training folds" not in said
 
 
 def test_a_roc_sentence_says_on_which_side_the_cases_are() -> None:
     areas = pd.DataFrame([{"curve": "real", "value": 0.7, "ci_low": 0.6, "ci_high": 0.8, "direction": ">"}])
     point = {"curve": "real", "threshold": 2.0, "sensitivity": 0.5, "specificity": 0.9, "chosen": True}
-    assert "calling a case below 2" in sentences.roc(areas, pd.DataFrame([point]))[0]
-    assert "in view" in sentences.roc(areas, pd.DataFrame([point]), "protocol")[1]
+    assert "values below 2 are called cases" in sentences.roc(areas, pd.DataFrame([point]))[0]
+    assert "too optimistic" in sentences.roc(areas, pd.DataFrame([point]), "protocol")[1]
 
 
 def test_ranks_share_variance_as_ranks() -> None:
@@ -322,7 +322,7 @@ def test_harmonising_is_not_leaving_a_centre_out() -> None:
         "centres", part.numbers, {**part.tables, "designs": Table("designs", random.reindex(columns=TABLES["designs"].columns))}
     )
     answer = {item.number: item.answer for item in checklists.metrics(replace(study, parts={**study.parts, "centres": only}))}
-    assert "predicted by the others" not in answer[27]
+    assert "predicted from the others" not in answer[27]
 
 
 def test_folds_are_counted_not_believed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A synthetic CT with three tumours, for trying things without a patient."""
+"""A synthetic CT with three tumours, for trying voxomics without patient data."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def write(folder: str | Path, seed: int = 0) -> list[Path]:
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"folder {target.name!r} cannot be made ({error.strerror}); give one that can be written to") from None
+        raise InputError(f"folder {target.name!r} cannot be created ({error.strerror}); choose a writable folder") from None
     for name in ("image.nii.gz", "mask.nii.gz"):
         check_writable(target / name)
     paths = []
