@@ -222,7 +222,7 @@ def with_threads(settings: StudySettings, threads: int | None) -> StudySettings:
     if threads is None:
         return settings
     if threads < 1:
-        raise SettingsError(f"--threads {threads}: give at least 1")
+        raise SettingsError(f"--threads must be at least 1, got {threads}")
     return settings.model_copy(update={"twin": settings.twin.model_copy(update={"threads": threads})})
 
 

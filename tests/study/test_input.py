@@ -94,7 +94,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "one centre": (lambda: leave_one_centre_out(["A", "A"]), "all 2 patients come from one"),
     "no centre named": (lambda: ComBat().fit(X6), "either as batch_column"),
     "small centre": (lambda: ComBat().fit(X6, batch=[0, 0, 0, 0, 0, 1]), "fewer than 3 rows to learn from: 1"),
-    "new centre": (lambda: ComBat().fit(X6, batch=[0, 1] * 3).transform(X6, batch=[2, 1] * 3), "not learned: 2"),
+    "new centre": (lambda: ComBat().fit(X6, batch=[0, 1] * 3).transform(X6, batch=[2, 1] * 3), "not fitted to: 2"),
     "centre is a covariate": (lambda: ComBat().fit(X6, batch=[0, 1] * 3, covariates=[0, 1] * 3), "told apart from the centres"),
     "no such centre column": (lambda: ComBat("site").fit(pd.DataFrame(X6)), "'site' is not a column"),
     "uneven ratings": (lambda: icc_table(pd.DataFrame({"a": [1.0, 2.0, 3.0]}), ["p", "p", "q"]), "q was measured 1 times"),

@@ -158,11 +158,11 @@ BASE: dict[str, Any] = {"features": {"table": "f.csv"}, "clinical": {"table": "c
         ({**BASE, "endpoint": "binary"}, "endpoint binary needs clinical.label"),
         ({**BASE, "endpoint": "survival"}, "endpoint survival needs clinical.time"),
         ({"features": {"table": "f"}, "clinical": {"table": "c"}}, "endpoint continuous needs clinical.marker or clinical.qpcr"),
-        ({**BASE, "model": "cox_elastic_net"}, "not for endpoint continuous; accepted: linear, elastic_net"),
+        ({**BASE, "model": "cox_elastic_net"}, "cannot be used for endpoint continuous; accepted: linear, elastic_net"),
         ({**BASE, "sensitivity": ["exclude_above"]}, "needs a value in protocol.exclude_above"),
         ({**BASE, "centres": {"combat": True}}, "centres need clinical.centre"),
         ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t"}}, "`time` and `event` must be given together"),
-        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t", "event": "t"}}, "are one column, 't'"),
+        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t", "event": "t"}}, "are the same column, 't'"),
         ({**BASE, "clinical": {"table": "c", "marker": "m", "qpcr": {"target": "t", "reference": "r"}}}, "give either `marker`"),
         ({**BASE, "controls": {"table": "k"}}, "give either `marker` or `qpcr` for the controls"),
         ({**BASE, "features": {"table": "f", "id_pattern": "("}}, "not a regular expression"),
@@ -392,8 +392,8 @@ def test_the_command(tmp_path: Path) -> None:
     assert printed.exit_code == 0 and "endpoint: continuous" in printed.output
     for arguments, words in (
         ([], "no STUDY.yaml was given"),
-        ([str(tmp_path / "STUDY.yaml"), "--threads", "0"], "at least 1 is needed"),
-        ([str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "f.csv")], "cannot be made"),
+        ([str(tmp_path / "STUDY.yaml"), "--threads", "0"], "must be at least 1"),
+        ([str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "f.csv")], "cannot be created"),
     ):
         refused = CliRunner().invoke(app, ["study", *arguments])
         assert refused.exit_code == 2 and words in " ".join(refused.output.split())

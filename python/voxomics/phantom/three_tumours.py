@@ -70,7 +70,7 @@ def write(folder: str | Path, seed: int = 0) -> list[Path]:
     Raises
     ------
     InputError
-        The folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     import SimpleITK as sitk
 

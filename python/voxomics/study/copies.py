@@ -1,4 +1,4 @@
-"""Many versions of one VOI as one image: cut out with the tissue around it and laid side by side."""
+"""Place many versions of one VOI side by side in one image, each with the tissue around it."""
 
 from __future__ import annotations
 

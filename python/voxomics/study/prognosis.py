@@ -1,4 +1,4 @@
-"""High against low: Kaplan–Meier, log-rank, Cox models and time-dependent areas, the same for protocol and twin."""
+"""Survival of high and low groups for protocol and twin: Kaplan–Meier, log-rank, Cox models, time-dependent AUC."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _scores(part: Part, cohort: Cohort, settings: StudySettings, prediction: Flo
     found = task.score(outcome_of(cohort, settings.endpoint), prediction)
     tests: dict[str, dict[str, Any]] = {}
     if constant_columns(prediction[:, None])[0]:
-        tests[task.main] = {"message": "the prediction is the same for everybody"}
+        tests[task.main] = {"message": "the prediction is the same for every patient"}
     elif settings.endpoint == "continuous":
         tests["r"] = _correlated(prediction, cohort.truth)
     elif settings.endpoint == "binary":

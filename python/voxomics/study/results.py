@@ -174,7 +174,7 @@ class StudyResults:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of the results, before hours of work where it can be known that it cannot be made.
+    """Create the folder of the results before the work begins, so that an error is reported early.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def study(
     out: str | os.PathLike[str] | None = None,
     progress: Stage | None = None,
 ) -> StudyResults:
-    """Run a study: the paper's protocol, and the nested twin beside it.
+    """Run a study: the protocol of the paper and the nested twin.
 
     Parameters
     ----------
