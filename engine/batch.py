@@ -1,11 +1,14 @@
-"""VoiBatch: the geometry of many VOIs once, and one channel per image type and discretisation."""
+"""Many VOIs of many images in flat arrays: where their voxels lie, and what each image type has there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from voxomics.engine.volume import Index
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
@@ -20,7 +23,7 @@ INTENSITY = 2
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the voxels of n VOIs lie. Every discretisation and backend shares it.
+    """Where the voxels of n VOIs lie. Every image type, discretisation and backend shares it.
 
     Attributes
     ----------
@@ -70,6 +73,23 @@ class Geometry:
             n_intensity=self.n_intensity[rows],
         )
 
+    @classmethod
+    def join(cls, parts: Sequence[Geometry]) -> Geometry:
+        """The VOIs of several geometries of one `pad`, in their order; images are numbered on from part to part."""
+        first_image = np.cumsum([0, *(len(part.spacing_mm) for part in parts[:-1])], dtype=np.int32)
+        return cls(
+            region=np.concatenate([part.region for part in parts]),
+            start=offsets(np.concatenate([np.diff(part.start) for part in parts])),
+            shape=np.concatenate([part.shape for part in parts]),
+            corner=np.concatenate([part.corner for part in parts]),
+            label=np.concatenate([part.label for part in parts]),
+            pad=parts[0].pad,
+            image_of=np.concatenate([part.image_of + first for part, first in zip(parts, first_image, strict=True)]),
+            spacing_mm=np.concatenate([part.spacing_mm for part in parts]),
+            n_morphological=np.concatenate([part.n_morphological for part in parts]),
+            n_intensity=np.concatenate([part.n_intensity for part in parts]),
+        )
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -111,10 +131,37 @@ class Channel:
             self.n_nominal[first:last],
         )
 
+    @classmethod
+    def join(cls, parts: Sequence[Channel]) -> Channel:
+        """The VOIs of several channels of one discretisation, in their order."""
+        return cls(
+            np.concatenate([part.level for part in parts]),
+            np.concatenate([part.level_of for part in parts]),
+            offsets(np.concatenate([part.n_present for part in parts])),
+            np.concatenate([part.count for part in parts]),
+            np.concatenate([part.n_nominal for part in parts]),
+        )
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The part of an image that its VOIs and what lies around them take up.
+
+    Attributes
+    ----------
+    array : ndarray [z, y, x]
+        Intensities, in the image's own type.
+    corner : (int, int, int)
+        Index (z, y, x) in the image of the array's voxel [0, 0, 0].
+    """
+
+    array: npt.NDArray[np.generic]
+    corner: Index
+
 
 @dataclass(frozen=True)
 class VoiBatch:
-    """Geometry, intensities and channels of n VOIs.
+    """n VOIs as one image type shows them. The batches of other image types share the geometry.
 
     Attributes
     ----------
@@ -122,8 +169,8 @@ class VoiBatch:
     value : ndarray float64 [voxels]
         Intensities of the intensity masks, each VOI's in box order.
     value_start : ndarray int64 [n + 1]
-    images : tuple of ndarray [z, y, x]
-        The prepared images (local intensity looks outside the mask).
+    images : tuple of Surroundings
+        One for each image, where a family looks outside the mask (local intensity does); else none.
     channels : dict str -> Channel
         Keyed by the discretisation's name as it stands in column names, for example "fbn32".
     """
@@ -131,15 +178,31 @@ class VoiBatch:
     geometry: Geometry
     value: F64
     value_start: I64
-    images: tuple[npt.NDArray[np.generic], ...]
+    images: tuple[Surroundings, ...] = ()
     channels: dict[str, Channel] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.geometry.label)
 
-    def part(self, first: int, last: int) -> VoiBatch:
-        """Rows first .. last - 1, their voxels not copied."""
+    def part(self, first: int, last: int, geometry: Geometry | None = None) -> VoiBatch:
+        """Rows first .. last - 1, their voxels not copied; `geometry` is that of these rows, where it is known already."""
         channels = {name: channel.part(self.geometry, first, last) for name, channel in self.channels.items()}
         own = slice(self.value_start[first], self.value_start[last])
         start = self.value_start[first : last + 1] - self.value_start[first]
-        return VoiBatch(self.geometry.part(first, last), self.value[own], start, self.images, channels)
+        return VoiBatch(geometry or self.geometry.part(first, last), self.value[own], start, self.images, channels)
+
+    @classmethod
+    def join(cls, parts: Sequence[VoiBatch], geometry: Geometry) -> VoiBatch:
+        """The VOIs of several batches of one image type, in their order; `geometry` is their geometries joined."""
+        return cls(
+            geometry,
+            np.concatenate([part.value for part in parts]),
+            offsets(np.concatenate([np.diff(part.value_start) for part in parts])),
+            tuple(image for part in parts for image in part.images),
+            {name: Channel.join([part.channels[name] for part in parts]) for name in parts[0].channels},
+        )
+
+
+def offsets(sizes: I64) -> I64:
+    """Where ragged parts of these sizes begin, one after the other, and where the last ends: int64 [n + 1]."""
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)))

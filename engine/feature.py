@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from voxomics.engine.batch import F64, I64, Channel, VoiBatch
     from voxomics.engine.resident import Resident
-    from voxomics.engine.settings import Settings
+    from voxomics.engine.settings import Discretisation, Settings
 
 UNCOUNTABLE = 1 << 60
 """Bytes a family asks for when no memory would do."""
@@ -47,6 +47,11 @@ class Feature:
     low: float = -inf
     high: float = inf
     undefined: str = ""
+
+
+def next_voxels(settings: Settings) -> int:
+    """A neighbourhood of the 26 voxels around a voxel."""
+    return 1
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,16 @@ class Family:
         same zones) are computed in one call, whose last axis holds the features of all of them.
     device : OnDevice, optional
         None: the family is always measured on the CPU.
+    discretised : str
+        Name of the setting with the family's discretisations; "" for a family that reads none.
+    reach : callable
+        ``reach(settings) -> int``: how many voxels away a neighbour may lie. Boxes are padded by the largest.
+    surroundings_mm : float
+        How far outside of a VOI's box the family reads the image.
+    kernels : str
+        Families that name the same share kernels, so that one process compiles them.
+    last_kernel : str
+        ``module.kernel`` below voxomics.kernels that is compiled after the family's others; "" if those of its companions tell.
     """
 
     name: str
@@ -107,3 +122,20 @@ class Family:
     need: Callable[[VoiBatch, Channel | None, Settings, tuple[str, ...]], I64]
     first: int = 0
     device: OnDevice | None = None
+    discretised: str = ""
+    reach: Callable[[Settings], int] = next_voxels
+    surroundings_mm: float = 0.0
+    kernels: str = ""
+    last_kernel: str = ""
+
+    @property
+    def is_texture(self) -> bool:
+        """Whether it measures matrices, which have aggregations."""
+        return bool(self.aggregations)
+
+    def discretisations(self, settings: Settings) -> tuple[Discretisation | None, ...]:
+        """What the family is measured under; (None,) when it reads no discretisation."""
+        if not self.discretised:
+            return (None,)
+        chosen = getattr(settings, self.discretised)
+        return chosen if isinstance(chosen, tuple) else (chosen,)

@@ -1,4 +1,4 @@
-"""Run every family on a batch: chunks on the pool, refusals named, nothing lost."""
+"""Run every call on packed VOIs: chunks on the pool and on a device, refusals named, nothing lost."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine import offload, plan, pool
+from voxomics.engine import offload, pool, work
+from voxomics.engine.backends import Backend
 from voxomics.engine.batch import F64, I64, Channel
-from voxomics.engine.errors import VoxomicsError, text_of_bytes
+from voxomics.engine.discretise import channel
+from voxomics.engine.errors import BackendError, VoxomicsError, text_of_bytes
 from voxomics.engine.feature import UNCOUNTABLE
-from voxomics.engine.prepare import Prepared, channel
+from voxomics.engine.plan import Call, Plan
+from voxomics.engine.prepare import Prepared
 from voxomics.engine.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,92 +26,123 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("voxomics")
 
-TEXTURES = ("glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")
 _ANY_LEVEL = -(1 << 62)  # the intensity-volume histogram accepts levels of any sign
+_CPU = Backend("cpu", None)
 
 
 @dataclass
 class Measured:
-    """Values of a batch and why some are missing.
+    """Values of packed VOIs and why some are missing.
 
     Attributes
     ----------
     values : ndarray float64 [n, columns]
         NaN where undefined or refused.
-    causes : dict (row, compute function, discretisation name) -> str
+    causes : dict (row, number of the call) -> str
         Why a call gave no values for a VOI, where it is not the feature's own definition.
     failed : dict row -> str
         VOIs without any value, and why.
     """
 
     values: F64
-    causes: dict[tuple[int, Callable[..., F64], str], str] = field(default_factory=dict)
+    causes: dict[tuple[int, int], str] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
+
+    def refuse(self, call: Call, rows: I64, text: str) -> None:
+        """Name the cause why a call has no values for some rows."""
+        for i in rows.tolist():
+            self.causes[i, call.number] = text
 
 
 def measure(
     prepared: Prepared,
-    calls: list[plan.Call],
+    plan: Plan,
     settings: Settings,
     threads: int,
     progress: Callable[[float], None] | None = None,
-    device: Device | None = None,
+    backend: Backend = _CPU,
 ) -> Measured:
-    """All columns of a batch.
+    """All columns of packed VOIs.
 
     Parameters
     ----------
     prepared : Prepared
-    calls : list of Call
-        From `plan.calls`; their targets are the columns.
+    plan : Plan
     settings : Settings
     threads : int
     progress : callable, optional
         Told the fraction of the work that is done, from the caller's thread.
-    device : Device, optional
-        Does what it can, while the CPU does the rest.
+    backend : Backend
+        Its device does what it can, while the CPU does the rest.
 
     Returns
     -------
     Measured
+
+    Raises
+    ------
+    BackendError
+        The device failed, and it was asked for by name.
+    Exception
+        What a programming error in a family raises.
     """
-    batch = prepared.batch
-    n_columns = sum(len(call.target) for call in calls)
-    result = Measured(np.full((len(batch), n_columns), np.nan))
+    result = Measured(np.full((len(prepared), len(plan.columns)), np.nan))
     _fail(prepared, settings, result)
-    alive = np.array([i for i in range(len(batch)) if i not in result.failed], dtype=np.int64)
-    large: list[pool.Task] = []
-    small: list[pool.Task] = []
+    alive = np.array([i for i in range(len(prepared)) if i not in result.failed], dtype=np.int64)
+    jobs: list[_Job] = []
     orders: list[offload.Order] = []
-    keep = _keeper(result)
-    for call in calls:
+    device = backend.device  # once: it may be lost meanwhile
+    for call in plan.calls:
         levels, refused = _channel_of(call, prepared, settings, threads)
         vois = _fit(call, alive, refused, prepared, settings, result)
         if device:
-            order, vois = offload.order(call, levels, vois, batch, settings, device)
+            order, vois = _ordered(call, levels, vois, prepared, settings, backend, device)
             orders += [order] if order else []
-        need = call.family.need(batch, levels, settings, call.aggregations)
-        too_large = need[vois] > settings.memory_bytes
-        for i in vois[too_large]:
-            _refuse(result, call, int(i), _too_large(int(need[i]), call, settings))
-        share = settings.memory_bytes // threads
-        for part in plan.chunks(vois[~too_large], need, batch.geometry.n_morphological, share):
-            bag = large if need[part].sum() > share else small
-            bag.append(_task(call, part, levels, prepared, settings, keep))
+        jobs.append(_Job(call, levels, vois))
     done = _Done(progress)
-    beside, pieces = offload.tasks(orders, batch, settings, device, keep, done.count) if device else ([], 0)
-    done.total = len(large) + len(small) + pieces
-    with ThreadPoolExecutor(1) as executor:
-        on_device = executor.submit(pool.run, beside, offload.STREAMS) if beside else None
-        pool.run(large, 1, done.advance)  # each of them may take the whole memory
-        pool.run(small, threads, done.advance)
-        while on_device and not on_device.done():
-            wait([on_device], 0.1)
-            done.tell()
-    if on_device:
-        on_device.result()
-    done.tell()
+    run = _Run(prepared, settings, threads, result, done)
+    left = _beside(run, jobs, offload.Offload(orders, prepared, settings, device), backend) if device and orders else jobs
+    run.on_cpu(left)
     return result
+
+
+def _ordered(
+    call: Call, levels: Channel | None, vois: I64, prepared: Prepared, settings: Settings, backend: Backend, device: Device
+) -> tuple[offload.Order | None, I64]:
+    """What the backend's device takes of a call, and the rows it leaves to the CPU."""
+    try:
+        return offload.order(call, levels, vois, prepared.batches[call.image], settings, device)
+    except BackendError as error:
+        backend.failed(error)
+        return None, vois
+
+
+def _beside(run: _Run, jobs: list[_Job], given: offload.Offload, backend: Backend) -> list[_Job]:
+    """The device does its orders while the CPU does its jobs; what the device leaves are the jobs returned."""
+    with ThreadPoolExecutor(1) as executor:
+        try:
+            tasks = given.tasks(run.keep, run.done.count)
+        except BackendError as error:
+            backend.failed(error)
+            return [*jobs, *(_Job(order.call, order.levels, order.rows) for order in given.orders)]
+        on_device = executor.submit(pool.run, tasks, offload.STREAMS)
+        run.on_cpu(jobs, len(given.pieces))
+        while not on_device.done():
+            wait([on_device], 0.1)
+            run.done.tell()
+    on_device.result()
+    for failure in given.errors:
+        backend.failed(failure)
+    return [_Job(order.call, order.levels, rows) for order, rows in given.left()]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A call and the rows that the CPU does."""
+
+    call: Call
+    levels: Channel | None
+    vois: I64
 
 
 class _Done:
@@ -120,104 +154,126 @@ class _Done:
         self.lock = threading.Lock()
 
     def count(self) -> None:
-        """One piece more, from any thread."""
+        """Count one more finished piece, from any thread."""
         with self.lock:
             self.finished += 1
 
     def tell(self) -> None:
         """Report, from the caller's thread."""
         if self.progress and self.total:
-            self.progress(self.finished / self.total)
+            self.progress(min(self.finished / self.total, 1.0))
 
     def advance(self) -> None:
-        """Both."""
+        """Count one more finished piece and report, from the caller's thread."""
         self.count()
         self.tell()
 
 
-def _keeper(result: Measured) -> offload.Keep:
-    """Runs computations from several threads and keeps their values, or why there are none."""
-    lock = threading.Lock()
+@dataclass(frozen=True)
+class _Run:
+    """What the pieces of one `measure` share."""
 
-    def keep(call: plan.Call, part: I64, compute: Callable[[], F64]) -> None:
-        try:
-            found = compute()
-        except (ArithmeticError, MemoryError, ValueError, VoxomicsError) as error:
-            # a fault in one family must not cost the others; it is logged and named in the row, never turned into a number
-            logger.exception("%s failed on %d VOIs", call.family.name, len(part))
-            with lock:
-                for i in part:
-                    _refuse(result, call, int(i), f"{type(error).__name__}: {error}")
-            return
-        result.values[part[:, None], call.target] = found.reshape(len(part), -1)[:, call.source]
+    prepared: Prepared
+    settings: Settings
+    threads: int
+    result: Measured
+    done: _Done
 
-    return keep
+    def on_cpu(self, jobs: list[_Job], pieces: int = 0) -> None:
+        """Measure on the pool: first, one by one, what may take the whole memory; then the rest side by side.
 
+        `pieces` are what a device does meanwhile.
+        """
+        large: list[pool.Task] = []
+        small: list[pool.Task] = []
+        memory = self.settings.memory_bytes
+        share = memory // self.threads
+        for job in jobs:
+            call, batch = job.call, self.prepared.batches[job.call.image]
+            need = call.family.need(batch, job.levels, self.settings, call.aggregations)
+            for i in job.vois[need[job.vois] > memory]:
+                self.result.refuse(call, np.array([i]), _too_large(int(need[i]), call, self.settings))
+            limits = ((need, share), (batch.geometry.n_morphological, work.CHUNK_VOXELS))
+            for part in work.parts(job.vois[need[job.vois] <= memory], limits):
+                bag = large if need[part].sum() > share else small
+                bag.append(self.task(job, part))
+        self.done.total += len(large) + len(small) + pieces
+        pool.run(large, 1, self.done.advance)
+        pool.run(small, self.threads, self.done.advance)
+        self.done.tell()
 
-def _task(
-    call: plan.Call, part: I64, levels: Channel | None, prepared: Prepared, settings: Settings, keep: offload.Keep
-) -> pool.Task:
-    batch = prepared.batch
+    def task(self, job: _Job, part: I64) -> pool.Task:
+        """One chunk of a call. What the data cause is named in its rows; anything else is a fault of ours, and raises."""
+        call, batch = job.call, self.prepared.batches[job.call.image]
 
-    def work() -> None:
-        keep(call, part, lambda: call.family.compute(batch, levels, part, settings, call.aggregations))
+        def compute() -> None:
+            try:
+                self.keep(call, part, call.family.compute(batch, job.levels, part, self.settings, call.aggregations))
+            except (MemoryError, VoxomicsError) as error:
+                logger.exception("%s could not be measured on %d VOIs", call.family.name, len(part))
+                with self.done.lock:
+                    self.result.refuse(call, part, f"{type(error).__name__}: {error}")
 
-    return pool.Task(float(batch.geometry.n_morphological[part].sum()), work)
+        return pool.Task(float(batch.geometry.n_morphological[part].sum()), compute)
 
-
-def _refuse(result: Measured, call: plan.Call, i: int, text: str) -> None:
-    result.causes[i, call.family.compute, call.discretisation.name if call.discretisation else ""] = text
+    def keep(self, call: Call, rows: I64, found: F64) -> None:
+        """Put a call's values, float64 [k, aggregations, features], into their columns."""
+        self.result.values[rows[:, None], call.target] = found.reshape(len(rows), -1)[:, call.source]
 
 
 def _channel_of(
-    call: plan.Call, prepared: Prepared, settings: Settings, threads: int
+    call: Call, prepared: Prepared, settings: Settings, threads: int
 ) -> tuple[Channel | None, np.ndarray | None]:
     """The channel a call reads and why VOIs have no levels on it; the IVH's own channel is made here."""
     if call.discretisation is None:
         return None, None
+    batch, name = prepared.batches[call.image], call.discretisation.name
     if call.family.channel == "ivh":
-        return channel(prepared.batch, call.discretisation, settings, threads, _ANY_LEVEL, places=False)[:2]
-    name = call.discretisation.name
-    return prepared.batch.channels[name], prepared.refused[name]
+        sound = np.flatnonzero(prepared.derived_nonfinite[call.image] == 0)
+        return channel(batch, call.discretisation, settings, threads, _ANY_LEVEL, places=False, rows=sound)[:2]
+    return batch.channels[name], prepared.refused[call.image, name]
 
 
 def _fail(prepared: Prepared, settings: Settings, result: Measured) -> None:
-    for i in np.flatnonzero(prepared.batch.geometry.n_morphological == 0):
+    g = prepared.geometry
+    for i in np.flatnonzero(g.n_morphological == 0):
         result.failed[int(i)] = "resampling left no voxel: the VOI is smaller than a new voxel; choose a finer spacing_mm"
     if settings.nonfinite == "exclude":
         return
     for i in np.flatnonzero(prepared.nonfinite):
         z, y, x = (int(v) for v in prepared.first_nonfinite[i])
         result.failed[int(i)] = (
-            f"{prepared.nonfinite[i]} of {prepared.batch.geometry.n_morphological[i]} voxels are NaN or infinite, the first at "
+            f"{prepared.nonfinite[i]} of {g.n_morphological[i]} voxels are NaN or infinite, the first at "
             f"(z, y, x) = ({z}, {y}, {x}); repair the image, or set `nonfinite: exclude` to leave them out"
         )
 
 
 def _fit(
-    call: plan.Call, alive: I64, refused: np.ndarray | None, prepared: Prepared, settings: Settings, result: Measured
+    call: Call, alive: I64, refused: np.ndarray | None, prepared: Prepared, settings: Settings, result: Measured
 ) -> I64:
     """VOIs a call can measure; the others get their cause."""
-    batch = prepared.batch
-    number = batch.geometry.n_intensity
-    fit = np.ones(len(batch), bool)
+    number, lost = prepared.geometry.n_intensity, prepared.derived_nonfinite[call.image]
+    fit = np.ones(len(prepared), bool)
+
+    def refuse(rows: I64, text: Callable[[int], str]) -> None:
+        fit[rows] = False
+        for i in rows:
+            result.refuse(call, np.array([i]), text(int(i)))
+
     if call.family.channel != "mask":
-        for i in alive[number[alive] == 0]:
-            fit[i] = False
-            _refuse(result, call, int(i), "re-segmentation left no voxel")
+        refuse(alive[number[alive] == 0], lambda i: "re-segmentation left no voxel")
+        refuse(alive[lost[alive] > 0], lambda i: f"{lost[i]} values of the {call.image} image are NaN or infinite")
     if refused is not None and call.discretisation is not None:
-        for i in alive[refused[alive] > 0]:
-            fit[i] = False
-            _refuse(result, call, int(i), _refusal(int(refused[i]), call.discretisation.name))
-    if call.family.name in TEXTURES and settings.min_voxels_texture:
-        for i in alive[fit[alive] & (number[alive] < settings.min_voxels_texture)]:
-            fit[i] = False
-            text = f"{number[i]} voxels are fewer than min_voxels_texture = {settings.min_voxels_texture}"
-            _refuse(result, call, int(i), text)
+        name = call.discretisation.name
+        refuse(alive[fit[alive] & (refused[alive] > 0)], lambda i: _refusal(int(refused[i]), name))
+    if call.family.is_texture and settings.min_voxels_texture:
+        least = settings.min_voxels_texture
+        few = alive[fit[alive] & (number[alive] < least)]
+        refuse(few, lambda i: f"{number[i]} voxels are fewer than min_voxels_texture = {least}")
     return alive[fit[alive]]
 
 
-def _too_large(need: int, call: plan.Call, settings: Settings) -> str:
+def _too_large(need: int, call: Call, settings: Settings) -> str:
     if need >= UNCOUNTABLE:
         return "more voxels, or levels further apart, than can be counted exactly" + (
             "; choose fewer, wider bins" if call.discretisation else ""

@@ -1,24 +1,29 @@
-"""Run calls on a device: the batch in pieces that fit its memory, two streams so that one copies while the other counts."""
+"""Run calls on a device: packed VOIs in pieces that fit its memory, two streams so that one copies while the other counts."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine import plan, pool
-from voxomics.engine.batch import I64, Channel, VoiBatch
+from voxomics.engine import pool, work
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.errors import BackendError, VoxomicsError
 from voxomics.engine.feature import OnDevice
+from voxomics.engine.plan import Call
+from voxomics.engine.prepare import Prepared
 from voxomics.engine.resident import SCRATCH, Resident
 from voxomics.engine.settings import Settings
 
 if TYPE_CHECKING:
     from voxomics.kernels.device import Device
+
+logger = logging.getLogger("voxomics")
 
 STREAMS = 2
 """Pieces of a batch that are on the device at a time."""
@@ -26,18 +31,19 @@ PIECE = 1 << 28
 """Bytes beyond which a batch is cut for the streams' sake: one copies while the other counts."""
 SHARE = 0.8
 """Part of the device's free memory that is used; the rest is for its own housekeeping."""
+_OURS = (TypeError, ValueError, LookupError, AttributeError, NameError, AssertionError, ArithmeticError)
 
-Keep = Callable[[plan.Call, I64, Callable[[], np.ndarray]], None]
-"""Told a call, rows of the batch and how to compute them: computes, and keeps the values or the reason why there are none."""
+Keep = Callable[[Call, I64, F64], None]
+"""Told a call, rows of the batch and their values, float64 [k, aggregations, features]."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Order:
     """A call that a device does for some rows.
 
     Attributes
     ----------
-    call : plan.Call
+    call : Call
     family : OnDevice
     levels : Channel or None
     rows : ndarray int64 [k]
@@ -46,22 +52,112 @@ class Order:
         Bytes of device memory for each row of the batch, beside the batch itself.
     """
 
-    call: plan.Call
+    call: Call
     family: OnDevice
     levels: Channel | None
     rows: I64
     need: I64
 
 
+@dataclass
+class Piece:
+    """Rows first .. last - 1, and what is still to be done for them.
+
+    Attributes
+    ----------
+    first, last : int
+    left : list of (Order, ndarray int64)
+        Orders and their rows among those of the piece. What the device has done is taken out of it.
+    """
+
+    first: int
+    last: int
+    left: list[tuple[Order, I64]]
+
+
+@dataclass
+class Offload:
+    """What a device does of one `measure`.
+
+    Attributes
+    ----------
+    orders : list of Order
+    prepared : Prepared
+    settings : Settings
+    device : Device
+    pieces : list of Piece
+    errors : list of Exception
+        Why the device left something.
+    """
+
+    orders: list[Order]
+    prepared: Prepared
+    settings: Settings
+    device: Device
+    pieces: list[Piece] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tasks(self, keep: Keep, advance: Callable[[], None]) -> list[pool.Task]:
+        """One task for each stream; they share the pieces. `advance` is called once for each piece."""
+        most, scratch = limit(self.device, self.settings)
+        self.pieces = list(_pieces(self.orders, self.prepared, most))
+        waiting = iter(self.pieces)
+
+        def stream() -> None:
+            with self._kept(), _named(self.device), self.device.stream():
+                while True:
+                    with self._lock:
+                        piece = next(waiting, None)
+                    if piece is None:
+                        return
+                    self._run(piece, scratch, keep)
+                    advance()
+
+        return [pool.Task(0.0, stream) for _ in range(min(STREAMS, len(self.pieces)))]
+
+    def left(self) -> list[tuple[Order, I64]]:
+        """Orders and rows that the device did not do."""
+        return [item for piece in self.pieces for item in piece.left]
+
+    def _run(self, piece: Piece, scratch: int, keep: Keep) -> None:
+        """Do a piece's orders; an order that fails stays left."""
+        part = _part_of(self.prepared, piece)
+        residents: dict[str, Resident] = {}
+        channels: dict[int, Channel] = {}
+        geometry = self.prepared.geometry
+        for order, rows in list(piece.left):
+            image = order.call.image
+            if image not in residents:
+                residents[image] = Resident(self.device, part[image], scratch, next(iter(residents.values()), None))
+            levels = order.levels and channels.setdefault(
+                id(order.levels), order.levels.part(geometry, piece.first, piece.last)
+            )
+            with self._kept(), _named(self.device):
+                found = order.family.compute(residents[image], levels, rows - piece.first, self.settings, order.call.aggregations)
+                keep(order.call, rows, found)
+                piece.left.remove((order, rows))
+
+    @contextlib.contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Keep the error of a device that fails: its work is left to others."""
+        try:
+            yield
+        except (MemoryError, BackendError) as error:
+            logger.debug("work left by the device", exc_info=True)
+            with self._lock:
+                self.errors.append(error)
+
+
 def order(
-    call: plan.Call, levels: Channel | None, rows: I64, batch: VoiBatch, settings: Settings, device: Device
+    call: Call, levels: Channel | None, rows: I64, batch: VoiBatch, settings: Settings, device: Device
 ) -> tuple[Order | None, I64]:
     """What a device takes of a call, and the rows it leaves to the CPU."""
     family = call.family.device
     if family is None:
         return None, rows
     need = family.need(batch, levels, settings, call.aggregations)
-    fits = (need + _resident(batch))[rows] <= limit(device, settings)[0]
+    fits = (need + work.resident_bytes(batch))[rows] <= limit(device, settings)[0]
     return Order(call, family, levels, rows[fits], need), rows[~fits]
 
 
@@ -77,78 +173,40 @@ def limit(device: Device, settings: Settings) -> tuple[int, int]:
     return share - 8 * scratch, scratch
 
 
-def tasks(
-    orders: list[Order], batch: VoiBatch, settings: Settings, device: Device, keep: Keep, advance: Callable[[], None]
-) -> tuple[list[pool.Task], int]:
-    """One task for each stream; they share the pieces. The second value is how often `advance` will be called."""
-    most, scratch = limit(device, settings)
-    pieces = list(_pieces(orders, batch, most))
-    waiting, lock = iter(pieces), threading.Lock()
-
-    def work() -> None:
-        with _named(device), device.stream():
-            while True:
-                with lock:
-                    piece = next(waiting, None)
-                if piece is None:
-                    return
-                _run(orders, batch, settings, device, scratch, *piece, keep)
-                advance()
-
-    return [pool.Task(0.0, work) for _ in range(min(STREAMS, len(pieces)))], len(pieces)
-
-
 @contextlib.contextmanager
 def _named(device: Device) -> Iterator[None]:
-    """What CuPy, Numba and the driver raise, each its own kind, becomes a BackendError: that costs a family, and not the run."""
+    """Turn what CuPy, Numba and the driver raise into a BackendError; what only our own code raises stays what it is."""
     try:
         yield
-    except (MemoryError, VoxomicsError):
+    except (MemoryError, VoxomicsError, *_OURS):
         raise
     except Exception as error:
         raise BackendError(f"{device.name} failed: {type(error).__name__}: {error}") from error
 
 
-def _run(
-    orders: list[Order], batch: VoiBatch, settings: Settings, device: Device, scratch: int, first: int, last: int, keep: Keep
-) -> None:
-    resident = Resident(device, batch.part(first, last), scratch)
-    channels: dict[int, Channel] = {}
-    for one in orders:
-        rows = one.rows[np.searchsorted(one.rows, first) : np.searchsorted(one.rows, last)]
-        if len(rows) == 0:
-            continue
-        levels = one.levels and channels.setdefault(id(one.levels), one.levels.part(batch.geometry, first, last))
-
-        def compute(one: Order = one, levels: Channel | None = levels, rows: I64 = rows) -> np.ndarray:
-            with _named(device):
-                return one.family.compute(resident, levels, rows - first, settings, one.call.aggregations)
-
-        keep(one.call, rows, compute)
+def _part_of(prepared: Prepared, piece: Piece) -> dict[str, VoiBatch]:
+    """The rows of a piece in every image type; one geometry for all."""
+    geometry = prepared.geometry.part(piece.first, piece.last)
+    return {name: batch.part(piece.first, piece.last, geometry) for name, batch in prepared.batches.items()}
 
 
-def _pieces(orders: list[Order], batch: VoiBatch, most: int) -> Iterator[tuple[int, int]]:
-    """First and last (exclusive) rows of pieces that take `most` bytes or less, each call's memory being free for the next.
+def _pieces(orders: list[Order], prepared: Prepared, most: int) -> Iterator[Piece]:
+    """Pieces that take `most` bytes or less, each call's memory being free for the next.
 
     A large batch that would fit makes some pieces for each stream all the same.
     """
-    size = np.zeros(len(batch), np.int64)
-    wanted = np.zeros(len(batch), bool)
+    size = np.zeros(len(prepared), np.int64)
+    wanted = np.zeros(len(prepared), bool)
     for one in orders:
         size[one.rows] = np.maximum(size[one.rows], one.need[one.rows])
         wanted[one.rows] = True
-    size += _resident(batch)
+    for batch in prepared.batches.values():
+        size += work.resident_bytes(batch)
     most = min(most, max(PIECE, int(size[wanted].sum()) // (2 * STREAMS)))
-    for part in plan.chunks(np.flatnonzero(wanted), size, np.zeros(len(batch), np.int64), most):
+    for part in work.parts(np.flatnonzero(wanted), [(size, most)]):
         # rows between that the device does not take are copied with the others, unless they stand apart
         ends = np.flatnonzero(np.diff(part) > 1)
-        for piece in np.split(part, ends + 1) if size[part[0] : part[-1] + 1].sum() > most else [part]:
-            yield int(piece[0]), int(piece[-1]) + 1
-
-
-def _resident(batch: VoiBatch) -> I64:
-    """Bytes of each row's part of the batch on a device, int64 [n]."""
-    per_voxel = 1 + sum(channel.level.itemsize for channel in batch.channels.values())
-    levels = sum(24 * channel.n_present for channel in batch.channels.values())
-    total: I64 = np.diff(batch.geometry.start) * per_voxel + np.diff(batch.value_start) * 8 + levels + 256
-    return total
+        for rows in np.split(part, ends + 1) if size[part[0] : part[-1] + 1].sum() > most else [part]:
+            first, last = int(rows[0]), int(rows[-1]) + 1
+            mine = [(one, one.rows[np.searchsorted(one.rows, first) : np.searchsorted(one.rows, last)]) for one in orders]
+            yield Piece(first, last, [(one, rows) for one, rows in mine if len(rows)])

@@ -1,49 +1,53 @@
-"""What a run will do before it does it: columns, calls, and the memory they take."""
+"""What a run will do before it does it: its columns, and the calls that fill them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from voxomics.engine import images
 from voxomics.engine.batch import I64
+from voxomics.engine.columns import ColumnKey
 from voxomics.engine.errors import SettingsError
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.feature import Family, Feature
 from voxomics.engine.settings import Discretisation, Settings
 
-CHUNK_VOXELS = 1 << 16
-"""Voxels after which a call is closed: large enough to hide a call's cost, small enough to keep every thread busy."""
-
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table.
+    """One feature column of the engine's table.
 
     Attributes
     ----------
-    name : str
-        ``<image type>.<family>.<feature>[.<aggregation>][.<discretisation>]``.
+    key : ColumnKey
     family : Family
     feature : Feature
-    aggregation, discretisation : str
-        "" where they do not apply.
     """
 
-    name: str
+    key: ColumnKey
     family: Family
     feature: Feature
-    aggregation: str
-    discretisation: str
+
+    @property
+    def name(self) -> str:
+        """The column's name."""
+        return self.key.name
 
 
 @dataclass(frozen=True)
 class Call:
-    """One `compute` on one channel, and which of its values go to which column.
+    """One `compute` on one image type and discretisation, and which of its values go to which column.
 
     Attributes
     ----------
+    number : int
+        Its place among the plan's calls.
+    image : str
+        Image type.
     families : tuple of Family
         Those that share the compute function.
     discretisation : Discretisation or None
@@ -54,6 +58,8 @@ class Call:
         ... and the columns they fill.
     """
 
+    number: int
+    image: str
     families: tuple[Family, ...]
     discretisation: Discretisation | None
     aggregations: tuple[str, ...]
@@ -66,6 +72,46 @@ class Call:
         return self.families[0]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Columns of a run, and the calls that fill them.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+    calls : tuple of Call
+        Each column is filled by exactly one.
+    """
+
+    columns: tuple[Column, ...]
+    calls: tuple[Call, ...]
+
+    @cached_property
+    def call_of(self) -> I64:
+        """Number of the call that fills each column, int64 [columns]."""
+        found = np.empty(len(self.columns), np.int64)
+        for call in self.calls:
+            found[call.target] = call.number
+        return found
+
+    @classmethod
+    def of(cls, settings: Settings) -> Plan:
+        """The plan that follows from settings.
+
+        Raises
+        ------
+        SettingsError
+            A family is wanted but no aggregation of it is chosen.
+
+        Examples
+        --------
+        >>> [c.name for c in Plan.of(Settings.of({"features": ["glcm.contrast"]})).columns]
+        ['original.glcm.contrast.3d_averaged.fbn32', 'original.glcm.contrast.3d_merged.fbn32']
+        """
+        wanted = tuple(columns(settings))
+        return cls(wanted, tuple(calls(wanted, settings)))
+
+
 def columns(settings: Settings) -> list[Column]:
     """Every feature column in order; follows from the settings alone, never from a case.
 
@@ -73,25 +119,26 @@ def columns(settings: Settings) -> list[Column]:
     ------
     SettingsError
         A family is wanted but no aggregation of it is chosen.
-
-    Examples
-    --------
-    >>> [c.name for c in columns(Settings.of({"features": ["glcm.contrast"]}))]
-    ['original.glcm.contrast.3d_averaged.fbn32', 'original.glcm.contrast.3d_merged.fbn32']
     """
     found = []
-    for family in FAMILIES:
-        wanted = [feature for feature in family.features if settings.wants(f"{family.name}.{feature.name}")]
-        if not wanted:
-            continue
-        chosen = aggregations(family, settings)
-        for discretisation in discretisations(family, settings):
-            for aggregation in chosen or ("",):
-                for feature in wanted:
-                    label = discretisation.name if discretisation else ""
-                    parts = ("original", family.name, feature.name, aggregation, label)
-                    found.append(Column(".".join(filter(None, parts)), family, feature, aggregation, label))
+    for image in images.names(settings):
+        for family in FAMILIES:
+            wanted = [feature for feature in family.features if settings.wants(f"{family.name}.{feature.name}")]
+            if not wanted or not is_measured_on(family, image):
+                continue
+            chosen = aggregations(family, settings)
+            for discretisation in family.discretisations(settings):
+                label = discretisation.name if discretisation else ""
+                for aggregation in chosen or ("",):
+                    for feature in wanted:
+                        key = ColumnKey(image, family.name, feature.name, aggregation, label)
+                        found.append(Column(key, family, feature))
     return found
+
+
+def is_measured_on(family: Family, image: str) -> bool:
+    """Whether a family is measured on an image type: what reads the mask alone is measured on the base image only."""
+    return image == images.BASE or family.channel != "mask"
 
 
 def aggregations(family: Family, settings: Settings) -> tuple[str, ...]:
@@ -111,61 +158,39 @@ def aggregations(family: Family, settings: Settings) -> tuple[str, ...]:
     return chosen
 
 
-def discretisations(family: Family, settings: Settings) -> tuple[Discretisation | None, ...]:
-    """Discretisations a family is measured under; (None,) when it needs none."""
-    if family.channel == "level":
-        return settings.for_histogram if family.name == "intensity_histogram" else settings.discretisation
-    return (settings.ivh_discretisation,) if family.channel == "ivh" else (None,)
-
-
-def calls(wanted: list[Column], settings: Settings) -> list[Call]:
-    """The compute calls that fill the wanted columns: one per compute function and discretisation."""
-    place = {(c.family.name, c.feature.name, c.aggregation, c.discretisation): k for k, c in enumerate(wanted)}
-    by_compute: dict[Callable[..., object], list[Family]] = {}
-    for family in FAMILIES:
-        if any(c.family is family for c in wanted):
-            by_compute.setdefault(family.compute, []).append(family)
-    found = []
-    for families in by_compute.values():
-        width = max(f.first + len(f.features) for f in FAMILIES if f.compute is families[0].compute)
-        chosen = aggregations(families[0], settings)
-        for discretisation in discretisations(families[0], settings):
-            pairs = []
-            for family in families:
-                for a, aggregation in enumerate(chosen or ("",)):
-                    for f, feature in enumerate(family.features):
-                        label = discretisation.name if discretisation else ""
-                        key = (family.name, feature.name, aggregation, label)
-                        if key in place:
-                            pairs.append((a * width + family.first + f, place[key]))
-            source, target = np.array(pairs, dtype=np.int64).T
-            found.append(Call(tuple(families), discretisation, chosen, source, target))
+def calls(wanted: tuple[Column, ...], settings: Settings) -> list[Call]:
+    """The compute calls that fill the wanted columns: one per image type, compute function and discretisation."""
+    place = {column.key: k for k, column in enumerate(wanted)}
+    found: list[Call] = []
+    for image in images.names(settings):
+        by_compute: dict[Callable[..., object], list[Family]] = {}
+        for family in FAMILIES:
+            if any(c.family is family and c.key.image == image for c in wanted):
+                by_compute.setdefault(family.compute, []).append(family)
+        for families in by_compute.values():
+            chosen = aggregations(families[0], settings)
+            for discretisation in families[0].discretisations(settings):
+                source, target = _wiring(image, families, discretisation, chosen, place)
+                found.append(Call(len(found), image, tuple(families), discretisation, chosen, source, target))
     return found
 
 
-def chunks(vois: I64, need: I64, cost: I64, limit: int) -> Iterator[I64]:
-    """Cut VOIs into calls that stay within `limit` bytes together and about CHUNK_VOXELS of cost.
-
-    Parameters
-    ----------
-    vois : ndarray int64 [k]
-        Rows of the batch.
-    need, cost : ndarray int64 [n]
-        Bytes and voxels of every row of the batch.
-    limit : int
-        Bytes; a single VOI above it gets a call of its own.
-
-    Yields
-    ------
-    ndarray int64
-    """
-    first = 0
-    taken_bytes = taken_cost = 0
-    for k, i in enumerate(vois):
-        if k > first and (taken_bytes + need[i] > limit or taken_cost + cost[i] > CHUNK_VOXELS):
-            yield vois[first:k]
-            first, taken_bytes, taken_cost = k, 0, 0
-        taken_bytes += int(need[i])
-        taken_cost += int(cost[i])
-    if first < len(vois):
-        yield vois[first:]
+def _wiring(
+    image: str,
+    families: list[Family],
+    discretisation: Discretisation | None,
+    chosen: tuple[str, ...],
+    place: dict[ColumnKey, int],
+) -> tuple[I64, I64]:
+    """`Call.source` and `Call.target` of families that share a compute function."""
+    width = max(f.first + len(f.features) for f in FAMILIES if f.compute is families[0].compute)
+    label = discretisation.name if discretisation else ""
+    pairs = []
+    for family in families:
+        for a, aggregation in enumerate(chosen or ("",)):
+            for f, feature in enumerate(family.features):
+                key = ColumnKey(image, family.name, feature.name, aggregation, label)
+                if key in place:
+                    pairs.append((a * width + family.first + f, place[key]))
+    source, target = np.array(pairs, dtype=np.int64).T
+    return source, target

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 
 @dataclass(frozen=True)
 class Task:
@@ -63,3 +66,31 @@ def run(tasks: Iterable[Task], threads: int, advance: Callable[[], None] | None 
             for future in futures:
                 future.cancel()
             raise
+
+
+def for_parts(
+    cost: npt.NDArray[np.int64],
+    most: int,
+    threads: int,
+    call: Callable[[npt.NDArray[np.int64]], None],
+    rows: npt.NDArray[np.int64] | None = None,
+) -> None:
+    """Call with the rows of a batch in parts of about `most` cost.
+
+    Parameters
+    ----------
+    cost : ndarray int64 [n]
+        Of every row of the batch.
+    most : int
+    threads : int
+    call : callable
+        Told some rows, int64 [k], ascending.
+    rows : ndarray int64, optional
+        The rows to do; by default 0 .. n - 1.
+    """
+    chosen = np.arange(len(cost)) if rows is None else rows
+    if not len(chosen):
+        return
+    part_of = np.cumsum(cost[chosen]) // most
+    parts = np.split(chosen, np.flatnonzero(np.diff(part_of)) + 1)
+    run([Task(float(cost[part].sum()), lambda part=part: call(part)) for part in parts], threads)  # type: ignore[misc]

@@ -1,22 +1,24 @@
-"""From an image and its masks to a VoiBatch: boxes, masks, re-segmentation, grey levels."""
+"""From an image and its masks to packed VOIs: boxes, masks, re-segmentation, intensities, grey levels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
-from voxomics.engine import pool
+from voxomics.engine import images, pool
 from voxomics.engine import resample as resampling
-from voxomics.engine.batch import F64, I64, Channel, Geometry, VoiBatch
+from voxomics.engine.batch import I64, Geometry, Surroundings, VoiBatch, offsets
+from voxomics.engine.discretise import channel
 from voxomics.engine.errors import ResourceError, text_of_bytes
-from voxomics.engine.settings import Discretisation, Settings
+from voxomics.engine.families import FAMILIES
+from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
+from voxomics.engine.work import PACKED_VOXELS
 
 _TABLE_VALUES = 1 << 20  # label values looked up in a table; larger ones are first replaced by their rank
-_CHUNK = 1 << 18  # box voxels that one task packs
 
 
 @dataclass(frozen=True)
@@ -109,26 +111,55 @@ class Processed:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A batch and what was noticed on the way.
+    """Packed VOIs, and what was noticed on the way.
 
     Attributes
     ----------
-    batch : VoiBatch
+    batches : dict str -> VoiBatch
+        By image type. All share one geometry.
     nonfinite : ndarray int64 [n]
-        NaN or infinite voxels inside each drawn mask.
+        NaN or infinite voxels of the base image inside each drawn mask.
     first_nonfinite : ndarray int64 [n, 3]
         Image index (z, y, x) of the first of them.
-    refused : dict str -> ndarray uint8 [n]
-        Per discretisation name: kernels.pack.BELOW_ONE, NOT_INTEGER, TOO_MANY or TOO_WIDE where a VOI has no grey levels, else 0.
-    below : dict str -> ndarray int64 [n]
-        Per discretisation name: voxels under the origin of a fixed bin size, which took level 1.
+    derived_nonfinite : dict str -> ndarray int64 [n]
+        By image type: NaN or infinite values in the intensity mask, which only a derived image can have.
+    refused : dict (str, str) -> ndarray uint8 [n]
+        By image type and discretisation name: kernels.pack.BELOW_ONE, NOT_INTEGER, TOO_MANY or TOO_WIDE where a VOI has no grey
+        levels, else 0.
+    below : dict (str, str) -> ndarray int64 [n]
+        By image type and discretisation name: voxels under the origin of a fixed bin size, which took level 1.
     """
 
-    batch: VoiBatch
+    batches: dict[str, VoiBatch]
     nonfinite: I64
     first_nonfinite: I64
-    refused: dict[str, np.ndarray]
-    below: dict[str, I64]
+    derived_nonfinite: dict[str, I64]
+    refused: dict[tuple[str, str], np.ndarray]
+    below: dict[tuple[str, str], I64]
+
+    def __len__(self) -> int:
+        return len(self.nonfinite)
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where the voxels lie, in every image type."""
+        return next(iter(self.batches.values())).geometry
+
+    @classmethod
+    def join(cls, parts: Sequence[Prepared]) -> Prepared:
+        """The VOIs of several images, packed under the same settings, in their order."""
+        if len(parts) == 1:
+            return parts[0]
+        geometry = Geometry.join([part.geometry for part in parts])
+        first = parts[0]
+        return cls(
+            {name: VoiBatch.join([part.batches[name] for part in parts], geometry) for name in first.batches},
+            np.concatenate([part.nonfinite for part in parts]),
+            np.concatenate([part.first_nonfinite for part in parts]),
+            {name: np.concatenate([part.derived_nonfinite[name] for part in parts]) for name in first.derived_nonfinite},
+            {key: np.concatenate([part.refused[key] for part in parts]) for key in first.refused},
+            {key: np.concatenate([part.below[key] for part in parts]) for key in first.below},
+        )
 
 
 def process(image: Image, settings: Settings) -> Processed:
@@ -164,7 +195,7 @@ def process(image: Image, settings: Settings) -> Processed:
 
 
 def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settings: Settings, threads: int = 1) -> Prepared:
-    """Pack VOIs of one image: resampled, re-segmented, with one channel per discretisation.
+    """Pack VOIs of one image: resampled, re-segmented, with a batch per image type and a channel per discretisation.
 
     Parameters
     ----------
@@ -181,40 +212,68 @@ def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settin
     -------
     Prepared
     """
+    processed = process(image, settings) if isinstance(image, Image) else image
+    geometry = _marked(mask, vois, processed, settings, threads)
+    nonfinite, first = _resegmented(geometry, processed.image, settings, threads)
+    prepared = Prepared({}, nonfinite, first, {}, {}, {})
+    for name, one in images.derived(processed.image, settings):
+        batch, prepared.derived_nonfinite[name] = _gathered(geometry, one, settings, threads)
+        prepared.batches[name] = batch
+        sound = np.flatnonzero(prepared.derived_nonfinite[name] == 0)
+        for chosen in dict.fromkeys((*settings.discretisation, *settings.for_histogram)):
+            key = name, chosen.name
+            found = channel(batch, chosen, settings, threads, rows=sound)
+            batch.channels[chosen.name], prepared.refused[key], prepared.below[key] = found
+    return prepared
+
+
+def _resegmented(geometry: Geometry, image: Image, settings: Settings, threads: int) -> tuple[I64, I64]:
+    """Set the intensity mask of a geometry; the numbers of voxels that are not finite, and where the first is."""
     from voxomics.kernels import pack
 
-    processed = process(image, settings) if isinstance(image, Image) else image
-    array = processed.image.array
-    geometry = _marked(mask, vois, processed, settings, threads)
-    n = len(vois)
-    capacity = _offsets(geometry.n_morphological)
-    values = np.empty(capacity[-1])
-    kept = geometry.n_intensity
-    nonfinite = np.zeros(n, np.int64)
-    first = np.zeros((n, 3), np.int64)
+    g, n = geometry, len(geometry.label)
+    nonfinite, first = np.zeros(n, np.int64), np.zeros((n, 3), np.int64)
     lower, upper = settings.resegmentation.range or (None, None)
     bounds = (-np.inf if lower is None else lower, np.inf if upper is None else upper)
     sigma = settings.resegmentation.outliers_sigma or 0.0
+
+    def one_part(part: I64) -> None:
+        pack.resegment(
+            image.array, g.corner, g.pad, g.start, g.shape, part, *bounds, sigma, g.region, g.n_intensity, nonfinite, first
+        )
+
+    pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, one_part)
+    return nonfinite, first
+
+
+def _gathered(geometry: Geometry, image: Image, settings: Settings, threads: int) -> tuple[VoiBatch, I64]:
+    """The intensities of one image type, and how many of each VOI's are not finite."""
+    from voxomics.kernels import pack
+
     g = geometry
+    value_start = offsets(g.n_intensity)
+    values, nonfinite = np.empty(value_start[-1]), np.zeros(len(g.label), np.int64)
 
-    def collect_part(part: I64) -> None:
-        pack.collect(
-            array, g.corner, g.pad, g.start, g.shape, part, *bounds, sigma, g.region, values, capacity, kept,
-            nonfinite, first,
-        )  # fmt: skip
+    def one_part(part: I64) -> None:
+        pack.gather(image.array, g.corner, g.pad, g.start, g.shape, part, g.region, values, value_start, nonfinite)
 
-    _for_parts(np.diff(g.start), threads, collect_part)
-    value_start = _offsets(kept)
-    if value_start[-1] < capacity[-1]:
-        closed = np.empty(value_start[-1])
-        pack.compact(values, capacity, kept, closed, value_start)
-        values = closed
-    batch = VoiBatch(geometry, values, value_start, (array,))
-    refused, below = {}, {}
-    for chosen in dict.fromkeys((*settings.discretisation, *settings.for_histogram)):
-        name = chosen.name
-        batch.channels[name], refused[name], below[name] = channel(batch, chosen, settings, threads)
-    return Prepared(batch, nonfinite, first, refused, below)
+    pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, one_part)
+    return VoiBatch(geometry, values, value_start, _surroundings(geometry, image, settings)), nonfinite
+
+
+def _surroundings(geometry: Geometry, image: Image, settings: Settings) -> tuple[Surroundings, ...]:
+    """The image around its VOIs as far as a family looks; a copy where that lets go of most of the image."""
+    far = max((f.surroundings_mm for f in FAMILIES if settings.wants(f.name)), default=0.0)
+    if not far or not len(geometry.label):
+        return ()
+    reach = np.floor(far / np.array(image.spacing_mm)).astype(np.int64)
+    low = np.maximum((geometry.corner + geometry.pad).min(axis=0) - reach, 0)
+    high = np.minimum((geometry.corner + geometry.shape - geometry.pad).max(axis=0) + reach, image.array.shape)
+    array = image.array[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))]
+    if 2 * array.size < image.array.size:
+        array = array.copy()
+    z, y, x = (int(v) for v in low)
+    return (Surroundings(array, (z, y, x)),)
 
 
 def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings: Settings, threads: int) -> Geometry:
@@ -232,7 +291,7 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
         high = np.where(high == size - 1, last, np.minimum(np.floor((high + 1 - offset) / step), last)).astype(np.int64)
     shape = (high - low + 1 + 2 * pad).astype(np.int32)
     corner = (low - pad).astype(np.int32)
-    start = _offsets(shape.astype(np.int64).prod(1))
+    start = offsets(shape.astype(np.int64).prod(1))
     region = np.zeros(start[-1], np.uint8)
     layer = np.array([voi.layer for voi in vois], dtype=np.int64)
     value = np.array([voi.value for voi in vois], dtype=np.int64)
@@ -249,92 +308,6 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
             else:
                 pack.mark(labels, value, (corner - origin).astype(np.int32), pad, start, shape, some, region)
 
-    _for_parts(np.diff(start), threads, mark_part)
+    pool.for_parts(np.diff(start), PACKED_VOXELS, threads, mark_part)
     spacing = np.array([processed.image.spacing_mm])
     return Geometry(region, start, shape, corner, value, pad, np.zeros(n, np.int32), spacing, number, np.zeros(n, np.int64))
-
-
-def channel(
-    batch: VoiBatch, chosen: Discretisation, settings: Settings, threads: int = 1, level_min: int = 1, places: bool = True
-) -> tuple[Channel, np.ndarray, I64]:
-    """Grey levels of a batch under one discretisation; the geometry is only read.
-
-    Parameters
-    ----------
-    batch : VoiBatch
-    chosen : Discretisation
-    settings : Settings
-        Its re-segmentation range is the origin of a fixed bin size that names none.
-    threads : int
-    level_min : int
-        Lowest level accepted.
-    places : bool
-        Whether Channel.level is wanted.
-
-    Returns
-    -------
-    Channel
-    refused : ndarray uint8 [n]
-        Why a VOI has no levels (see Prepared.refused); 0 where it has.
-    below : ndarray int64 [n]
-        See Prepared.below.
-    """
-    from voxomics.kernels import pack
-
-    n = len(batch)
-    method = {"fbn": pack.FBN, "fbs": pack.FBS, "bounds": pack.BOUNDS, "none": pack.NONE}[chosen.method]
-    origin = chosen.origin if chosen.origin is not None else (settings.resegmentation.range or (None,))[0]
-    size = len(batch.value)
-    rank, levels, number = np.empty(size, np.uint16), np.empty(size, np.int64), np.empty(size, np.int64)
-    n_present, n_nominal, below = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
-    refused, spread = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
-
-    def discretise_part(part: I64) -> None:
-        pack.discretise(
-            batch.value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
-            np.nan if origin in (None, "minimum") else float(origin), chosen.low or 0.0, chosen.high or 0.0, level_min,
-            rank, levels, number, n_present, n_nominal, below, refused, spread,
-        )  # fmt: skip
-
-    _for_parts(np.diff(batch.value_start), threads, discretise_part)
-    for i in np.flatnonzero(spread):  # rare: levels millions apart
-        own = slice(batch.value_start[i], batch.value_start[i + 1])
-        present, ranks, counts = np.unique(levels[own], return_inverse=True, return_counts=True)
-        if len(present) > pack.MAX_PRESENT:
-            refused[i] = pack.TOO_MANY
-            continue
-        n_present[i] = len(present)
-        rank[own] = ranks + 1
-        levels[own][: len(present)] = present
-        number[own][: len(present)] = counts
-    level_start = _offsets(n_present)
-    level_of, count = np.empty(level_start[-1], np.int64), np.empty(level_start[-1], np.int64)
-    pack.compact(levels, batch.value_start, n_present, level_of, level_start)
-    pack.compact(number, batch.value_start, n_present, count, level_start)
-    level = _placed(batch, rank, n_present, threads) if places else np.empty(0, np.uint8)
-    return Channel(level, level_of, level_start, count, n_nominal), refused, below
-
-
-def _placed(batch: VoiBatch, rank: np.ndarray, n_present: I64, threads: int) -> np.ndarray:
-    """Channel.level from the voxels' ranks, in the smallest type that holds them."""
-    from voxomics.kernels import pack
-
-    g = batch.geometry
-    level = np.zeros(len(g.region), np.uint8 if n_present.max(initial=0) < 256 else np.uint16)
-
-    def scatter_part(part: I64) -> None:
-        pack.scatter(g.region, g.start, part, rank, batch.value_start, n_present, level)
-
-    _for_parts(np.diff(g.start), threads, scatter_part)
-    return level
-
-
-def _offsets(sizes: I64 | F64) -> I64:
-    return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)))
-
-
-def _for_parts(cost: I64, threads: int, call: Callable[[I64], None]) -> None:
-    """Call with the indices of VOIs in parts of about _CHUNK cost, on the pool."""
-    part_of = np.cumsum(cost) // _CHUNK
-    parts = np.split(np.arange(len(cost)), np.flatnonzero(np.diff(part_of)) + 1) if len(cost) else []
-    pool.run([pool.Task(float(cost[part].sum()), lambda part=part: call(part)) for part in parts], threads)  # type: ignore[misc]

@@ -28,28 +28,31 @@ class Resident:
         The same in host memory.
     scratch : int
         float64 that the blocks of one kernel may share.
+    beside : Resident, optional
+        The same VOIs in another image type: its geometry serves this one too.
     """
 
     device: Device
     batch: VoiBatch
     scratch: int = SCRATCH
+    beside: Resident | None = None
     _channels: dict[int, ResidentChannel] = field(default_factory=dict)
     _tiles: dict[tuple[bytes, bool], tuple[Array, ...]] = field(default_factory=dict)
 
     @cached_property
     def region(self) -> Array:
         """Geometry.region."""
-        return self.device.put(self.batch.geometry.region)
+        return self.beside.region if self.beside else self.device.put(self.batch.geometry.region)
 
     @cached_property
     def start(self) -> Array:
         """Geometry.start."""
-        return self.device.put(self.batch.geometry.start)
+        return self.beside.start if self.beside else self.device.put(self.batch.geometry.start)
 
     @cached_property
     def shape(self) -> Array:
         """Geometry.shape."""
-        return self.device.put(self.batch.geometry.shape)
+        return self.beside.shape if self.beside else self.device.put(self.batch.geometry.shape)
 
     @cached_property
     def value(self) -> Array:
@@ -69,6 +72,8 @@ class Resident:
         """Tiles of some rows on the device: row, first, length, z; see kernels/block.py, tiles."""
         from voxomics.kernels import block
 
+        if self.beside:
+            return self.beside.tiles(vois, per_slice)
         key = (vois.tobytes(), per_slice)
         if key not in self._tiles:
             g = self.batch.geometry

@@ -28,6 +28,8 @@ class Image:
         Direction cosines as ITK gives them: row-major 3 × 3, columns are the x, y and z index axes.
     name : str
         File name without its folder, or "" for arrays in memory.
+    digest : str
+        XXH3-128 of the files it was read from, in hexadecimal, or "" for arrays in memory.
     """
 
     array: npt.NDArray[np.generic]
@@ -35,6 +37,7 @@ class Image:
     origin_mm: Triple = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     name: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class MaskStack:
     declared : tuple of (layer, value)
         VOIs the file says it holds, in its order, even if no voxel carries the value: an empty Slicer segment, or a label too
         small to survive resampling. Each becomes a failed row rather than vanish.
+    digest : str
+        XXH3-128 of the files it was read from, in hexadecimal, or "" for arrays in memory.
     """
 
     layers: tuple[npt.NDArray[np.integer], ...]
@@ -61,3 +66,4 @@ class MaskStack:
     names: Mapping[tuple[int, int], str] = field(default_factory=dict)
     name: str = ""
     declared: tuple[tuple[int, int], ...] = ()
+    digest: str = ""

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from voxomics.engine import plan
+from voxomics.engine.families import FAMILIES
 from voxomics.engine.measure import measure
+from voxomics.engine.plan import Plan
 from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 
-_GROUPS = (  # first and third, second and fourth take as long to compile; those that share kernels are together
-    ("morphology",),
-    ("glcm", "glrlm", "ngldm"),
-    ("ngtdm", "intensity_statistics", "intensity_histogram"),
-    ("glszm", "gldzm", "local_intensity", "intensity_volume_histogram"),
-)
+
+def _groups(families: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Families that share kernels, together; the group that comes first takes longest to compile."""
+    groups: dict[str, dict[str, None]] = {}
+    for family in FAMILIES:
+        if family.name in families:
+            groups.setdefault(family.kernels, {})[family.name] = None
+    return [tuple(groups[name]) for name in _ORDER if name in groups]
+
+
+_ORDER = ("shape", "directional", "intensity", "zones")  # first and third, second and fourth take as long
 
 
 def is_cold(families: tuple[str, ...]) -> bool:
     """True when this installation has not kept the compiled kernels of these families yet."""
-    from voxomics.kernels import glcm, jit, local, mesh, pack, zones
+    from voxomics.kernels import jit, pack
 
-    signs: dict[str, Any] = {"glcm": glcm.measure, "morphology": mesh.survey, "glszm": zones.find, "local_intensity": local.peaks}
-    return not all(jit.is_cached(kernel) for kernel in (pack.discretise, *(signs[name] for name in families if name in signs)))
+    names = {family.last_kernel for family in FAMILIES if family.name in families and family.last_kernel}
+    return not all(jit.is_cached(kernel) for kernel in (pack.discretise, *map(_kernel, names)))
+
+
+def _kernel(name: str) -> Any:
+    module, _, function = name.rpartition(".")
+    return getattr(import_module(f"voxomics.kernels.{module}"), function)
 
 
 def warm(families: tuple[str, ...]) -> None:
@@ -41,20 +53,21 @@ def warm(families: tuple[str, ...]) -> None:
     image = np.random.default_rng(0).integers(-50, 50, (6, 7, 8)).astype(np.int16)
     masks = MaskStack((np.ones(image.shape, np.uint8),))
     prepared = build(Image(image, (2.0, 1.0, 1.0)), masks, find_vois(masks), settings)
-    measure(prepared, plan.calls(plan.columns(settings), settings), settings, threads=1)
+    measure(prepared, Plan.of(settings), settings, threads=1)
 
 
-def warm_all(processes: int, families: tuple[str, ...] = sum(_GROUPS, ())) -> None:
+def warm_all(processes: int, families: tuple[str, ...] | None = None) -> None:
     """Compile kernels into the cache, on several processes.
 
     Parameters
     ----------
     processes : int
         This one and others beside it. What another one could not do is compiled here.
-    families : tuple of str
-        Those that will be needed.
+    families : tuple of str, optional
+        Those that will be needed; by default all.
     """
-    groups = [wanted for group in _GROUPS if (wanted := tuple(name for name in group if name in families))]
+    families = families or tuple(dict.fromkeys(family.name for family in FAMILIES))
+    groups = _groups(families)
     parts: list[tuple[str, ...]] = [sum(groups[k::processes], ()) for k in range(min(processes, len(groups)))]
     # the other processes find what this one finds, and not what lies in the user's folder
     code = "import sys; sys.path[:] = {!r}; from voxomics.engine.warm import warm; warm({!r})"

@@ -30,7 +30,7 @@ def batch_of(volumes, settings=None, spacing_mm=(1.0, 1.0, 1.0), masks=None, thr
     stack = MaskStack((labels,))
     vois = find_vois(stack)
     assert len(vois) == len(volumes), "every test volume needs a voxel"
-    return build(Image(image, spacing_mm), stack, vois, settings, threads).batch, settings
+    return build(Image(image, spacing_mm), stack, vois, settings, threads).batches["original"], settings
 
 
 def random_volume(rng, shape, n_levels, fill=0.7):

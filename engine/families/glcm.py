@@ -250,5 +250,6 @@ def compute_on_device(
 
 
 FAMILY = Family(
-    "glcm", "LFYI", FEATURES, DIRECTIONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device)
-)
+    "glcm", "LFYI", FEATURES, DIRECTIONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
+    discretised="discretisation", reach=lambda s: s.glcm.distance, kernels="directional", last_kernel="glcm.measure",
+)  # fmt: skip

@@ -28,4 +28,7 @@ FEATURES = (
     Feature("zone_distance_entropy", "GBDU", "bit", "-Σ p_ij log2 p_ij", 0, undefined=EMPTY),
 )
 
-FAMILY = Family("gldzm", "VMDZ", FEATURES, ZONAL, "level", glszm.compute, glszm.need, len(glszm.FEATURES), glszm.DEVICE)
+FAMILY = Family(
+    "gldzm", "VMDZ", FEATURES, ZONAL, "level", glszm.compute, glszm.need, len(glszm.FEATURES), glszm.DEVICE,
+    discretised="discretisation", kernels="zones",
+)  # fmt: skip

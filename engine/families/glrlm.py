@@ -227,5 +227,6 @@ def compute_on_device(
 
 
 FAMILY = Family(
-    "glrlm", "TP0I", FEATURES, DIRECTIONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device)
-)
+    "glrlm", "TP0I", FEATURES, DIRECTIONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
+    discretised="discretisation", kernels="directional",
+)  # fmt: skip

@@ -276,4 +276,7 @@ def compute_on_device(
 DEVICE = OnDevice(compute_on_device, need_on_device)
 """For GLDZM too."""
 
-FAMILY = Family("glszm", "9SAK", FEATURES, ZONAL, "level", compute, need, device=DEVICE)
+FAMILY = Family(
+    "glszm", "9SAK", FEATURES, ZONAL, "level", compute, need, device=DEVICE,
+    discretised="discretisation", kernels="zones", last_kernel="zones.find",
+)  # fmt: skip

@@ -149,5 +149,6 @@ def compute_on_device(
 
 
 FAMILY = Family(
-    "intensity_histogram", "ZVCW", FEATURES, (), "level", compute, need, device=OnDevice(compute_on_device, need_on_device)
-)
+    "intensity_histogram", "ZVCW", FEATURES, (), "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
+    discretised="for_histogram", kernels="intensity",
+)  # fmt: skip

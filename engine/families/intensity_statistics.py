@@ -89,5 +89,6 @@ def compute_on_device(
 
 
 FAMILY = Family(
-    "intensity_statistics", "UHIW", FEATURES, (), "value", compute, need, device=OnDevice(compute_on_device, need_on_device)
-)
+    "intensity_statistics", "UHIW", FEATURES, (), "value", compute, need, device=OnDevice(compute_on_device, need_on_device),
+    kernels="intensity",
+)  # fmt: skip

@@ -109,4 +109,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     return out[:, None]
 
 
-FAMILY = Family("intensity_volume_histogram", "P88C", FEATURES, (), "ivh", compute, need)
+FAMILY = Family(
+    "intensity_volume_histogram", "P88C", FEATURES, (), "ivh", compute, need,
+    discretised="ivh_discretisation", kernels="zones",
+)  # fmt: skip

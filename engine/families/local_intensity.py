@@ -33,7 +33,7 @@ def _reach(batch: VoiBatch) -> I64:
 
     g = batch.geometry
     reach = np.floor(RADIUS_MM / g.spacing_mm).astype(np.int64)
-    reach[:, :2] = np.minimum(reach[:, :2], np.array([image.shape[:2] for image in batch.images]) - 1)
+    reach[:, :2] = np.minimum(reach[:, :2], np.array([image.array.shape[:2] for image in batch.images]) - 1)
     of_voi: I64 = reach[g.image_of]
     return of_voi
 
@@ -60,7 +60,8 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     out = np.full((len(vois), len(FEATURES)), np.nan)
     top = np.full(len(vois), -np.inf)
     for number in np.unique(g.image_of[vois]):
-        nz, ny, _ = batch.images[number].shape
+        image = batch.images[number]
+        nz, ny, _ = image.array.shape
         rows = kernel.sphere(tuple(g.spacing_mm[number].tolist()))
         rows = rows[(np.abs(rows[:, 1]) < nz) & (np.abs(rows[:, 2]) < ny)]  # see _reach
         reach = np.array([rows[:, 1].max(), rows[:, 2].max(), rows[:, 0].max()], dtype=np.int64)
@@ -68,7 +69,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
         k, low, size = slabs(batch, vois, chosen, reach)
         start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size.prod(1))))
         for part in np.split(np.arange(len(k)), np.flatnonzero(np.diff(start[1:] // _GROUP)) + 1):
-            box, gone, lacking = gather(batch.images[number], g.corner[vois[k[part]]] + low[part] - reach, size[part])
+            box, gone, lacking = gather(image.array, g.corner[vois[k[part]]] - image.corner + low[part] - reach, size[part])
             i = vois[k[part]]
             shape = g.shape[i].astype(np.int64)
             first = g.start[i] + (low[part, 0] * shape[:, 1] + low[part, 1]) * shape[:, 2] + low[part, 2]
@@ -150,4 +151,7 @@ def gather(image: np.ndarray, corner: I64, size: I64) -> tuple[F64, F64, I64]:
     return flat, finite.astype(np.float64), np.array(lacking, dtype=np.int64)
 
 
-FAMILY = Family("local_intensity", "9ST6", FEATURES, (), "value", compute, need)
+FAMILY = Family(
+    "local_intensity", "9ST6", FEATURES, (), "value", compute, need,
+    surroundings_mm=6.3, kernels="zones", last_kernel="local.peaks",
+)  # fmt: skip

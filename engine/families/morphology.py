@@ -257,5 +257,6 @@ def compute_on_device(
 
 
 FAMILY = Family(
-    "morphology", "HCUG", FEATURES, (), "mask", compute, need, device=OnDevice(compute_on_device, need_on_device, _AROUND)
-)
+    "morphology", "HCUG", FEATURES, (), "mask", compute, need, device=OnDevice(compute_on_device, need_on_device, _AROUND),
+    kernels="shape", last_kernel="mesh.survey",
+)  # fmt: skip

@@ -193,4 +193,7 @@ def compute_on_device(
     return out
 
 
-FAMILY = Family("ngldm", "REK0", FEATURES, ZONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device))
+FAMILY = Family(
+    "ngldm", "REK0", FEATURES, ZONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
+    discretised="discretisation", reach=lambda s: s.ngldm.distance, kernels="directional",
+)  # fmt: skip

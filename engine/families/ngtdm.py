@@ -186,4 +186,7 @@ def compute_on_device(
     return out
 
 
-FAMILY = Family("ngtdm", "IPET", FEATURES, ZONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device))
+FAMILY = Family(
+    "ngtdm", "IPET", FEATURES, ZONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
+    discretised="discretisation", reach=lambda s: s.ngtdm.distance, kernels="intensity",
+)  # fmt: skip

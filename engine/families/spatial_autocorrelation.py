@@ -61,4 +61,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     return out
 
 
-FAMILY = Family("morphology", "HCUG", FEATURES, (), "value", compute, need)
+FAMILY = Family(
+    "morphology", "HCUG", FEATURES, (), "value", compute, need,
+    kernels="shape",
+)  # fmt: skip

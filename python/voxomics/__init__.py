@@ -20,19 +20,19 @@ if TYPE_CHECKING:
         VoxomicsError,
     )
     from voxomics.engine.settings import Settings
-    from voxomics.extraction import Extractor, extract
+    from voxomics.extractor import Extractor, extract
 
 _ERRORS = "voxomics.engine.errors"
 _HOME = {
     "BackendError": _ERRORS,
-    "Extractor": "voxomics.extraction",
+    "Extractor": "voxomics.extractor",
     "InputError": _ERRORS,
     "MissingExtraError": _ERRORS,
     "ResourceError": _ERRORS,
     "Settings": "voxomics.engine.settings",
     "SettingsError": _ERRORS,
     "VoxomicsError": _ERRORS,
-    "extract": "voxomics.extraction",
+    "extract": "voxomics.extractor",
 }
 
 __all__ = [

@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from voxomics.engine import table
+from voxomics.engine import run, table
+from voxomics.engine.batch import F64
 from voxomics.engine.errors import InputError, VoxomicsError
+from voxomics.extractor import fingerprint
 
 if TYPE_CHECKING:
     import os
 
     import pandas as pd
 
-    from voxomics.extraction import Extractor, Labels, Progress
+    from voxomics.engine.select import Labels
+    from voxomics.extractor import Extractor, Progress
 
 logger = logging.getLogger("voxomics")
 
@@ -120,7 +124,8 @@ def extract_cases(
     -------
     pandas.DataFrame
         As of `Extractor.extract`, with the case's id as first column. A case that cannot be read is one row of status "failed"
-        with label 0. ``attrs["voxomics"]["inputs"]`` has the inputs of each case by its id.
+        with label 0; so is one that meets an error of ours, which is logged with its traceback.
+        ``attrs["voxomics"]["inputs"]`` has the inputs of each case by its id, ``["internal_errors"]`` the ids of the latter.
 
     Examples
     --------
@@ -134,34 +139,56 @@ def extract_cases(
     >>> found[["id", "status"]].to_numpy().tolist()
     [['a', 'ok'], ['b', 'failed']]
     """
-    import pandas as pd
+    def inner(done: float) -> None:
+        if progress:
+            progress(done / len(cases))
 
-    frames, inputs = [], {}
-    for number, case in enumerate(cases):
+    runs = [run.Case(case, partial(extractor.read, case.image, case.mask), labels) for case in cases]
+    collected = _Collected(extractor, include_paths)
+    for rows in extractor.run(runs, inner):
+        collected.add(rows.case.key, rows)
+    return collected.table()
 
-        def inner(fraction: float, before: int = number) -> None:
-            if progress:
-                progress((before + fraction) / len(cases))
 
-        try:
-            found = extractor.extract(case.image, case.mask, labels, include_paths=include_paths, progress=inner)
-        except (VoxomicsError, MemoryError, OSError) as error:
+class _Collected:
+    """Rows of cases until they are one table."""
+
+    def __init__(self, extractor: Extractor, include_paths: bool) -> None:
+        self.extractor = extractor
+        self.include_paths = include_paths
+        self.identity: dict[str, list[Any]] = {name: [] for name in ("id", *table.IDENTITY)}
+        self.values: list[F64] = []
+        self.inputs: dict[str, Any] = {}
+        self.internal: list[str] = []
+
+    def add(self, case: Case, rows: run.Rows) -> None:
+        """Take a case's rows, or the one row of a case that failed."""
+        names = [str(path) if self.include_paths else path.name for path in (case.image, case.mask)]
+        if rows.error:
+            reason = self._failed(case, rows.error)
+            cells = (*names, 0, "", 0, "failed", reason)
+            own: dict[str, Any] = {name: [cell] for name, cell in zip(table.IDENTITY, cells, strict=True)}
+            self.values.append(np.full((1, len(self.extractor.columns)), np.nan))
+        else:
+            own = self.extractor.identity(rows, *names)
+            self.values.append(self.extractor.values(rows))
+            sources = {"image": (case.image, rows.image), "mask": (case.mask, rows.mask)}
+            self.inputs[case.id] = {kind: fingerprint(path, *found) for kind, (path, found) in sources.items()}
+        for name in table.IDENTITY:
+            self.identity[name].extend(own[name])
+        self.identity["id"] += [case.id] * len(own["label"])
+
+    def _failed(self, case: Case, error: Exception) -> str:
+        """Log why a case failed, and say it in a sentence."""
+        if isinstance(error, (VoxomicsError, MemoryError, OSError)):
             logger.warning("case %s failed: %s", case.id, error)
-            found = _failed(extractor, case, str(error) or type(error).__name__, include_paths)
-        inputs[case.id] = found.attrs["voxomics"].get("inputs", {})
-        meta = found.attrs["voxomics"]
-        found.insert(0, "id", case.id)
-        found.attrs = {}  # pandas compares the attributes of all frames when it joins them
-        frames.append(found)
-        inner(1.0)
-    together = pd.concat(frames, ignore_index=True)
-    together.attrs["voxomics"] = {**meta, "inputs": inputs}
-    return together
+            return str(error) or type(error).__name__
+        logger.error("case %s failed by an internal error", case.id, exc_info=error)
+        self.internal.append(case.id)
+        return f"internal error, please report it: {type(error).__name__}: {error}"
 
-
-def _failed(extractor: Extractor, case: Case, reason: str, include_paths: bool) -> pd.DataFrame:
-    """The row of a case that could not be read."""
-    names = [str(path) if include_paths else path.name for path in (case.image, case.mask)]
-    zero = np.zeros(1, np.int64)
-    identity = dict(zip(table.IDENTITY, (names[:1], names[1:], zero, [""], zero, ["failed"], [reason]), strict=True))
-    return table.frame(identity, np.full((1, len(extractor.columns)), np.nan), extractor.columns, extractor.meta)
+    def table(self) -> pd.DataFrame:
+        """All rows."""
+        whole = {name: np.array(self.identity[name], dtype=np.int64) for name in ("label", "n_voxels")}
+        meta = {**self.extractor.meta, "inputs": self.inputs, "internal_errors": self.internal}
+        return table.frame({**self.identity, **whole}, np.concatenate(self.values), self.extractor.columns, meta)

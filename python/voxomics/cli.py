@@ -59,14 +59,16 @@ def extract(
     Paths in that file are relative to it.
 
     A VOI that cannot be measured has a row with status "failed" and does not change the exit status.
-    Exit status: 0 if the table was written, 2 if the input or the settings are wrong.
+    Exit status: 0 if the table was written,
+    1 if an internal error failed a case of the list (the other rows are written),
+    2 if the input or the settings are wrong.
     """
     with terminal.reported():
         from voxomics.cases import extract_cases
-        from voxomics.engine import table
-        from voxomics.extraction import Extractor
+        from voxomics.extractor import Extractor
+        from voxomics.io import tables
 
-        table.check_target(output)
+        tables.check_target(output)
         cases = o.cases_of(image, mask)
         flags = {
             "features": features,
@@ -93,9 +95,11 @@ def extract(
                 found = extract_cases(ours, cases, chosen, include_paths=include_paths, progress=progress)
             else:
                 found = ours.extract(image, mask, chosen, include_paths=include_paths, progress=progress)
-        table.write(table.long(found, ours.described) if format is o.Format.long else found, output)
+        tables.write(tables.long(found, ours.described) if format is o.Format.long else found, output)
     if not quiet:
         terminal.print_summary(found, output, len(ours.columns))
+    if found.attrs["voxomics"].get("internal_errors"):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -143,13 +147,13 @@ def stability(
     2 if the input or the settings are wrong or fewer than 2 cases could be measured.
     """
     with terminal.reported():
-        from voxomics.engine import outputs, table
-        from voxomics.extraction import Extractor
+        from voxomics.extractor import Extractor
+        from voxomics.io import outputs, tables
         from voxomics.study import stability as study
         from voxomics.study.perturbation import Amplitudes
 
         beside = {name: output.with_name(f"{output.stem}.{name}.csv") for name in ("cases", "measured")}
-        table.check_target(output)
+        tables.check_target(output)
         outputs.check_writable(*beside.values())
         given = study.read_scans(cases)
         chosen = o.settings_of(settings, {"features": features, "exclude": exclude, "set": set})
@@ -160,7 +164,7 @@ def stability(
                 given, ours, perturbations=perturbations, seed=seed, amplitudes=Amplitudes(shift, angle, rim, noise),
                 label=o.labels_of([label])[0] if label else None, progress=progress,
             )  # fmt: skip
-        table.write(found.table.reset_index(names="feature"), output)
+        tables.write(found.table.reset_index(names="feature"), output)
         frames = {"cases": found.cases, "measured": found.measured}
         outputs.write_whole({path: frames[name].to_csv(index=False).encode() for name, path in beside.items()})
     if not quiet:
@@ -192,7 +196,7 @@ def features(
 ) -> None:
     """List the columns of the table that these settings give, with IBSI id, unit and definition."""
     with terminal.reported():
-        from voxomics.extraction import Extractor
+        from voxomics.extractor import Extractor
 
         flags = {
             "features": features,
@@ -279,7 +283,7 @@ def ibsi_check(
     """
     with terminal.reported():
         from voxomics import ibsi_check as judge
-        from voxomics.engine import outputs
+        from voxomics.io import outputs
 
         outputs.check_writable(misses)
         source = judge.reference_file(folder, reference)

@@ -32,7 +32,7 @@ def diagnose() -> list[tuple[str, str]]:
         ("cpu", _cpu()),
         ("threads", f"{pool.available_threads()} of {os.cpu_count()} cores are available to this process"),
         ("memory", _memory()),
-        ("backend", f"auto selects {'cuda' if backends.choose('auto') else 'cpu'}"),
+        ("backend", f"auto selects {backends.choose('auto').name}"),
         ("gpu", backends.cuda_status()),
         ("jit cache", _cache()),
     ]

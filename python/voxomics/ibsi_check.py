@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voxomics.engine import outputs
+from voxomics.engine import images
+from voxomics.engine.columns import ColumnKey
 from voxomics.engine.errors import InputError
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
 from voxomics.engine.settings import Settings
-from voxomics.extraction import Extractor
+from voxomics.extractor import Extractor
 from voxomics.ibsi_diagnostics import diagnose
+from voxomics.io import outputs
 
 BUILTIN = Path(__file__).parent / "reference" / "ibsi1.csv"
 """Reference values of every configuration, made from the manual by tools/make_ibsi_reference.py."""
@@ -286,14 +288,11 @@ def _column(row: Reference, settings: Settings) -> str:
     family, feature = _BY_ID.get(row.ibsi_id, ("", ""))
     feature = _SEVERAL.get(row.feature, feature)
     aggregation = row.aggregation.lower().replace(", ", "_").replace("-", "_").replace(".", "_")
-    discretisation = ""
-    if family == "intensity_histogram":
-        discretisation = settings.for_histogram[0].name
-    elif family == "intensity_volume_histogram":
-        discretisation = settings.ivh_discretisation.name
-    elif aggregation:
-        discretisation = settings.discretisation[0].name
-    return ".".join(filter(None, ("original", family, feature, aggregation, discretisation)))
+    if not family:
+        return ""
+    chosen = _FAMILY[row.ibsi_id].discretisations(settings)[0]
+    return ColumnKey(images.BASE, family, feature, aggregation, chosen.name if chosen else "").name
 
 
+_FAMILY = {feature.ibsi: family for family in FAMILIES for feature in family.features}
 _BY_ID = {feature.ibsi: (family.name, feature.name) for family in FAMILIES for feature in family.features}

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from voxomics.engine.batch import INTENSITY, MORPHOLOGICAL
-from voxomics.engine.prepare import Prepared, build, find_vois
+from voxomics.engine import images
+from voxomics.engine.batch import INTENSITY, MORPHOLOGICAL, VoiBatch
+from voxomics.engine.prepare import build, find_vois, process
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image
 from voxomics.io import read_image, read_mask
@@ -32,17 +33,17 @@ def diagnose(image_path: Path, mask_path: Path, settings: Settings) -> dict[str,
     whole = settings.model_copy(update={"resegmentation": type(settings.resegmentation)()})
     initial = whole.model_copy(update={"resampling": type(settings.resampling)()})
     steps = {
-        "initial": build(image, mask, vois, initial),
-        "interpolated": build(image, mask, vois, whole),
-        "resegmented": build(image, mask, vois, settings),
+        "initial": initial,
+        "interpolated": whole,
+        "resegmented": settings,
     }
     result: dict[str, float] = {}
-    for step, prepared in steps.items():
-        array = prepared.batch.images[0]
-        spacing = prepared.batch.geometry.spacing_mm[0]
+    for step, chosen in steps.items():
+        processed = process(image, chosen)
         if step != "resegmented":
-            result |= _of_image(f"{step} image", Image(array, (spacing[0], spacing[1], spacing[2])))
-        result |= _of_roi(f"{step} ROI", prepared)
+            result |= _of_image(f"{step} image", processed.image)
+        batch = build(processed, mask, vois, chosen).batches[images.BASE]
+        result |= _of_roi(f"{step} ROI", batch, processed.image)
     return result
 
 
@@ -53,8 +54,7 @@ def _of_image(where: str, image: Image) -> dict[str, float]:
     return {f"{where}: {name}": float(value) for name, value in found.items()}
 
 
-def _of_roi(where: str, prepared: Prepared) -> dict[str, float]:
-    batch = prepared.batch
+def _of_roi(where: str, batch: VoiBatch, image: Image) -> dict[str, float]:
     box = batch.geometry.region.reshape(batch.geometry.shape[0])
     found = {
         "Int. mask mean intensity": batch.value.mean(),
@@ -64,6 +64,6 @@ def _of_roi(where: str, prepared: Prepared) -> dict[str, float]:
     for name, bit in (("Int.", INTENSITY), ("Morph.", MORPHOLOGICAL)):
         where_set = np.argwhere(box & bit)
         found[f"{name} mask voxel count"] = len(where_set)
-        for axis, size, extent in zip("zyx", batch.images[0].shape, np.ptp(where_set, axis=0) + 1, strict=True):
+        for axis, size, extent in zip("zyx", image.array.shape, np.ptp(where_set, axis=0) + 1, strict=True):
             found |= {f"{name} mask dimension {axis}": size, f"{name} mask bounding box dimension {axis}": extent}
     return {f"{where}: {name}": float(value) for name, value in found.items()}

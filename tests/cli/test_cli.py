@@ -16,7 +16,8 @@ import SimpleITK as sitk
 
 from shared import shared
 from voxomics import Extractor, InputError, terminal
-from voxomics.engine import outputs, table
+from voxomics.io import outputs
+from voxomics.io import tables as table
 
 LIGHT = ["-f", "intensity_statistics", "-f", "glcm"]
 

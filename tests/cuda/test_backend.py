@@ -153,20 +153,75 @@ def test_cuda_without_a_device_says_why(monkeypatch):
     assert Extractor(backend="auto").backend == "cpu"
 
 
-def test_a_fault_on_the_device_names_itself_and_costs_only_its_family(use, monkeypatch):
-    def fault(*_):
-        raise MemoryError("out of device memory")
+@pytest.fixture
+def break_device():
+    """Let a family's computation on the device raise; it stands as it was afterwards."""
+    whole = glcm.FAMILY.device
+    calls = []
 
+    def broken(error):
+        def fault(*_):
+            calls.append(1)
+            raise error
+
+        object.__setattr__(glcm.FAMILY, "device", dataclasses.replace(whole, compute=fault))
+        return calls
+
+    yield broken
+    object.__setattr__(glcm.FAMILY, "device", whole)
+
+
+FAULTS = [MemoryError("out of device memory"), RuntimeError("an illegal memory access was encountered")]
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=["memory", "sticky"])
+def test_rows_that_the_device_fails_are_measured_on_the_cpu_under_auto(use, break_device, error, caplog):
     use(checked=False)
     image, labels = blocks(5, 20)
-    broken = dataclasses.replace(glcm.FAMILY.device, compute=fault)
-    object.__setattr__(glcm.FAMILY, "device", broken)
-    try:
-        row = Extractor(backend="cuda").extract(image, labels, spacing_mm=(1, 1, 1)).iloc[0]
-    finally:
-        object.__setattr__(glcm.FAMILY, "device", dataclasses.replace(broken, compute=glcm.compute_on_device))
-    assert row["status"] == "partial"
-    assert "out of device memory" in row["reason"]
+    cpu = Extractor(backend="cpu").extract(image, labels, spacing_mm=(1, 1, 1))
+    calls = break_device(error)
+    ours = Extractor(backend="auto")
+    assert ours.backend == "cuda"
+    table = ours.extract(image, labels, spacing_mm=(1, 1, 1))
+    assert_same_tables(table, cpu)
+    textures = [column for column in ours.columns if ".glcm." in column]
+    pd.testing.assert_frame_equal(table[textures], cpu[textures], check_exact=True)
+    assert len(calls) == 1 and "the CPU" in caplog.text
+    ours.extract(image, labels, spacing_mm=(1, 1, 1))
+    lost = isinstance(error, RuntimeError)  # a device out of memory may do the next batch, one with an error may not
+    assert ours.backend == ("cpu" if lost else "cuda") and len(calls) == (1 if lost else 2)
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=["memory", "sticky"])
+def test_a_device_that_fails_raises_under_cuda(use, break_device, error):
+    use(checked=False)
+    break_device(error)
+    image, labels = blocks(5, 20)
+    with pytest.raises(BackendError, match=f'backend "cuda" failed: .*{error}; use backend="auto"'):
+        Extractor(backend="cuda").extract(image, labels, spacing_mm=(1, 1, 1))
+
+
+@pytest.mark.parametrize("backend", ["auto", "cuda"])
+def test_a_programming_error_on_the_device_raises(use, break_device, backend):
+    use(checked=False)
+    break_device(IndexError("a fault of ours"))
+    image, labels = blocks(5, 20)
+    with pytest.raises(IndexError, match="a fault of ours"):
+        Extractor(backend=backend).extract(image, labels, spacing_mm=(1, 1, 1))
+
+
+def test_a_device_that_cannot_open_a_stream_leaves_everything_to_the_cpu(use, monkeypatch):
+    device = use(checked=False)
+
+    def none():
+        raise RuntimeError("no stream")
+
+    monkeypatch.setattr(device, "stream", none)
+    image, labels = blocks(5, 20)
+    ours = Extractor(backend="auto")
+    table = ours.extract(image, labels, spacing_mm=(1, 1, 1))
+    pd.testing.assert_frame_equal(table, Extractor(backend="cpu").extract(image, labels, spacing_mm=(1, 1, 1)), check_exact=True)
+    assert ours.backend == "cpu"
 
 
 def test_arrays_on_the_device_are_taken_without_a_copy():

@@ -10,7 +10,8 @@ import pytest
 from batches import batch_of, random_volume
 from voxomics.engine import pool
 from voxomics.engine.batch import INTENSITY, MORPHOLOGICAL
-from voxomics.engine.prepare import build, channel, find_vois
+from voxomics.engine.discretise import channel
+from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.settings import Discretisation, Settings
 from voxomics.engine.volume import Image, MaskStack
 
@@ -49,7 +50,7 @@ def test_the_box_holds_the_mask_and_an_empty_border(pad):
     image, mask = labelled()
     stack = MaskStack((mask,))
     settings = Settings.of({"glcm": {"distance": pad}})
-    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batch
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batches["original"]
     g = batch.geometry
     assert g.pad == pad
     for i, box in enumerate(boxes(batch)):
@@ -76,7 +77,7 @@ def test_channels_hold_ranks_of_the_nominal_levels():
     image, mask = labelled()
     stack = MaskStack((mask,))
     settings = Settings.of({"discretisation": [{"method": "fbs", "width": 25, "origin": -1000}]})
-    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batch
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batches["original"]
     c = batch.channels["fbs25"]
     for i, box in enumerate(boxes(batch)):
         values = batch.value[batch.value_start[i] : batch.value_start[i + 1]]
@@ -92,7 +93,7 @@ def test_channels_hold_ranks_of_the_nominal_levels():
 def test_fixed_bin_number_by_its_definition():
     image, mask = labelled()
     stack = MaskStack((mask,))
-    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batch
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batches["original"]
     c = batch.channels["fbn32"]
     assert (c.n_nominal == 32).all()
     for i in range(len(batch)):
@@ -105,7 +106,7 @@ def test_fixed_bin_number_by_its_definition():
 def test_a_channel_is_added_without_rebuilding_geometry():
     image, mask = labelled()
     stack = MaskStack((mask,))
-    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batch
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batches["original"]
     geometry, before = batch.geometry, batch.geometry.region.copy()
     added, refused, _ = channel(batch, Discretisation(method="fbn", bins=8), Settings())
     assert batch.geometry is geometry
@@ -147,7 +148,7 @@ def test_overlapping_masks_are_layers():
     stack = MaskStack((whole, part), names={(0, 1): "organ", (1, 1): "lesion"})
     vois = find_vois(stack)
     assert [(voi.layer, voi.value, voi.name) for voi in vois] == [(0, 1, "organ"), (1, 1, "lesion")]
-    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, vois, Settings()).batch
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, vois, Settings()).batches["original"]
     assert batch.geometry.n_morphological.tolist() == [60, 24]
     assert (batch.value[: batch.value_start[1]] == image.ravel()).all()
     assert (batch.value[batch.value_start[1] :] == image[1:, 1:, 1:].ravel()).all()
@@ -156,7 +157,7 @@ def test_overlapping_masks_are_layers():
 def test_a_mask_that_covers_another_extent_is_placed():
     image = np.arange(60.0).reshape(3, 4, 5)
     stack = MaskStack((np.ones((1, 2, 2), np.uint8),), corner=(2, 1, 3))
-    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batch
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batches["original"]
     assert batch.value.tolist() == image[2, 1:3, 3:5].ravel().tolist()
 
 
@@ -166,7 +167,7 @@ def test_resegmentation_takes_the_range_then_the_outliers():
     image[0, 0, 0] = 1e6
     stack = MaskStack((np.ones(image.shape, np.uint8),))
     settings = Settings.of({"resegmentation": {"range": [-150, 150], "outliers_sigma": 1.5}})
-    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batch
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batches["original"]
     kept = image[(image >= -150) & (image <= 150)]
     kept = kept[np.abs(kept - kept.mean()) <= 1.5 * kept.std()]
     assert batch.value.tolist() == kept.tolist()
@@ -181,7 +182,8 @@ def test_range_bounds_belong_to_the_range():
     image = np.array([[[-1.0, 0.0, 5.0, 5.5]]])
     stack = MaskStack((np.ones(image.shape, np.uint8),))
     settings = Settings.of({"resegmentation": {"range": [0, 5]}})
-    assert build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batch.value.tolist() == [0.0, 5.0]
+    batch = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), settings).batches["original"]
+    assert batch.value.tolist() == [0.0, 5.0]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

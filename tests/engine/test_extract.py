@@ -12,9 +12,9 @@ import SimpleITK as sitk
 
 from shared import shared
 from voxomics import BackendError, Extractor, InputError, SettingsError, extract
-from voxomics.engine import table
 from voxomics.engine.prepare import find_vois
 from voxomics.engine.volume import Image, MaskStack
+from voxomics.io import tables as table
 
 IDENTITY = ["image", "mask", "label", "name", "n_voxels", "status", "reason"]
 ONE = (1.0, 1.0, 1.0)

@@ -20,7 +20,7 @@ ONE = (1.0, 1.0, 1.0)
 
 def prepared(array, mask, spacing, chosen, **more):
     stack = MaskStack((mask.astype(np.int32),))
-    return build(Image(array, spacing), stack, find_vois(stack), Settings.of({"resampling": chosen, **more})).batch
+    return build(Image(array, spacing), stack, find_vois(stack), Settings.of({"resampling": chosen, **more})).batches["original"]
 
 
 @settings(max_examples=20, deadline=None)
@@ -134,7 +134,7 @@ def test_a_mask_of_another_extent_ends_at_its_own_edge():
     chosen = {"spacing_mm": [0.7, 0.8, 1.7]}
     whole = prepared(image, mask, ONE, chosen)
     part = MaskStack((np.ascontiguousarray(mask[2:7, 3:8, 4:9]),), corner=(2, 3, 4))
-    placed = build(Image(image, ONE), part, find_vois(part), Settings.of({"resampling": chosen})).batch
+    placed = build(Image(image, ONE), part, find_vois(part), Settings.of({"resampling": chosen})).batches["original"]
     np.testing.assert_array_equal(placed.geometry.region, whole.geometry.region)
     np.testing.assert_array_equal(placed.geometry.corner, whole.geometry.corner)
 

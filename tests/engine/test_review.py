@@ -13,7 +13,8 @@ import SimpleITK as sitk
 from typer.testing import CliRunner
 
 from voxomics import Extractor, InputError, ResourceError, SettingsError, extract
-from voxomics.engine import resample, table
+from voxomics.engine import resample
+from voxomics.io import tables as table
 from voxomics.kernels import pack
 
 ONE = (1.0, 1.0, 1.0)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from batches import assert_close
 from naive import intensity as naive
 from shared import shared
+from voxomics.engine.discretise import channel
 from voxomics.engine.families import intensity_statistics as family
-from voxomics.engine.prepare import build, channel, find_vois
+from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 from voxomics.kernels import intensity as kernel
@@ -185,7 +186,7 @@ def configuration_a():
 def prepared(image, mask, settings):
     stack = MaskStack(((mask > 0).astype(np.uint8),))
     options = Settings.of(settings)
-    return build(image, stack, find_vois(stack), options).batch, options
+    return build(image, stack, find_vois(stack), options).batches["original"], options
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from batches import assert_close, batch_of, random_volume
 from naive import ivh as naive
+from voxomics.engine.discretise import channel
 from voxomics.engine.families import intensity_volume_histogram as family
-from voxomics.engine.prepare import channel
 from voxomics.kernels import ivh as kernel
 
 

@@ -23,7 +23,7 @@ from voxomics.kernels import local as kernel
 def features_of(array, labels, spacing_mm, **options):
     options = Settings.of({"nonfinite": "exclude", **options})
     stack = MaskStack((labels.astype(np.int32),))
-    batch = build(Image(array, spacing_mm), stack, find_vois(stack), options).batch
+    batch = build(Image(array, spacing_mm), stack, find_vois(stack), options).batches["original"]
     assert (family.need(batch, None, options, ()) > 0).all()
     return family.compute(batch, None, np.arange(len(batch)), options, ())[:, 0]
 
@@ -92,7 +92,7 @@ def test_fine_spacing_takes_the_memory_asked_for_and_little_time():
     labels[3:11, 3:11, 3:11] = 1
     options, stack = Settings(), MaskStack((labels,))
     for spacing_mm in ((0.025, 0.025, 0.025), (0.3, 0.2, 0.2)):
-        batch = build(Image(array, spacing_mm), stack, find_vois(stack), options).batch
+        batch = build(Image(array, spacing_mm), stack, find_vois(stack), options).batches["original"]
         kernel.sphere.cache_clear()
         family.compute(batch, None, np.arange(1), options, ())
         kernel.sphere.cache_clear()
@@ -139,7 +139,7 @@ def test_each_voi_is_measured_on_its_own_image():
     labels = random_volume(rng, (4, 5, 6), 2, 0.5)
     array = rng.integers(0, 50, labels.shape).astype(np.float64)
     stack = MaskStack((labels.astype(np.int32),))
-    batch = build(Image(array, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batch
+    batch = build(Image(array, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batches["original"]
     spacing_mm = np.array([[1.0, 1.0, 1.0], [3.0, 2.0, 2.0]])
     geometry = replace(batch.geometry, image_of=np.array([0, 1], np.int32), spacing_mm=spacing_mm)
     both = replace(batch, geometry=geometry, images=(array, array.astype(np.int16)))

@@ -16,7 +16,7 @@ pytest.importorskip("sklearn", reason="needs the study extra")
 import yaml
 
 from shared import ROOT, shared
-from voxomics.extraction import Extractor
+from voxomics.extractor import Extractor
 from voxomics.study.catalogue import COLUMNS, NUMBERS, PARTS, TABLES
 from voxomics.study.combat import ComBat
 from voxomics.study.regression import ScreenedRegression

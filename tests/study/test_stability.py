@@ -19,7 +19,7 @@ from voxomics import Extractor, InputError, SettingsError, phantom
 from voxomics.cli import app
 from voxomics.engine.prepare import find_vois
 from voxomics.engine.volume import Image, MaskStack
-from voxomics.study.copies import cut_out
+from voxomics.study.cutout import cut_out
 from voxomics.study.perturbation import Amplitudes, Perturbation, draw, noise_sd, perturbed_mask, reach_voxels, with_noise
 from voxomics.study.stability import Scan, read_scans, stability
 

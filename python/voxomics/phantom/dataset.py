@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from voxomics.engine import pool
 from voxomics.engine.errors import InputError
-from voxomics.engine.outputs import check_writable, write_whole
+from voxomics.io.outputs import check_writable, write_whole
 from voxomics.phantom import clinical, ct
 from voxomics.phantom.truth import Truth, draw_truth
 from voxomics.phantom.tumour import Tumour, draw_tumour

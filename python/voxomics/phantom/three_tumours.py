@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.outputs import check_writable
+from voxomics.io.outputs import check_writable
 
 SPACING_MM = (2.5, 0.8, 0.8)
 _SHAPE = (64, 128, 128)

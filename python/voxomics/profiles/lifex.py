@@ -8,14 +8,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log10
+from typing import Literal
 
 import numpy as np
 
-from voxomics.engine.batch import MORPHOLOGICAL, VoiBatch
+from voxomics.engine import images
+from voxomics.engine.batch import F64, MORPHOLOGICAL, VoiBatch
+from voxomics.engine.columns import ColumnKey
 from voxomics.engine.errors import SettingsError
 from voxomics.engine.families import FAMILIES
-from voxomics.engine.settings import Settings
-from voxomics.profiles.profile import F64, Output, Profile
+from voxomics.engine.settings import Part, Settings
+from voxomics.profiles.profile import N_VOXELS, Output, Profile
+
+
+class Lifex(Part):
+    """The profile's own options.
+
+    Attributes
+    ----------
+    columns : {"hoshino45", "hoshino45_excess_kurtosis", "all46"}
+        The paper's 45 as inferred (with HUstd, without ExcessKurtosis), its other reading (the reverse), or all 46.
+    """
+
+    columns: Literal["hoshino45", "hoshino45_excess_kurtosis", "all46"] = "hoshino45"
+
+
+class LifexSettings(Settings):
+    """Settings of the lifex profile: the engine's, and its options.
+
+    Attributes
+    ----------
+    lifex : Lifex
+    """
+
+    profile: Literal["lifex"] = "lifex"
+    lifex: Lifex = Lifex()
 
 
 @dataclass(frozen=True)
@@ -34,21 +61,34 @@ def _to_log10(bits: F64) -> F64:
     return bits * log10(2.0)
 
 
+def _with_three(excess: F64) -> F64:
+    return excess + 3.0
+
+
+def _to_ml(mm3: F64) -> F64:
+    return mm3 / 1000.0
+
+
+def _compacity(area: F64, volume: F64) -> F64:
+    compacity: F64 = area**1.5 / volume
+    return compacity
+
+
 ENTRIES = (
     Entry("CONVENTIONAL_HUmin", ("intensity_statistics.minimum",)),
     Entry("CONVENTIONAL_HUmean", ("intensity_statistics.mean",)),
     Entry("CONVENTIONAL_HUstd", ("intensity_statistics.variance",), np.sqrt, "intensity", "√((1/N) Σ (x-mean)²)"),
     Entry("CONVENTIONAL_HUmax", ("intensity_statistics.maximum",)),
     Entry("HISTO_Skewness", ("intensity_histogram.skewness",)),
-    Entry("HISTO_Kurtosis", ("intensity_histogram.kurtosis",), lambda k: k + 3.0, "1", "C3I7 (excess kurtosis) + 3"),
+    Entry("HISTO_Kurtosis", ("intensity_histogram.kurtosis",), _with_three, "1", "C3I7 (excess kurtosis) + 3"),
     Entry("HISTO_ExcessKurtosis", ("intensity_histogram.kurtosis",)),
     Entry("HISTO_Entropy_log10", ("intensity_histogram.entropy",), _to_log10, "1", "-Σ p log10 p"),
     Entry("HISTO_Entropy_log2", ("intensity_histogram.entropy",)),
     Entry("HISTO_Energy", ("intensity_histogram.uniformity",)),
-    Entry("SHAPE_Volume(mL)", ("morphology.volume_voxel_counting",), lambda v: v / 1000.0, "mL", "N · voxel volume / 1000"),
-    Entry("SHAPE_Volume(vx)", ("n_voxels",), lambda n: n, "voxel", "N, the voxels of the mask"),
+    Entry("SHAPE_Volume(mL)", ("morphology.volume_voxel_counting",), _to_ml, "mL", "N · voxel volume / 1000"),
+    Entry("SHAPE_Volume(vx)", ("n_voxels",), None, "voxel", "N, the voxels of the mask"),
     Entry("SHAPE_Sphericity", ("morphology.sphericity",)),
-    Entry("SHAPE_Compacity", ("morphology.surface_area", "morphology.volume_mesh"), lambda a, v: a**1.5 / v, "1", "A^(3/2) / V"),
+    Entry("SHAPE_Compacity", ("morphology.surface_area", "morphology.volume_mesh"), _compacity, "1", "A^(3/2) / V"),
     Entry("GLCM_Homogeneity", ("glcm.inverse_difference",)),
     Entry("GLCM_Energy", ("glcm.angular_second_moment",)),
     Entry("GLCM_Contrast", ("glcm.contrast",)),
@@ -91,9 +131,10 @@ LEFT_OUT = {
 }
 _AGGREGATION = {"glcm": "3d_averaged", "glrlm": "3d_averaged", "glszm": "3d", "ngtdm": "3d"}
 _FEATURES = {f"{family.name}.{feature.name}": feature for family in FAMILIES for feature in family.features}
+_FAMILY = {f"{family.name}.{feature.name}": family for family in FAMILIES for feature in family.features}
 
 
-def outputs(settings: Settings) -> list[Output]:
+def outputs(settings: LifexSettings) -> list[Output]:
     """LIFEx's columns.
 
     Raises
@@ -108,28 +149,25 @@ def outputs(settings: Settings) -> list[Output]:
 
 
 def _output(entry: Entry, settings: Settings) -> Output:
-    sources = tuple(_column(source, settings) for source in entry.sources)
-    if entry.derive:
+    sources = tuple(_key(source, settings) for source in entry.sources)
+    if entry.definition:
         return Output(entry.name, "", entry.unit, entry.definition, sources, entry.derive)
     feature = _FEATURES[entry.sources[0]]
-    return Output(entry.name, feature.ibsi, feature.unit, feature.definition, sources)
+    return Output(entry.name, feature.ibsi, feature.unit, feature.definition, sources, entry.derive)
 
 
-def _column(source: str, settings: Settings) -> str:
-    if source == "n_voxels":
-        return source
-    family = source.split(".")[0]
+def _key(source: str, settings: Settings) -> ColumnKey:
+    if source == N_VOXELS.feature:
+        return N_VOXELS
+    family, feature = source.split(".")
     aggregation = _AGGREGATION.get(family, "")
     if not settings.wants(source) or (aggregation and aggregation not in settings.aggregations):
         raise SettingsError(
             f"profile lifex needs {source} {aggregation}".rstrip()
             + "; leave `features`, `exclude` and `aggregations` as the profile sets them, or use profile ibsi"
         )
-    discretisation = ""
-    if aggregation or family == "intensity_histogram":
-        discretisation = (settings.for_histogram if family == "intensity_histogram" else settings.discretisation)[0].name
-    parts = ("original", source, aggregation, discretisation)
-    return ".".join(filter(None, parts))
+    (chosen,) = _FAMILY[source].discretisations(settings)
+    return ColumnKey(images.BASE, family, feature, aggregation, chosen.name if chosen else "")
 
 
 def remarks(batch: VoiBatch) -> list[str]:
@@ -148,6 +186,7 @@ def remarks(batch: VoiBatch) -> list[str]:
 PROFILE = Profile(
     "lifex",
     "the 45 LIFEx features of Hoshino et al. 2020 under LIFEx's names; 64 levels from -1000 to 1000 HU",
+    LifexSettings,
     {
         "features": tuple(dict.fromkeys(s for e in ENTRIES for s in e.sources if s != "n_voxels")),
         "aggregations": ("3d_averaged", "3d"),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from voxomics.engine.batch import VoiBatch
+from voxomics.engine.batch import F64, VoiBatch
+from voxomics.engine.columns import ColumnKey
 from voxomics.engine.errors import SettingsError
-from voxomics.engine.settings import Settings, validated
+from voxomics.engine.prepare import Processed, process
+from voxomics.engine.settings import Settings, read_yaml, validated
+from voxomics.engine.volume import Image
 
-F64 = npt.NDArray[np.float64]
+N_VOXELS = ColumnKey("", "", "n_voxels")
+"""A source of columns that is no feature: the number of voxels of the mask, as the table's column n_voxels has it."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Output:
     unit : str
     definition : str
         The formula in one line.
-    sources : tuple of str
-        IBSI columns it is made of.
+    sources : tuple of ColumnKey
+        The engine's columns that it is made of, or N_VOXELS.
     derive : callable or None
         From the source columns (ndarray float64 [n] each) to the values; None takes the only source as it is.
     """
@@ -40,32 +44,38 @@ class Output:
     ibsi_id: str
     unit: str
     definition: str
-    sources: tuple[str, ...]
+    sources: tuple[ColumnKey, ...]
     derive: Callable[..., F64] | None = None
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Settings to start from and names for the columns.
+    """The way a program, or a standard, measures: its settings, its preparation of an image, and its columns.
 
     Attributes
     ----------
     name : str
     about : str
         One line for --help.
+    model : type
+        The engine's Settings with the profile's own options added, and `profile`, which says its name.
     defaults : mapping
         Settings that differ from the engine's own defaults; a user's settings override them key by key.
     outputs : callable
         ``outputs(settings) -> list of Output``: the columns, which follow from the settings alone.
     remarks : callable or None
         ``remarks(batch) -> list of str``: a warning per VOI, "" for none; it is logged and added to the row's `reason`.
+    process : callable
+        ``process(image, settings) -> Processed``: resampling, rounding and what else comes before a VOI is cut out.
     """
 
     name: str
     about: str
+    model: type[Settings]
     defaults: Mapping[str, Any]
-    outputs: Callable[[Settings], list[Output]]
+    outputs: Callable[[Any], list[Output]]
     remarks: Callable[[VoiBatch], list[str]] | None = None
+    process: Callable[[Image, Settings], Processed] = process
 
     def settings(self, given: Settings | Mapping[str, Any] | str | os.PathLike[str] | None) -> Settings:
         """The profile's defaults overridden by what was given (only the keys that were set).
@@ -73,15 +83,49 @@ class Profile:
         Raises
         ------
         SettingsError
-            As `Settings.of`.
+            As `Settings.of`; or the settings name another profile.
         """
+        where = "settings"
         if given is None:
-            return validated(Settings, {**self.defaults, "profile": self.name}, f"profile {self.name}")
-        checked = Settings.of(given)
-        if checked.profile not in (None, self.name):
+            chosen: dict[str, Any] = {}
+        elif isinstance(given, Settings):
+            chosen = {key: getattr(given, key) for key in given.model_fields_set}
+        elif isinstance(given, Mapping):
+            chosen = dict(given)
+        else:
+            chosen, where = dict(read_yaml(given)), f"settings file {Path(given).name}"
+        asked = chosen.pop("profile", None)
+        if asked not in (None, self.name):
             raise SettingsError(
-                f"these settings are for profile {checked.profile}, and profile {self.name} was asked for; choose that one, or "
+                f"these settings are for profile {asked}, and profile {self.name} was asked for; choose that one, or "
                 "take `profile` out of the settings"
             )
-        chosen = {key: getattr(checked, key) for key in checked.model_fields_set}
-        return validated(Settings, {**self.defaults, **chosen, "profile": self.name}, f"profile {self.name}")
+        return validated(self.model, {**self.defaults, **chosen, "profile": self.name}, where)
+
+
+def values_of(outputs: list[Output], place: Mapping[ColumnKey, int], values: F64, n_voxels: np.ndarray) -> F64:
+    """A profile's columns from the engine's; these themselves where the profile takes them all as they are.
+
+    Parameters
+    ----------
+    outputs : list of Output
+    place : mapping ColumnKey -> int
+        Where each of the engine's columns stands in `values`.
+    values : ndarray float64 [n, engine columns]
+    n_voxels : ndarray int64 [n]
+
+    Returns
+    -------
+    ndarray float64 [n, outputs]
+    """
+    if [output.sources for output in outputs if not output.derive] == [(key,) for key in place]:
+        return values
+
+    def source(key: ColumnKey) -> np.ndarray:
+        return n_voxels.astype(float) if key == N_VOXELS else values[:, place[key]]
+
+    result = np.empty((len(values), len(outputs)))
+    for k, output in enumerate(outputs):
+        given = [source(key) for key in output.sources]
+        result[:, k] = output.derive(*given) if output.derive else given[0]
+    return result

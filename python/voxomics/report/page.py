@@ -11,7 +11,7 @@ import yaml
 from markupsafe import Markup
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.outputs import write_whole
+from voxomics.io.outputs import write_whole
 from voxomics.report import checklists, sentences, tables
 from voxomics.report.exhibits import SIDES, Drawn, drawn
 from voxomics.report.images import examples

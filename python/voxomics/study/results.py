@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.outputs import write_whole
+from voxomics.io.outputs import write_whole
 from voxomics.study.catalogue import COLUMNS, NUMBERS, PARTS, TABLES, TableSpec
 
 SCHEMA = 1

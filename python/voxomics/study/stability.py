@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from voxomics.cases import read_cases
+from voxomics.engine import table
 from voxomics.engine.errors import InputError, SettingsError, VoxomicsError
 from voxomics.engine.prepare import Voi, find_vois
+from voxomics.engine.run import Case as RunCase
+from voxomics.engine.run import Rows
+from voxomics.engine.select import select
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, Index, MaskStack, Triple
-from voxomics.extraction import Extractor, select
-from voxomics.io import read_image, read_mask
+from voxomics.extractor import Extractor
 from voxomics.study.agreement import icc_table
 from voxomics.study.checks import Bools, listed, unique_ids
-from voxomics.study.copies import Cutout, cut_out, side_by_side
+from voxomics.study.cutout import Cutout, cut_out
 from voxomics.study.perturbation import Amplitudes, Perturbation, draw, noise_sd, perturbed_mask, reach_voxels, with_noise
 
 Progress = Callable[[float], None]
@@ -91,13 +95,10 @@ def stability(
 ) -> Stability:
     """ICC(1,1) of every feature over perturbed masks and images.
 
-    Each perturbation shifts, turns and grows or shrinks the mask and adds noise to the image, all at random. Every copy of the
-    tumour has noise of its own and yet one call of the engine measures them all: each is cut out with the tissue around it, and
-    the copies are laid side by side as one image, whose mask holds copy k under label k. (Where that exceeds half of the
-    memory limit, several calls share them.)
+    Each perturbation shifts, turns and grows or shrinks the mask and adds noise to the image, all at random. Each copy is the
+    tumour cut out with the tissue around it, with noise of its own, and is an image of the run that measures them all together.
     At amplitudes 0 the values are `Extractor.extract`'s, bit for bit. Only where settings resample the image, its new grid is
-    aligned with the copies instead of the whole image: a shift below one new voxel, and not always the same for all copies.
-    Where a tumour's surroundings end at the image's edge on every side, the local intensity peak sees the edge repeated along z.
+    aligned with the cutout instead of the whole image: a shift below one new voxel, the same for all copies.
 
     Parameters
     ----------
@@ -169,14 +170,16 @@ def stability(
     if len(tables) < 2:
         failed = listed([f"{row['id']}: {row['reason']}" for row in rows if row["status"] == "failed"])
         raise InputError(f"{len(tables)} of {len(given)} cases could be measured; an ICC needs 2 or more. {failed}".rstrip(" ."))
+    for found in tables:
+        found.attrs = {}  # pandas compares the attributes of all frames when it joins them
     measured = pd.concat(tables, ignore_index=True)
-    table = icc_table(measured[ours.columns], measured["id"], level=level)
-    table.attrs["voxomics"] = {
-        **{key: value for key, value in tables[0].attrs["voxomics"].items() if key != "inputs"},
+    agreement = icc_table(measured[ours.columns], measured["id"], level=level)
+    agreement.attrs["voxomics"] = {
+        **ours.meta,
         "stability": {"perturbations": perturbations, "seed": seed, "level": level, "amplitudes": asdict(chosen)},
     }
     columns = ["id", "status", "reason", "n_voxels", "noise_sd", "emptied"]
-    return Stability(table, pd.DataFrame(rows).reindex(columns=columns), measured)
+    return Stability(agreement, pd.DataFrame(rows).reindex(columns=columns), measured)
 
 
 def measure_case(
@@ -202,8 +205,7 @@ def measure_case(
     InputError
         Unreadable, no VOI or more than one, a mask that perturbations leave empty, no perturbation measured.
     """
-    image = read_image(case.image, case.spacing_mm)
-    masks = read_mask(case.mask, image, resample=extractor.settings.resample_mask)
+    image, masks = extractor.read(case.image, case.mask, case.spacing_mm)
     voi = _only_voi(masks, label)
     extent = [high - low + 1 for low, high in zip(voi.low, voi.high, strict=True)]
     reach = reach_voxels(extent, image.spacing_mm, amplitudes)
@@ -211,25 +213,21 @@ def measure_case(
     sd = noise_sd(_surroundings(image, masks, voi)) if amplitudes.noise else 0.0
     floor = 0.0 if np.fmin.reduce(image.array, axis=None) >= 0 else -np.inf
     drawn, emptied = _draw_all(cutout, perturbations, _seed_of(case.id, seed), amplitudes)
-    found = []
-    groups = _groups(cutout, extractor.settings, perturbations)
-    for place, group in enumerate(groups):
-        noisy = [with_noise(cutout.image, amplitudes.noise * sd, np.random.default_rng(drawn[k].noise), floor) for k in group]
-        array, labels = side_by_side(cutout, noisy, [drawn[k].mask for k in group])
-        del noisy
 
-        def inner(fraction: float, before: int = place) -> None:
-            progress((before + fraction) / len(groups))
+    def copy(one: _Drawn) -> tuple[Image, MaskStack]:
+        noisy = with_noise(cutout.image, amplitudes.noise * sd, np.random.default_rng(one.noise), floor)
+        return Image(noisy, cutout.spacing_mm), MaskStack((one.mask.astype(np.uint8),), cutout.corner)
 
-        found.append(extractor.extract(array, labels, spacing_mm=cutout.spacing_mm, progress=inner))
-    table = _table(case.id, drawn, found)
-    failed = table.loc[table["status"] == "failed", "reason"]
+    copies = [RunCase(k, partial(copy, one)) for k, one in enumerate(drawn)]
+    found = list(extractor.run(copies, lambda done: progress(done / len(copies))))
+    measured = _table(case.id, drawn, found, extractor)
+    failed = measured.loc[measured["status"] == "failed", "reason"]
     if len(failed) == perturbations:
         raise InputError(f"every perturbation failed: {failed.iloc[0]}")
     facts: dict[str, Any] = {"n_voxels": voi.n_voxels, "noise_sd": sd, "emptied": emptied}
     if len(failed):
         facts |= {"status": "partial", "reason": f"{len(failed)} of {perturbations} perturbations failed: {failed.iloc[0]}"}
-    return table, facts
+    return measured, facts
 
 
 def _only_voi(masks: MaskStack, label: int | str | None) -> Voi:
@@ -284,26 +282,26 @@ def _draw_all(cutout: Cutout, number: int, seed: np.random.SeedSequence, amplitu
     return drawn, emptied
 
 
-def _groups(cutout: Cutout, settings: Settings, number: int) -> list[range]:
-    """Copies that are measured at once: all, where the joined image stays below half the memory limit."""
-    new = settings.resampling.spacing_mm or (None,) * 3
-    finer = np.prod([old / size if size else 1.0 for old, size in zip(cutout.spacing_mm, new, strict=True)])
-    copy = cutout.image.size * (2 * cutout.image.itemsize + 8 + 16 * float(finer))
-    together = int(min(max(settings.memory_bytes / 2 // copy, 1), number))
-    return [range(k, min(k + together, number)) for k in range(0, number, together)]
+def _table(case: str, drawn: list[_Drawn], found: list[Rows], extractor: Extractor) -> pd.DataFrame:
+    """One row for each perturbation.
 
-
-def _table(case: str, drawn: list[_Drawn], found: list[pd.DataFrame]) -> pd.DataFrame:
-    features = pd.concat(found, ignore_index=True).drop(columns=["image", "mask", "label", "name"])
-    left = pd.DataFrame(
-        {
-            "id": case,
-            "perturbation": np.arange(1, len(drawn) + 1),
-            **{f"shift_{axis}": [one.chosen.shift_voxels[k] for one in drawn] for k, axis in enumerate("zyx")},
-            "angle_deg": [one.chosen.angle_deg for one in drawn],
-            "rim_voxels": [one.chosen.rim_voxels for one in drawn],
-        }
-    )
-    table = pd.concat([left, features], axis=1)
-    table.attrs = found[0].attrs
-    return table
+    Raises
+    ------
+    Exception
+        What a copy as a whole failed by.
+    """
+    for rows in found:
+        if rows.error:
+            raise rows.error
+    left = {
+        "id": [case] * len(drawn),
+        "perturbation": np.arange(1, len(drawn) + 1),
+        **{f"shift_{axis}": [one.chosen.shift_voxels[k] for one in drawn] for k, axis in enumerate("zyx")},
+        "angle_deg": [one.chosen.angle_deg for one in drawn],
+        "rim_voxels": [one.chosen.rim_voxels for one in drawn],
+        "n_voxels": np.concatenate([rows.n_voxels for rows in found]),
+        "status": [rows.status[0] for rows in found],
+        "reason": [rows.reason[0] for rows in found],
+    }
+    values = np.concatenate([extractor.values(rows) for rows in found])
+    return table.frame(left, values, extractor.columns, extractor.meta)

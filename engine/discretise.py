@@ -1,0 +1,88 @@
+"""From intensities to grey levels: one channel of a batch for each discretisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.engine import pool
+from voxomics.engine.batch import I64, Channel, VoiBatch, offsets
+from voxomics.engine.settings import Discretisation, Settings
+from voxomics.engine.work import PACKED_VOXELS
+
+
+def channel(
+    batch: VoiBatch, chosen: Discretisation, settings: Settings, threads: int = 1, level_min: int = 1, places: bool = True,
+    rows: I64 | None = None,
+) -> tuple[Channel, np.ndarray, I64]:
+    """Grey levels of a batch under one discretisation; the geometry is only read.
+
+    Parameters
+    ----------
+    batch : VoiBatch
+    chosen : Discretisation
+    settings : Settings
+        Its re-segmentation range is the origin of a fixed bin size that names none.
+    threads : int
+    level_min : int
+        Lowest level accepted.
+    places : bool
+        Whether Channel.level is wanted.
+    rows : ndarray int64 [k], optional
+        VOIs that have levels, ascending; by default all.
+
+    Returns
+    -------
+    Channel
+    refused : ndarray uint8 [n]
+        Why a VOI has no levels (see prepare.Prepared.refused); 0 where it has.
+    below : ndarray int64 [n]
+        See prepare.Prepared.below.
+    """
+    from voxomics.kernels import pack
+
+    n = len(batch)
+    method = {"fbn": pack.FBN, "fbs": pack.FBS, "bounds": pack.BOUNDS, "none": pack.NONE}[chosen.method]
+    origin = chosen.origin if chosen.origin is not None else (settings.resegmentation.range or (None,))[0]
+    size = len(batch.value)
+    rank, levels, number = np.empty(size, np.uint16), np.empty(size, np.int64), np.empty(size, np.int64)
+    n_present, n_nominal, below = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    refused, spread = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
+
+    def discretise_part(part: I64) -> None:
+        pack.discretise(
+            batch.value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
+            np.nan if origin in (None, "minimum") else float(origin), chosen.low or 0.0, chosen.high or 0.0, level_min,
+            rank, levels, number, n_present, n_nominal, below, refused, spread,
+        )  # fmt: skip
+
+    pool.for_parts(np.diff(batch.value_start), PACKED_VOXELS, threads, discretise_part, rows)
+    for i in np.flatnonzero(spread):  # rare: levels millions apart
+        own = slice(batch.value_start[i], batch.value_start[i + 1])
+        present, ranks, counts = np.unique(levels[own], return_inverse=True, return_counts=True)
+        if len(present) > pack.MAX_PRESENT:
+            refused[i] = pack.TOO_MANY
+            continue
+        n_present[i] = len(present)
+        rank[own] = ranks + 1
+        levels[own][: len(present)] = present
+        number[own][: len(present)] = counts
+    level_start = offsets(n_present)
+    level_of, count = np.empty(level_start[-1], np.int64), np.empty(level_start[-1], np.int64)
+    pack.compact(levels, batch.value_start, n_present, level_of, level_start)
+    pack.compact(number, batch.value_start, n_present, count, level_start)
+    level = _placed(batch, rank, n_present, threads) if places else np.empty(0, np.uint8)
+    return Channel(level, level_of, level_start, count, n_nominal), refused, below
+
+
+def _placed(batch: VoiBatch, rank: np.ndarray, n_present: I64, threads: int) -> np.ndarray:
+    """Channel.level from the voxels' ranks, in the smallest type that holds them."""
+    from voxomics.kernels import pack
+
+    g = batch.geometry
+    level = np.zeros(len(g.region), np.uint8 if n_present.max(initial=0) < 256 else np.uint16)
+
+    def scatter_part(part: I64) -> None:
+        pack.scatter(g.region, g.start, part, rank, batch.value_start, n_present, level)
+
+    pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, scatter_part)
+    return level

@@ -1,0 +1,260 @@
+"""A run: images are read, processed, packed into batches and measured, and each image gives its rows.
+
+The stages are generators, each over the one before. With several images they run side by side: while one batch is measured, the
+next is packed and the images after it are read. A batch may hold VOIs of many images. Extraction from one image, from a list of
+cases and from perturbed copies all are this run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from voxomics.engine import work
+from voxomics.engine.backends import Backend
+from voxomics.engine.batch import F64, I64, VoiBatch
+from voxomics.engine.errors import text_of_bytes
+from voxomics.engine.measure import measure
+from voxomics.engine.plan import Plan
+from voxomics.engine.prepare import Prepared, Processed, Voi, build, find_vois, process
+from voxomics.engine.remarks import remarks
+from voxomics.engine.select import Labels, select
+from voxomics.engine.settings import Settings
+from voxomics.engine.stages import ahead
+from voxomics.engine.table import explain
+from voxomics.engine.volume import Image, MaskStack
+
+logger = logging.getLogger("voxomics")
+
+JOINED_VOXELS = 1 << 20
+"""Voxels of VOIs after which a batch of several images is closed on the CPU. A device takes as many as memory allows."""
+_EMPTY = "no voxel carries this label: an empty segment, or too small for the grid it was resampled to"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image with its masks, not read yet.
+
+    Attributes
+    ----------
+    key : object
+        By which the caller knows it.
+    read : callable
+        ``read() -> (Image, MaskStack)``; called once, from any thread.
+    labels : "all", int, str or sequence of them
+        VOIs to measure.
+    """
+
+    key: Any
+    read: Callable[[], tuple[Image, MaskStack]]
+    labels: Labels = "all"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every image of a run is measured.
+
+    Attributes
+    ----------
+    settings : Settings
+    plan : Plan
+    backend : Backend
+    threads : int
+    process : callable
+        ``process(image, settings) -> Processed``.
+    remarks : callable, optional
+        ``remarks(batch) -> list of str``: one more remark on each VOI, "" for none.
+    """
+
+    settings: Settings
+    plan: Plan
+    backend: Backend
+    threads: int
+    process: Callable[[Image, Settings], Processed] = process
+    remarks: Callable[[VoiBatch], list[str]] | None = None
+
+
+@dataclass
+class Rows:
+    """What one case gave.
+
+    Attributes
+    ----------
+    case : Case
+    image, mask : (str, str)
+        Name and digest of each; "" where there is none.
+    vois : list of Voi
+    values : ndarray float64 [n, columns]
+        Engine columns; NaN where `reason` says why.
+    n_voxels : ndarray int64 [n]
+    status, reason : list of str
+    error : Exception, optional
+        Why the whole case failed; it has no rows then.
+    """
+
+    case: Case
+    image: tuple[str, str] = ("", "")
+    mask: tuple[str, str] = ("", "")
+    vois: list[Voi] = field(default_factory=list)
+    values: F64 = field(default_factory=lambda: np.empty((0, 0)))
+    n_voxels: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    status: list[str] = field(default_factory=list)
+    reason: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+
+@dataclass
+class _Part:
+    """Some VOIs of a case, packed: rows[k] of the case is row k of `prepared`. The case's last part closes it."""
+
+    rows_of: Rows
+    rows: I64
+    prepared: Prepared | None
+    is_last: bool
+
+
+def run(cases: Iterable[Case], recipe: Recipe, progress: Callable[[float], None] | None = None) -> Iterator[Rows]:
+    """Measure cases.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        One sequence of one case is measured in the caller's thread; else images are read and packed ahead in threads.
+    recipe : Recipe
+    progress : callable, optional
+        ``progress(done)``: how many cases, or parts of one, are done.
+
+    Yields
+    ------
+    Rows
+        In the order of the cases. A case that fails has an `error` and stops no other.
+    """
+    alone = isinstance(cases, Sequence) and len(cases) < 2
+    opened = ahead(_opened(cases, recipe), 0 if alone else 1)
+    batches = ahead(_batches(opened, recipe, 1 if alone else 3), 0 if alone else 1)
+    done = 0.0
+
+    def inner(fraction: float) -> None:
+        if progress:
+            progress(done + fraction * share)
+
+    for batch in batches:
+        share = sum(len(part.rows) / max(len(part.rows_of.vois), 1) for part in batch)
+        _measure(batch, recipe, inner)
+        done += share
+        for part in batch:
+            part.prepared = None  # rows wait for their case, packed voxels need not
+            if part.is_last:
+                yield part.rows_of
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A case that has been read, its image ready to be measured."""
+
+    rows: Rows
+    processed: Processed | None = None
+    masks: MaskStack | None = None
+    need: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def _opened(cases: Iterable[Case], recipe: Recipe) -> Iterator[_Opened]:
+    """Read and process each case."""
+    for case in cases:
+        try:
+            opened = _open(case, recipe)
+        except Exception as error:  # noqa: BLE001 - the case's caller is told, and the other cases go on
+            opened = _Opened(Rows(case, error=error))
+        yield opened
+
+
+def _open(case: Case, recipe: Recipe) -> _Opened:
+    image, masks = case.read()
+    vois = select(find_vois(masks), case.labels, masks)
+    n, settings, columns = len(vois), recipe.settings, len(recipe.plan.columns)
+    need = work.packed_bytes(vois, image.spacing_mm, settings, columns)
+    reason = [""] * n
+    for k, voi in enumerate(vois):
+        if not voi.n_voxels:
+            reason[k] = _EMPTY
+        elif need[k] > settings.memory_bytes:
+            size = text_of_bytes(float(need[k]))
+            reason[k] = f"needs {size} to be packed, the limit is {settings.memory}; raise `memory`"
+    rows = Rows(
+        case, (image.name, image.digest), (masks.name, masks.digest), vois, np.full((n, columns), np.nan),
+        np.array([voi.n_voxels for voi in vois], dtype=np.int64), ["failed" if text else "" for text in reason], reason,
+    )  # fmt: skip
+    return _Opened(rows, recipe.process(image, settings), masks, need)
+
+
+def _batches(cases: Iterable[_Opened], recipe: Recipe, in_memory: int) -> Iterator[list[_Part]]:
+    """Parts of cases that are measured together; `in_memory` of these batches may be held at a time."""
+    waiting: list[_Part] = []
+    taken = voxels = 0
+    most_voxels = np.inf if recipe.backend.device else JOINED_VOXELS
+    for case in cases:
+        columns = 8 * len(recipe.plan.columns) * len(case.rows.vois)
+        memory = recipe.settings.memory_bytes
+        limit = max(memory - columns, memory // 4) // (2 * in_memory)
+        for part in _parts(case, recipe, limit):
+            size = int(case.need[part.rows].sum())
+            own = int(case.rows.n_voxels[part.rows].sum())
+            if waiting and (taken + size > limit or voxels + own > most_voxels):
+                yield waiting
+                waiting, taken, voxels = [], 0, 0
+            waiting.append(part)
+            taken, voxels = taken + size, voxels + own
+    if waiting:
+        yield waiting
+
+
+def _parts(case: _Opened, recipe: Recipe, limit: float) -> Iterator[_Part]:
+    """A case's VOIs, packed in parts of at most `limit` bytes; one empty part if it has none to measure."""
+    filled = np.array([k for k, status in enumerate(case.rows.status) if not status], dtype=np.int64)
+    parts = list(work.parts(filled, [(case.need, limit)])) if len(filled) else [filled]
+    logger.info("measuring %d VOIs, %d columns, %d threads", len(filled), len(recipe.plan.columns), recipe.threads)
+    for k, rows in enumerate(parts):
+        prepared = None
+        if len(rows) and not case.rows.error:
+            assert case.processed is not None and case.masks is not None
+            try:
+                prepared = build(case.processed, case.masks, [case.rows.vois[i] for i in rows], recipe.settings, recipe.threads)
+            except Exception as error:  # noqa: BLE001 - as above
+                case.rows.error = error
+        yield _Part(case.rows, rows, prepared, k == len(parts) - 1)
+
+
+def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], None]) -> None:
+    """Fill the rows of a batch's parts. An error is that of the part which raises it again when it is measured alone."""
+    parts = [part for part in batch if part.prepared and not part.rows_of.error]
+    if not parts:
+        return
+    try:
+        prepared = Prepared.join([part.prepared for part in parts if part.prepared])
+        found = measure(prepared, recipe.plan, recipe.settings, recipe.threads, progress, recipe.backend)
+        noted = remarks(prepared, recipe.settings)
+        own = recipe.remarks(next(iter(prepared.batches.values()))) if recipe.remarks else [""] * len(prepared)
+    except Exception as error:  # noqa: BLE001 - as above
+        if len(parts) == 1:
+            parts[0].rows_of.error = error
+            return
+        for part in parts:
+            _measure([part], recipe, progress)
+        return
+    status, reason = explain(found, recipe.plan)
+    first = 0
+    for part in parts:
+        for place, k in enumerate(part.rows, start=first):
+            texts = [reason[place], *noted[place], own[place]]
+            part.rows_of.status[k] = status[place]
+            part.rows_of.reason[k] = "; ".join(filter(None, texts))
+            if any(texts[1:]):
+                logger.info("label %d: %s", part.rows_of.vois[k].value, part.rows_of.reason[k])
+        last = first + len(part.rows)
+        part.rows_of.values[part.rows] = found.values[first:last]
+        part.rows_of.n_voxels[part.rows] = prepared.geometry.n_morphological[first:last]
+        first = last

@@ -1,0 +1,188 @@
+"""The parts of a run's settings: discretisation, re-segmentation, resampling, and what single families read."""
+
+from __future__ import annotations
+
+from math import inf, isnan
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from voxomics.engine.errors import SettingsError, nearest
+from voxomics.engine.settings.reading import short, validated
+
+_LARGEST = 2**31 - 1
+Percentile = Literal["linear", "lower", "higher", "nearest", "midpoint", "inverted_cdf"]
+
+
+class Part(BaseModel):
+    """A group of settings: it cannot be changed once made, and it refuses keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Discretisation(Part):
+    """How intensities become grey levels (IBSI 02, section Intensity discretisation).
+
+    Attributes
+    ----------
+    method : {"fbn", "fbs", "bounds", "none"}
+        fbn: fixed bin number K15C, ``bins`` between the VOI's extremes. fbs: fixed bin size Q3RU, ``width`` from ``origin``.
+        bounds: ``bins`` between ``low`` and ``high``, intensities outside truncated to them (LIFEx' absolute resampling).
+        none: intensities are levels already; they must be integers, and ≥ 1 for textures and histogram.
+    bins : int
+        Number of levels (fbn, bounds).
+    width : float
+        Bin width in intensity units (fbs).
+    origin : float or "minimum" or None
+        Lower edge of level 1 (fbs); in textures and histogram, intensities below it take level 1 and the row says how many.
+        None: the lower bound of the re-segmentation range, which must then be set; "minimum": each VOI's own minimum, against the
+        standard's advice.
+    low, high : float
+        Bounds in intensity units (bounds).
+    """
+
+    method: Literal["fbn", "fbs", "bounds", "none"] = "fbn"
+    bins: int | None = Field(None, ge=1, le=_LARGEST)
+    width: float | None = Field(None, gt=0, allow_inf_nan=False)
+    origin: Annotated[float, Field(allow_inf_nan=False)] | Literal["minimum"] | None = None
+    low: float | None = Field(None, allow_inf_nan=False)
+    high: float | None = Field(None, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Discretisation:
+        accepted = {"fbn": {"bins"}, "fbs": {"width", "origin"}, "bounds": {"bins", "low", "high"}, "none": set()}
+        needed = {"fbn": {"bins"}, "fbs": {"width"}, "bounds": {"bins", "low", "high"}, "none": set()}
+        given = {key for key in ("bins", "width", "origin", "low", "high") if getattr(self, key) is not None}
+        if given - accepted[self.method]:
+            raise ValueError(f"{sorted(given - accepted[self.method])} does not belong to method {self.method!r}")
+        if needed[self.method] - given:
+            raise ValueError(f"method {self.method!r} needs {sorted(needed[self.method] - given)}")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError(f"low must be below high, got {self.low:g} and {self.high:g}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """How column names call it: fbn32, fbs25, bounds64_-1000_1000, none."""
+        if self.method == "fbn":
+            return f"fbn{self.bins}"
+        if self.method == "fbs":
+            return f"fbs{short(self.width)}{'_minimum' if self.origin == 'minimum' else ''}"
+        if self.method == "bounds":
+            return f"bounds{self.bins}_{short(self.low)}_{short(self.high)}"
+        return "none"
+
+    @classmethod
+    def parse(cls, text: str) -> Discretisation:
+        """Read "fbn:32", "fbs:25", "fbs:25:-1000", "bounds:64:-1000:1000" or "none", the command line's spelling.
+
+        Examples
+        --------
+        >>> Discretisation.parse("bounds:64:-1000:1000").name
+        'bounds64_-1000_1000'
+        """
+        method, *rest = text.split(":")
+        keys = {"fbn": ("bins",), "fbs": ("width", "origin"), "bounds": ("bins", "low", "high"), "none": ()}
+        if method not in keys:
+            raise SettingsError(f"discretisation {text!r}: {nearest(method, keys)}")
+        if len(rest) > len(keys[method]):
+            raise SettingsError(f"discretisation {text!r}: {method} takes {':'.join((method, *keys[method]))}")
+        return validated(cls, {"method": method, **dict(zip(keys[method], rest, strict=False))}, f"discretisation {text!r}")
+
+
+class Resegmentation(Part):
+    """Which voxels of the drawn mask keep their intensity (IBSI IFBS): first the range, then the outliers among what is left.
+
+    Attributes
+    ----------
+    range : (float or None, float or None), optional
+        Inclusive bounds in intensity units; None, or infinity, leaves a side open.
+    outliers_sigma : float, optional
+        Keep intensities within the mean ± this many standard deviations (population).
+    """
+
+    range: tuple[float | None, float | None] | None = None
+    outliers_sigma: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @field_validator("range")
+    @classmethod
+    def _ordered(cls, value: tuple[float | None, float | None] | None) -> tuple[float | None, float | None] | None:
+        if value and any(side is not None and isnan(side) for side in value):
+            raise ValueError(f"a bound is not a number, got {list(value)}; leave a side empty (null) for no limit")
+        if value:
+            low, high = value
+            value = (None if low == -inf else low, None if high == inf else high)
+        if value and value[0] is not None and value[1] is not None and not value[0] <= value[1]:
+            raise ValueError(f"the lower bound must not exceed the upper one, got {list(value)}")
+        return value
+
+
+class Resampling(Part):
+    """A new voxel grid (IBSI VTM2): centred on the old one, its size rounded up.
+
+    Attributes
+    ----------
+    spacing_mm : (float or None, float or None, float or None), optional
+        New voxel size (z, y, x) in mm; None keeps an axis as it is. Without it nothing is resampled.
+    image : {"linear", "nearest", "cubic_spline"}
+        Interpolation of intensities; outside of the outermost voxel centres the nearest one counts.
+    mask : {"linear", "nearest"}
+        Interpolation of each VOI's 0/1 mask, on its own: two VOIs that touch may come to share a voxel.
+    mask_threshold : float
+        A voxel belongs to the VOI from this partial volume on (linear).
+    """
+
+    spacing_mm: tuple[float | None, float | None, float | None] | None = None
+    image: Literal["linear", "nearest", "cubic_spline"] = "linear"
+    mask: Literal["linear", "nearest"] = "linear"
+    mask_threshold: float = Field(0.5, gt=0, le=1)
+
+    @field_validator("spacing_mm")
+    @classmethod
+    def _positive(cls, value: tuple[float | None, ...] | None) -> tuple[float | None, ...] | None:
+        if value and any(v is not None and not 0 < v < float("inf") for v in value):
+            raise ValueError(f"voxel sizes must be positive, got {list(value)}")
+        return value
+
+
+class Weighting(Part):
+    """Distance weighting (IBSI 6CK8): each direction's counts times a function of its length, before matrices are merged.
+
+    Attributes
+    ----------
+    function : {"none", "inverse", "gaussian"}
+        1, 1 / d, or exp(-d²).
+    norm : {"euclidean", "manhattan", "chebyshev"}
+        Length d of a direction.
+    unit : {"voxel", "mm"}
+    """
+
+    function: Literal["none", "inverse", "gaussian"] = "none"
+    norm: Literal["euclidean", "manhattan", "chebyshev"] = "euclidean"
+    unit: Literal["voxel", "mm"] = "voxel"
+
+
+class Glcm(Part):
+    """GLCM: `distance` is how many voxels along each of the 13 directions the neighbour lies (Chebyshev distance)."""
+
+    distance: int = Field(1, ge=1, le=20)
+    weighting: Weighting = Weighting()
+
+
+class Glrlm(Part):
+    """GLRLM: distance weighting of its directions."""
+
+    weighting: Weighting = Weighting()
+
+
+class Ngtdm(Part):
+    """NGTDM: `distance` is the Chebyshev radius of the neighbourhood in voxels."""
+
+    distance: int = Field(1, ge=1, le=20)
+
+
+class Ngldm(Part):
+    """NGLDM: `distance` as for NGTDM; neighbours count as dependent when levels differ by at most `coarseness`."""
+
+    distance: int = Field(1, ge=1, le=20)
+    coarseness: int = Field(0, ge=0, le=_LARGEST)

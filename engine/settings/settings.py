@@ -1,0 +1,237 @@
+"""Everything a user may choose for a run, as one checked object that is also one YAML file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from voxomics.engine import images
+from voxomics.engine.errors import nearest
+from voxomics.engine.feature import DIRECTIONAL, ZONAL
+from voxomics.engine.settings.parts import (
+    Discretisation,
+    Glcm,
+    Glrlm,
+    Ngldm,
+    Ngtdm,
+    Part,
+    Percentile,
+    Resampling,
+    Resegmentation,
+)
+from voxomics.engine.settings.reading import bytes_of, read_yaml, short, validated
+
+_LARGEST = 2**31 - 1
+S = TypeVar("S", bound="Settings")
+
+
+class Settings(Part):
+    """Every choice of a run. Unknown keys and names raise SettingsError and offer the nearest accepted one.
+
+    Attributes
+    ----------
+    image_types : list of str
+        Images that are measured: "original", and those that engine/images.py derives from it.
+    features : "all" or list of str
+        Families ("glcm") and features ("morphology.sphericity") to measure.
+    exclude : list of str
+        Families and features to leave out, for example the costly ["morphology.morans_i_index", "morphology.gearys_c_measure"].
+    aggregations : list of str
+        Of matrices with directions (GLCM, GLRLM): 2d_averaged, 2d_slice_merged, 2_5d_direction_merged, 2_5d_merged, 3d_averaged,
+        3d_merged; of the other matrices: 2d, 2_5d, 3d.
+    resampling : Resampling
+    round_intensities : bool
+        Round intensities to integers after resampling, as the standard asks for CT.
+    discretisation : list of Discretisation
+        For textures and, unless it has its own, the intensity histogram; each gives its own columns.
+    histogram_discretisation : list of Discretisation, optional
+        For the intensity histogram alone.
+    ivh_discretisation : Discretisation
+        For the intensity-volume histogram. none: steps of one unit; fbs: bin centres; fbn: 1000 levels is IBSI's advice for
+        arbitrary units.
+    resegmentation : Resegmentation
+    percentile : str
+        Rule between two order statistics, NumPy's names: linear, lower, higher, nearest, midpoint, inverted_cdf (nearest rank).
+    glcm, glrlm, ngtdm, ngldm : Glcm, Glrlm, Ngtdm, Ngldm
+    nonfinite : {"fail", "exclude"}
+        NaN or infinity inside a VOI: fail its row, or leave those voxels out of the intensity mask (their count is in `reason`).
+    resample_mask : bool
+        Bring a mask that lies on another grid onto the image's grid (nearest label) instead of refusing it.
+    min_voxels_texture : int
+        VOIs with fewer voxels get no texture features and status "partial". 0: no limit.
+    memory : str
+        Working memory of a run beyond the image itself, for example "4GB".
+    """
+
+    image_types: tuple[str, ...] = (images.BASE,)
+    features: Literal["all"] | tuple[str, ...] = "all"
+    exclude: tuple[str, ...] = ()
+    aggregations: tuple[str, ...] = ("3d_averaged", "3d_merged", "3d")
+    resampling: Resampling = Resampling()
+    round_intensities: bool = False
+    discretisation: tuple[Discretisation, ...] = (Discretisation(method="fbn", bins=32),)
+    histogram_discretisation: tuple[Discretisation, ...] | None = None
+    ivh_discretisation: Discretisation = Discretisation(method="fbn", bins=1000)
+    resegmentation: Resegmentation = Resegmentation()
+    percentile: Percentile = "linear"
+    glcm: Glcm = Glcm()
+    glrlm: Glrlm = Glrlm()
+    ngtdm: Ngtdm = Ngtdm()
+    ngldm: Ngldm = Ngldm()
+    nonfinite: Literal["fail", "exclude"] = "fail"
+    resample_mask: bool = False
+    min_voxels_texture: int = Field(0, ge=0, le=_LARGEST)
+    memory: str = "4GB"
+
+    @field_validator("image_types", "features", "exclude", "aggregations", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) and value != "all" else value
+
+    @field_validator("discretisation", "histogram_discretisation", mode="before")
+    @classmethod
+    def _spelt_out(cls, value: Any) -> Any:
+        several = (value,) if isinstance(value, (str, Mapping, Discretisation)) else value
+        return several and tuple(Discretisation.parse(item) if isinstance(item, str) else item for item in several)
+
+    @field_validator("ivh_discretisation", mode="before")
+    @classmethod
+    def _spelt_out_alone(cls, value: Any) -> Any:
+        return Discretisation.parse(value) if isinstance(value, str) else value
+
+    @field_validator("image_types")
+    @classmethod
+    def _known_image_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in images.IMAGE_TYPES:
+                raise ValueError(f"image type {name!r} is unknown; {nearest(name, images.IMAGE_TYPES)}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("aggregations")
+    @classmethod
+    def _known_aggregations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in DIRECTIONAL + ZONAL:
+                raise ValueError(f"aggregation {name!r} is unknown; {nearest(name, DIRECTIONAL + ZONAL)}")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("features", "exclude")
+    @classmethod
+    def _known_features(cls, value: Any) -> Any:
+        if value != "all":
+            known = _selectable()
+            for name in value:
+                if name not in known:
+                    raise ValueError(f"feature {name!r} is unknown; {nearest(name, known)}")
+        return value
+
+    @field_validator("memory")
+    @classmethod
+    def _readable_memory(cls, value: str) -> str:
+        bytes_of(value)
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        for chosen in (self.discretisation, self.for_histogram):
+            names = [d.name for d in chosen]
+            twice = {name for name in names if names.count(name) > 1}
+            if twice:
+                raise ValueError(f"discretisation {sorted(twice)} stands twice: the columns would share a name")
+            if not names:
+                raise ValueError("discretisation is empty; for intensities that are grey levels already use method none")
+        meant: dict[str, Discretisation] = {}
+        for d in (*self.discretisation, *self.for_histogram):
+            if meant.setdefault(d.name, d) != d:
+                raise ValueError(f"{d.name} stands for two discretisations that differ in origin; give both the same one")
+        low = (self.resegmentation.range or (None, None))[0]
+        for d in (*self.discretisation, *self.for_histogram, self.ivh_discretisation):
+            if d.method == "fbs" and d.origin is None and low is None:
+                raise ValueError(
+                    f"fixed bin size {short(d.width)} needs to know where level 1 begins: set its `origin` (a number, or "
+                    '"minimum"), or a lower bound in `resegmentation.range`'
+                )
+        return self
+
+    @property
+    def for_histogram(self) -> tuple[Discretisation, ...]:
+        """Discretisations of the intensity histogram."""
+        return self.discretisation if self.histogram_discretisation is None else self.histogram_discretisation
+
+    @property
+    def memory_bytes(self) -> int:
+        """`memory` as a number of bytes."""
+        return bytes_of(self.memory)
+
+    @property
+    def pad(self) -> int:
+        """Empty voxels around every box: the largest neighbour distance."""
+        from voxomics.engine.families import FAMILIES
+
+        return max(family.reach(self) for family in FAMILIES)
+
+    @cached_property
+    def _selected(self) -> frozenset[str]:
+        from voxomics.engine.families import FAMILIES
+
+        every = [f"{family.name}.{feature.name}" for family in FAMILIES for feature in family.features]
+
+        def matches(names: tuple[str, ...]) -> set[str]:
+            return {name for name in every if name in names or name.split(".")[0] in names}
+
+        chosen = (set(every) if self.features == "all" else matches(self.features)) - matches(self.exclude)
+        return frozenset(chosen | {name.split(".")[0] for name in chosen})
+
+    def wants(self, name: str) -> bool:
+        """True when the feature "family.feature", or any feature of "family", is to be measured."""
+        return name in self._selected
+
+    @classmethod
+    def of(cls: type[S], settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None) -> S:
+        """Settings from themselves, from a mapping, from a YAML file, or the defaults from None.
+
+        Raises
+        ------
+        SettingsError
+            Unknown key or name, or a value that is not accepted.
+        """
+        if isinstance(settings, cls):
+            return settings
+        if settings is None:
+            return cls()
+        if isinstance(settings, Settings):  # of another profile: what was chosen there
+            settings = {key: getattr(settings, key) for key in settings.model_fields_set}
+        if isinstance(settings, Mapping):
+            return validated(cls, settings, "settings")
+        return validated(cls, read_yaml(settings), f"settings file {Path(settings).name}")
+
+    def to_yaml(self) -> str:
+        """The whole object as YAML; `Settings.of` reads it back equal.
+
+        Examples
+        --------
+        >>> Settings.of(yaml.safe_load(Settings().to_yaml())) == Settings()
+        True
+        """
+        content = self.model_dump(mode="json")
+        for key in ("discretisation", "histogram_discretisation"):
+            content[key] = content[key] and [_filled(item) for item in content[key]]
+        content["ivh_discretisation"] = _filled(content["ivh_discretisation"])
+        return yaml.safe_dump(content, sort_keys=False)
+
+
+def _filled(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if value is not None}
+
+
+def _selectable() -> list[str]:
+    from voxomics.engine.families import FAMILIES
+
+    names = [f"{family.name}.{feature.name}" for family in FAMILIES for feature in family.features]
+    return list(dict.fromkeys(family.name for family in FAMILIES)) + names

@@ -1,0 +1,81 @@
+"""Work cut to measure: how many bytes it takes, known before any is allocated, and parts of it that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from voxomics.engine.batch import I64, VoiBatch
+
+if TYPE_CHECKING:
+    from voxomics.engine.prepare import Voi
+    from voxomics.engine.settings import Settings
+    from voxomics.engine.volume import Triple
+
+CHUNK_VOXELS = 1 << 16
+"""Voxels after which a call is closed: large enough to hide a call's cost, small enough to keep every thread busy."""
+PACKED_VOXELS = 1 << 18
+"""Box voxels that one task packs."""
+_BYTES_PER_BOX_VOXEL = 8  # its bits, and a level of one or two bytes under some discretisations
+_BYTES_PER_VOXEL = 64  # its intensity, its ranks, and the lists of levels while they are found
+
+
+def parts(rows: I64, limits: Sequence[tuple[I64, float]]) -> Iterator[I64]:
+    """Cut rows into parts, in their order, whose sums stay within limits.
+
+    Parameters
+    ----------
+    rows : ndarray int64 [k]
+    limits : sequence of (ndarray int64 [n], number)
+        What each row of 0 .. n - 1 takes of something, and how much of it a part may take. A row that takes more than a part may
+        has a part of its own.
+
+    Yields
+    ------
+    ndarray int64
+        Never empty.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in parts(np.arange(4), [(np.array([3, 3, 9, 1]), 6)])]
+    [[0, 1], [2], [3]]
+    """
+    first, taken = 0, [0] * len(limits)
+    for k, i in enumerate(rows):
+        more = [int(size[i]) for size, _ in limits]
+        if k > first and any(t + m > most for t, m, (_, most) in zip(taken, more, limits, strict=True)):
+            yield rows[first:k]
+            first, taken = k, [0] * len(limits)
+        taken = [t + m for t, m in zip(taken, more, strict=True)]
+    if first < len(rows):
+        yield rows[first:]
+
+
+def packed_bytes(vois: Sequence[Voi], spacing_mm: Triple, settings: Settings, n_columns: int) -> I64:
+    """Memory that each VOI takes in a batch, whatever is measured on it, int64 [n].
+
+    Parameters
+    ----------
+    vois : sequence of Voi
+    spacing_mm : (float, float, float)
+        Voxel size (z, y, x) of the image as it was read.
+    settings : Settings
+    n_columns : int
+    """
+    new = settings.resampling.spacing_mm or (None,) * 3
+    finer = np.prod([old / size if size else 1.0 for old, size in zip(spacing_mm, new, strict=True)])
+    extent = np.array([voi.high for voi in vois]) - np.array([voi.low for voi in vois]) + 1 + 2 * settings.pad
+    number = np.array([voi.n_voxels for voi in vois])
+    voxels = finer * (extent.prod(1) * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL)
+    need: I64 = voxels.astype(np.int64) + 2 * 8 * n_columns  # the values, and those of a part of a batch
+    return need
+
+
+def resident_bytes(batch: VoiBatch) -> I64:
+    """Bytes of each row's part of a batch on a device, int64 [n]."""
+    per_voxel = 1 + sum(channel.level.itemsize for channel in batch.channels.values())
+    levels = sum(24 * channel.n_present for channel in batch.channels.values())
+    total: I64 = np.diff(batch.geometry.start) * per_voxel + np.diff(batch.value_start) * 8 + levels + 256
+    return total
