@@ -3,6 +3,7 @@
 #   PYTHON  the interpreter that makes the environment        make test PYTHON=python3.12
 #   VENV    the environment's folder; an existing one is used  make test VENV=/path/to/env
 #   ARGS    passed on to pytest or to the benchmark            make test ARGS="-k glcm -x"
+#   AGAINST the commit that `make bench` compares with         make bench AGAINST=6432221
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -24,7 +25,7 @@ DEMO := demo-out
 
 KERNEL_TESTS := tests/kernels tests/engine/test_batch.py tests/engine/test_resample.py
 
-.PHONY: help demo test bounds cuda cuda-gate study-truth study-null check bench bench-gpu env dev clean
+.PHONY: help demo test bounds cuda cuda-gate study-truth study-null long check bench bench-gpu env dev clean
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -54,12 +55,15 @@ study-truth: $(DEV)  ## 1,500 synthetic patients against the planted correlation
 study-null: $(DEV)  ## 200 cohorts without any relation: are p-values uniform? (some minutes)
 	$(PY) bench/study_null.py $(ARGS)
 
+long: $(DEV)  ## what takes too long for every change: slow tests, new examples, bounds, the two study checks, scale
+	$(PY) bench/long.py $(ARGS)
+
 check: $(DEV)  ## ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-bench: $(CORE)  ## time the engine
-	$(PY) bench/run.py $(ARGS)
+bench: $(DEV)  ## time the engine against another commit: make bench AGAINST=v0.1 (by default the last tag)
+	$(PY) bench/compare.py $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
 bench-gpu: $(CORE)  ## time a GPU against the CPU; needs one, and the extra [cuda]
 	$(PY) bench/gpu.py $(ARGS)

@@ -1,8 +1,9 @@
 """Check a GPU against the CPU, then time both on the same batches; `--out FILE` keeps the figures as JSON.
 
-Times end to end are medians of wall time over warm calls on arrays in memory, CPU and GPU in the same run. Times of kernels are
-taken with CUDA events, on one stream; where the stream is idle they include the host's part of a launch. Without a GPU nothing is
-timed: `--toy` only runs the same code, small, on whatever device is registered, and says that its times are no GPU's.
+Times end to end are medians of wall time over warm calls on arrays in memory, CPU and GPU in the same run. Times of
+kernels are taken with CUDA events, on one stream; where the stream is idle they include the host's part of a
+launch. Without a GPU nothing is timed: `--toy` only runs the same code, small, on whatever device is registered,
+and says that its times are no GPU's.
 """
 
 from __future__ import annotations
@@ -17,21 +18,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import adapter
 import cases
 import numpy as np
 from gpu_tables import Figures, print_agreement, print_estimates, print_times
 from metered import Metered
 from rich.console import Console
-from run import timed
+from timing import timed
 
+from voxomics import Extractor
 from voxomics.diagnosis import diagnose
-from voxomics.engine import offload, plan, pool
-from voxomics.engine.families import FAMILIES
-from voxomics.engine.measure import measure
-from voxomics.engine.prepare import Prepared, build, find_vois
-from voxomics.engine.settings import Settings
-from voxomics.engine.volume import Image, MaskStack
-from voxomics.extraction import Extractor
 from voxomics.kernels.device import Cuda, Device, find
 
 NOT_A_GPU = "on CPU threads, not a GPU time"
@@ -41,7 +37,7 @@ NOT_A_GPU = "on CPU threads, not a GPU time"
 
 
 def many(vois: int, voxels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed noise and ellipsoids of about as many voxels each, on a grid; the shape is that of bench/cases.py, big."""
+    """Smoothed noise and ellipsoids of about as many voxels each, on a grid, shaped like `big` of bench/cases.py."""
     from scipy import ndimage
 
     axes = np.array([12.5, 22.0, 26.0]) * (voxels / 29_973) ** (1 / 3)
@@ -72,23 +68,26 @@ def uneven(largest: int, number: int) -> tuple[np.ndarray, np.ndarray]:
     return volume, mask
 
 
-def prepared_of(volume: np.ndarray, mask: np.ndarray, settings: Settings, threads: int) -> Prepared:
+def prepared_of(volume: np.ndarray, mask: np.ndarray, settings: Any, threads: int) -> Any:
     """The case as a batch."""
-    stack = MaskStack((mask,))
-    return build(Image(volume, cases.SPACING_MM), stack, find_vois(stack), settings, threads)
+    return adapter.preparing(volume, mask, cases.SPACING_MM, settings, threads)()
 
 
 def choices() -> dict[str, dict[str, list[str]]]:
     """Features that the device computes, family by family, and all of them together; as keys of the settings."""
-    families = [family for family in FAMILIES if family.device]
+    families = [family for family in adapter.families() if family.device]
     hosted = {f.name: [f"{f.name}.{name}" for name in f.device.host] for f in families if f.device}
     found: dict[str, dict[str, list[str]]] = {}
     for family in families:
         wanted = [
-            f"{family.name}.{one.name}" for one in family.features if f"{family.name}.{one.name}" not in hosted[family.name]
+            f"{family.name}.{one.name}"
+            for one in family.features
+            if f"{family.name}.{one.name}" not in hosted[family.name]
         ]
         found.setdefault(family.name, {"features": []})["features"] += wanted
-    found["all that the GPU computes"] = {"features": [name for choice in found.values() for name in choice["features"]]}
+    found["all that the GPU computes"] = {
+        "features": [name for choice in found.values() for name in choice["features"]]
+    }
     return found
 
 
@@ -98,7 +97,8 @@ def choices() -> dict[str, dict[str, list[str]]]:
 def difference(got: np.ndarray, expected: np.ndarray) -> float:
     """The largest |Δ| in units of what is allowed; inf where NaN meets a number.
 
-    Allowed are 1e-12 of the column's largest value, or of 1 (a variance that is 0 comes out as rounding), and 1e-10 of the value.
+    Allowed are 1e-12 of the column's largest value, or of 1 (a variance that is 0 comes out as rounding), and 1e-10 of
+    the value.
     """
     if not got.size:
         return 0.0
@@ -115,30 +115,29 @@ def agreement(device: Device, threads: int, largest: int, number: int) -> list[F
     """Each family on the CPU and on the device, in all aggregations; on the device again, and some VOIs alone."""
     metered = Metered(device)
     volume, mask = uneven(largest, number)
-    every = sorted({name for family in FAMILIES for name in family.aggregations})
+    every = sorted({name for family in adapter.families() for name in family.aggregations})
     rows = []
     for levels in (8, 32, 300):
         base = {"discretisation": [{"method": "fbn", "bins": levels}], "aggregations": every}
         for name, choice in list(choices().items())[:-1]:
-            settings = Settings.of({**base, **choice})
-            columns = plan.columns(settings)
-            calls = plan.calls(columns, settings)
+            settings = adapter.settings({**base, **choice})
 
-            def values(prepared: Prepared, on: Any, calls: list[plan.Call] = calls, settings: Settings = settings) -> np.ndarray:
-                return measure(prepared, calls, settings, threads, device=on).values
+            def values(prepared: Any, on: Any, settings: Any = settings) -> np.ndarray:
+                return adapter.measuring(prepared, settings, threads, on)()
 
             prepared = prepared_of(volume, mask, settings, threads)
             expected, got = values(prepared, None), values(prepared, metered)
             launches = sum(one["number"] for what, one in metered.taken().items() if "." in what)
             alone = [
-                values(prepared_of(volume, np.where(mask == k + 1, mask, 0), settings, threads), device) for k in (0, number - 1)
+                values(prepared_of(volume, np.where(mask == k + 1, mask, 0), settings, threads), device)
+                for k in (0, number - 1)
             ]
             rows.append(
                 {
                     "family": name,
                     "levels": levels,
                     "vois": len(got),
-                    "columns": len(columns),
+                    "columns": got.shape[1],
                     "launches": launches,
                     "of what is allowed": difference(got, expected),
                     "same again": np.array_equal(got, values(prepared, device), equal_nan=True),
@@ -159,6 +158,7 @@ def agrees(row: Figures) -> bool:
 @contextlib.contextmanager
 def one_stream() -> Iterator[None]:
     """One piece of a batch on the device at a time, so that a kernel has it to itself."""
+    offload = adapter.offload()
     before, offload.STREAMS = offload.STREAMS, 1
     try:
         yield
@@ -171,20 +171,20 @@ def times(device: Device, vois: int, voxels: int, levels: int, threads: int, rep
     volume, mask = many(vois, voxels)
     base = {"discretisation": [{"method": "fbn", "bins": levels}]}
     rows: dict[str, dict[str, Any]] = {}
-    settings = Settings.of(base)
+    settings = adapter.settings(base)
     prepared = prepared_of(volume, mask, settings, threads)
     rows["find and prepare VOIs"] = {"cpu": timed(lambda: prepared_of(volume, mask, settings, threads), repeats)}
     for name, choice in choices().items():
-        chosen = Settings.of({**base, **choice})
-        calls = plan.calls(plan.columns(chosen), chosen)
-
-        def work(on: Device | None, calls: list[plan.Call] = calls, chosen: Settings = chosen) -> object:
-            return measure(prepared, calls, chosen, threads, device=on)
-
-        rows[name] = {"cpu": timed(lambda w=work: w(None), repeats), "device": timed(lambda w=work: w(device), repeats)}
+        chosen = adapter.settings({**base, **choice})
+        cpu, there = (adapter.measuring(prepared, chosen, threads, on) for on in (None, device))
+        rows[name] = {"cpu": timed(cpu, repeats), "device": timed(there, repeats)}
     metered = Metered(device)
+    work = adapter.measuring(prepared, chosen, threads, metered)  # the last choice: all that the GPU computes
+    kernels = []
     with one_stream():
-        kernels = [metered.taken() for _ in range(repeats) if work(metered)]  # the last choice: all that the GPU computes
+        for _ in range(repeats):
+            work()
+            kernels.append(metered.taken())
     for name, features in {"`extract`, the same": choice, "`extract`, every feature": {}}.items():
         rows[name] = {}
         for where, backend in (("cpu", "cpu"), ("device", "cuda")):
@@ -194,7 +194,7 @@ def times(device: Device, vois: int, voxels: int, levels: int, threads: int, rep
         name: {"number": one["number"], "ms": float(np.median([run[name]["ms"] for run in kernels]))}
         for name, one in kernels[0].items()
     }
-    sizes = prepared.batch.geometry.n_morphological
+    sizes = prepared.geometry.n_morphological
     return {"vois": len(sizes), "voxels": float(np.median(sizes)), "levels": levels, "wall": rows, "kernels": median}
 
 
@@ -234,7 +234,7 @@ def bench(
     repeats: int,
     check: tuple[int, int] = (60_000, 12),
 ) -> Figures:
-    """Check and time a device: `sizes` are numbers of VOIs and of voxels each; `check` is for `uneven`: more than a tile."""
+    """Check and time a device; `sizes` are numbers of VOIs and of voxels each, `check` the same for `uneven`."""
     is_gpu = isinstance(device, Cuda)
     found: Figures = {"machine": machine(device, threads), "timing": "CUDA events" if is_gpu else NOT_A_GPU}
     for topic in ("device", "cpu", "threads", "voxomics", "numba-cuda", "cupy", "driver", "commit"):
@@ -256,10 +256,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Run what was asked for; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vois", type=int, nargs="+", default=[1000, 10_000])
-    parser.add_argument("--voxels", type=int, nargs="+", default=[30_000, 2000], help="of each VOI; as many numbers as --vois")
+    parser.add_argument(
+        "--voxels", type=int, nargs="+", default=[30_000, 2000], help="of each VOI; as many numbers as --vois"
+    )
     parser.add_argument("--levels", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=pool.available_threads(), help="of the CPU")
+    parser.add_argument("--threads", type=int, default=adapter.available_threads(), help="of the CPU")
     parser.add_argument("--out", type=Path, metavar="FILE", help="JSON of all figures")
     parser.add_argument("--toy", action="store_true", help="small, on any device: shows that it runs, not how fast")
     asked = parser.parse_args(arguments)

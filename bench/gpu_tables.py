@@ -25,7 +25,9 @@ ESTIMATED_CASE = (1000, 30_000, 64)
 
 def print_agreement(console: Console, rows: list[Figures]) -> None:
     """Table of `agreement`."""
-    table = Table("family", "levels", "VOIs", "columns", "launches", "largest |Δ| / allowed", "again", "alone", box=MARKDOWN)
+    table = Table(
+        "family", "levels", "VOIs", "columns", "launches", "largest |Δ| / allowed", "again", "alone", box=MARKDOWN
+    )
     for row in rows:
         bits = ("bit-equal" if row[key] else "DIFFERS" for key in ("same again", "same alone"))
         numbers = (str(row[key]) for key in ("levels", "vois", "columns", "launches"))
@@ -53,7 +55,7 @@ def print_estimates(console: Console, found: list[Figures], is_gpu: bool) -> Non
     near = [one for one in found if abs(one["voxels"] / ESTIMATED_CASE[1] - 1) < 0.1]
     near = [one for one in near if is_gpu and (one["vois"], one["levels"]) == ESTIMATED_CASE[::2]]
     console.print(
-        "\nEstimates, made without a GPU: 1,000 VOIs of 30k voxels, 64 levels, H100; 3–5 times that is what to expect.\n"
+        "\nEstimates, made without a GPU: 1,000 VOIs of 30k voxels, 64 levels, H100; expect 3–5 times as much.\n"
     )
     table = Table("part", "estimated ms", "measured ms", box=MARKDOWN)
     for part, (text, prefixes) in ESTIMATES.items():

@@ -1,8 +1,9 @@
 """Time and memory at the two ends: one VOI of 50 million voxels, or a million VOIs of 27.
 
-Every row of the table is `voxomics.extract` in a process of its own, on arrays in memory. "memory" is the most that the process
-took beyond what it held before the call (the arrays, and Python with compiled kernels): what `--memory` limits, and the table.
-With `--against` everything is also measured under another limit, and both tables must be equal to the last bit.
+Every row of the table is `voxomics.extract` in a process of its own, on arrays in memory. "memory" is the most that
+the process took beyond what it held before the call (the arrays, and Python with compiled kernels): what `--memory`
+limits, and the table. With `--against` everything is also measured under another limit, and both tables must be
+equal to the last bit: else the exit status is 1. A group that one of the limits refuses counts as different.
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ def work(folder: Path, group: str, memory: str, threads: int) -> None:
     settings = {**GROUPS[group], "memory": memory}
     rng = np.random.default_rng(0)
     extract(
-        rng.integers(0, 99, (4, 5, 6)).astype(np.int16), np.ones((4, 5, 6), np.uint8), settings=settings, spacing_mm=SPACING_MM
+        rng.integers(0, 99, (4, 5, 6)).astype(np.int16),
+        np.ones((4, 5, 6), np.uint8),
+        settings=settings,
+        spacing_mm=SPACING_MM,
     )
     image, mask = np.load(folder / "image.npy"), np.load(folder / "mask.npy")
     (before, _), wall, cpu = held(), time.perf_counter(), time.process_time()
@@ -85,14 +89,32 @@ def work(folder: Path, group: str, memory: str, threads: int) -> None:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     _, peak = held()
     np.save(folder / "values.npy", table.iloc[:, 7:].to_numpy())
-    figures = {"wall_s": wall, "cpu_s": cpu, "before": before, "peak": peak, "rows": len(table), "columns": table.shape[1] - 7}
+    figures = {
+        "wall_s": wall,
+        "cpu_s": cpu,
+        "before": before,
+        "peak": peak,
+        "rows": len(table),
+        "columns": table.shape[1] - 7,
+    }
     reasons = table["reason"][table["status"] != "ok"].value_counts()
     print(json.dumps({**figures, "status": table["status"].value_counts().to_dict(), "reasons": reasons[:3].to_dict()}))
 
 
 def measured(folder: Path, case: str, group: str, memory: str, threads: int) -> tuple[dict[str, object], np.ndarray]:
     """Figures and values of `work` in a fresh process."""
-    command = [sys.executable, __file__, case, "--memory", memory, "--threads", str(threads), "--work", group, str(folder)]
+    command = [
+        sys.executable,
+        __file__,
+        case,
+        "--memory",
+        memory,
+        "--threads",
+        str(threads),
+        "--work",
+        group,
+        str(folder),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return {"died": done.stderr.strip().splitlines()[-1:] or [f"signal {-done.returncode}"]}, np.empty(0)
@@ -109,22 +131,26 @@ def shown(figures: dict) -> list[str]:
     return [f"{figures['wall_s']:.1f}", f"{figures['cpu_s']:.1f}", f"{grown:.2f}", f"{status} {reasons}".strip()]
 
 
-def main() -> None:
-    """Run what was asked for and print it."""
+def main() -> int:
+    """Run what was asked for and print it; 1 where a process died or two tables differ."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", choices=SIZES)
     parser.add_argument("--memory", default="4GB")
     parser.add_argument("--against", metavar="MEMORY", help="a second limit, for tables that must be equal")
-    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS))
+    parser.add_argument(
+        "--groups", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP", help=", ".join(GROUPS)
+    )
     parser.add_argument("--size", type=int, help="edge of the volume in voxels; by default 458 (one) or 300 (many)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--work", nargs=2, metavar=("GROUP", "FOLDER"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:
-        return work(Path(chosen.work[1]), chosen.work[0], chosen.memory, chosen.threads)
+        work(Path(chosen.work[1]), chosen.work[0], chosen.memory, chosen.threads)
+        return 0
     console = Console(width=150, highlight=False)
     found: dict[str, object] = {"machine": dict(diagnose())}
+    rows: list[dict] = []
     table = Table("group", "limit", "wall s", "CPU s", "memory GB", "status", "equal", box=None, header_style="bold")
     with tempfile.TemporaryDirectory() as name:
         folder, size = Path(name), chosen.size or SIZES[chosen.case]
@@ -138,12 +164,14 @@ def main() -> None:
                     figures["equal"] = bool(kept.shape == values.shape and np.array_equal(kept, values, equal_nan=True))
                 kept = values
                 found[f"{group}, {memory}"] = figures
+                rows.append(figures)
                 table.add_row(group, memory, *shown(figures), str(figures.get("equal", "")))
                 console.print(group, memory, *shown(figures), figures.get("equal", ""))
     console.print(table)
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=1))
+    return int(any("died" in figures or not figures.get("equal", True) for figures in rows))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

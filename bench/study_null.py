@@ -1,8 +1,9 @@
-"""Is the study honest where there is nothing to find? Cohorts whose marker is permuted, so that no feature knows it.
+"""Is the study honest where there is nothing to find? In each cohort the marker is permuted: no feature knows it.
 
-The twin's permutation p-values have to be uniform. The paper's protocol, which selects features on all patients, has to show
-its bias: where it selects anything, its pooled correlation lies above 0 on average. Each cohort is new: features that share
-latent factors, as radiomic features do, and a log-normal marker that belonged to one of them before it was permuted.
+The twin's permutation p-values have to be uniform. The paper's protocol, which selects features on all patients,
+has to show its bias: where it selects anything, its pooled correlation lies above 0 on average. Each cohort is new:
+features that share latent factors, as radiomic features do, and a log-normal marker that belonged to one of them
+before it was permuted.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def verdicts(found: pd.DataFrame) -> dict[str, tuple[bool, str]]:
     bias = stats.ttest_1samp(published["protocol_r"], 0, alternative="greater")
     share = float(((published["protocol_p"] <= 0.05) & (published["protocol_r"] > 0)).mean())
     text = f"{len(published)} cohorts with a selected feature: mean r = {published['protocol_r'].mean():+.3f} "
-    text += f"(t-test p = {bias.pvalue:.2g}), cor.test finds r > 0 with p <= .05 in {share:.0%} of them, where 2.5 % were due"
+    text += f"(t-test p = {bias.pvalue:.2g}), "
+    text += f"cor.test finds r > 0 with p <= .05 in {share:.0%} of them, where 2.5 % were due"
     judged["the protocol is biased"] = (bool(bias.pvalue < 0.01), text)
     return judged
 

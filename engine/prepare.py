@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import dataclass
 
 import numpy as np
 
 from voxomics.engine import images, pool
-from voxomics.engine import resample as resampling
 from voxomics.engine.batch import I64, Geometry, Surroundings, VoiBatch, offsets
 from voxomics.engine.discretise import channel
-from voxomics.engine.errors import ResourceError, text_of_bytes
 from voxomics.engine.families import FAMILIES
+from voxomics.engine.process import Processed, process
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 from voxomics.engine.work import PACKED_VOXELS
@@ -92,24 +90,6 @@ def _index(row: I64) -> tuple[int, int, int]:
 
 
 @dataclass(frozen=True)
-class Processed:
-    """An image ready to be measured.
-
-    Attributes
-    ----------
-    image : Image
-    grid : Grid or None
-        How it was resampled.
-    old_shape : tuple of int
-        Size (z, y, x) before that.
-    """
-
-    image: Image
-    grid: resampling.Grid | None
-    old_shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Prepared:
     """Packed VOIs, and what was noticed on the way.
 
@@ -160,38 +140,6 @@ class Prepared:
             {key: np.concatenate([part.refused[key] for part in parts]) for key in first.refused},
             {key: np.concatenate([part.below[key] for part in parts]) for key in first.below},
         )
-
-
-def process(image: Image, settings: Settings) -> Processed:
-    """The image as it will be measured: on the new grid, rounded where asked for. Voxels that are not finite stay so.
-
-    Parameters
-    ----------
-    image : Image
-    settings : Settings
-
-    Returns
-    -------
-    Processed
-
-    Raises
-    ------
-    ResourceError
-        The new grid does not fit the memory limit.
-    """
-    new = resampling.grid(image.array.shape, image.spacing_mm, settings.resampling)
-    result = image
-    if new:
-        need = 8.0 * (prod(new.shape) + image.array.size)
-        if need > settings.memory_bytes:
-            raise ResourceError(
-                f"resampling to {' × '.join(map(str, new.shape))} voxels needs {text_of_bytes(need)}, the limit is "
-                f"{settings.memory}; raise `memory` or choose a coarser `resampling.spacing_mm`"
-            )
-        result = resampling.resample(image, new, settings.resampling)
-    if settings.round_intensities and not np.issubdtype(result.array.dtype, np.integer):
-        result = replace(result, array=np.rint(result.array))
-    return Processed(result, new, image.array.shape)
 
 
 def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settings: Settings, threads: int = 1) -> Prepared:

@@ -7,6 +7,7 @@ cases and from perturbed copies all are this run.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ from voxomics.engine.batch import F64, I64, VoiBatch
 from voxomics.engine.errors import text_of_bytes
 from voxomics.engine.measure import measure
 from voxomics.engine.plan import Plan
-from voxomics.engine.prepare import Prepared, Processed, Voi, build, find_vois, process
+from voxomics.engine.prepare import Prepared, Voi, build, find_vois
+from voxomics.engine.process import Processed, process
 from voxomics.engine.remarks import remarks
 from voxomics.engine.select import Labels, select
 from voxomics.engine.settings import Settings
@@ -109,11 +111,12 @@ class Rows:
 
 @dataclass
 class _Part:
-    """Some VOIs of a case, packed: rows[k] of the case is row k of `prepared`. The case's last part closes it."""
+    """Some VOIs of a case, packed: rows[k] of the case is row k of `prepared`. `share` is how much of the case they are."""
 
     rows_of: Rows
     rows: I64
     prepared: Prepared | None
+    share: float
     is_last: bool
 
 
@@ -136,16 +139,25 @@ def run(cases: Iterable[Case], recipe: Recipe, progress: Callable[[float], None]
     alone = isinstance(cases, Sequence) and len(cases) < 2
     opened = ahead(_opened(cases, recipe), 0 if alone else 1)
     batches = ahead(_batches(opened, recipe, 1 if alone else 3), 0 if alone else 1)
-    done = 0.0
+    with contextlib.closing(batches):
+        yield from _each_measured(batches, recipe, progress)
+
+
+def _each_measured(
+    batches: Iterable[list[_Part]], recipe: Recipe, progress: Callable[[float], None] | None
+) -> Iterator[Rows]:
+    """Measure batches, and give the rows of every case that a batch completes."""
+    done = share = 0.0
 
     def inner(fraction: float) -> None:
         if progress:
             progress(done + fraction * share)
 
     for batch in batches:
-        share = sum(len(part.rows) / max(len(part.rows_of.vois), 1) for part in batch)
+        share = sum(part.share for part in batch)
         _measure(batch, recipe, inner)
         done += share
+        inner(0.0)
         for part in batch:
             part.prepared = None  # rows wait for their case, packed voxels need not
             if part.is_last:
@@ -225,7 +237,7 @@ def _parts(case: _Opened, recipe: Recipe, limit: float) -> Iterator[_Part]:
                 prepared = build(case.processed, case.masks, [case.rows.vois[i] for i in rows], recipe.settings, recipe.threads)
             except Exception as error:  # noqa: BLE001 - as above
                 case.rows.error = error
-        yield _Part(case.rows, rows, prepared, k == len(parts) - 1)
+        yield _Part(case.rows, rows, prepared, len(rows) / len(filled) if len(filled) else 1.0, k == len(parts) - 1)
 
 
 def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], None]) -> None:

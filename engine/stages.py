@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ _END = object()
 _PATIENCE_S = 0.1  # how often a thread that waits looks whether it is still wanted
 
 
-def ahead(items: Iterable[T], number: int) -> Iterator[T]:
+def ahead(items: Iterable[T], number: int) -> Generator[T, None, None]:
     """The same items, of which up to `number` are made before they are asked for.
 
     Parameters
@@ -54,6 +54,9 @@ def ahead(items: Iterable[T], number: int) -> Iterator[T]:
                     return
         except BaseException as error:  # noqa: BLE001 - raised again by the reader
             errors.append(error)
+        finally:
+            if isinstance(items, Generator):
+                items.close()
         put(_END)
 
     thread = threading.Thread(target=fill, name="voxomics-ahead", daemon=True)

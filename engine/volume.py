@@ -29,7 +29,8 @@ class Image:
     name : str
         File name without its folder, or "" for arrays in memory.
     digest : str
-        XXH3-128 of the files it was read from, in hexadecimal, or "" for arrays in memory.
+        XXH3-128, as 32 hexadecimal digits, of the bytes of all files that the image was read from, one file after the
+        other in the order of `voxomics.io.input_files`; "" for objects in memory.
     """
 
     array: npt.NDArray[np.generic]
@@ -58,7 +59,7 @@ class MaskStack:
         VOIs the file says it holds, in its order, even if no voxel carries the value: an empty Slicer segment, or a label too
         small to survive resampling. Each becomes a failed row rather than vanish.
     digest : str
-        XXH3-128 of the files it was read from, in hexadecimal, or "" for arrays in memory.
+        As `Image.digest`, of the mask's files.
     """
 
     layers: tuple[npt.NDArray[np.integer], ...]

@@ -23,7 +23,7 @@ def _groups(families: tuple[str, ...]) -> list[tuple[str, ...]]:
     for family in FAMILIES:
         if family.name in families:
             groups.setdefault(family.kernels, {})[family.name] = None
-    return [tuple(groups[name]) for name in _ORDER if name in groups]
+    return [tuple(groups[name]) for name in sorted(groups, key=lambda name: [*_ORDER, name].index(name))]
 
 
 _ORDER = ("shape", "directional", "intensity", "zones")  # first and third, second and fourth take as long

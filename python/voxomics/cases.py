@@ -164,6 +164,7 @@ class _Collected:
     def add(self, case: Case, rows: run.Rows) -> None:
         """Take a case's rows, or the one row of a case that failed."""
         names = [str(path) if self.include_paths else path.name for path in (case.image, case.mask)]
+        self.inputs[case.id] = {}
         if rows.error:
             reason = self._failed(case, rows.error)
             cells = (*names, 0, "", 0, "failed", reason)

@@ -87,7 +87,7 @@ def extract(
             "memory": memory,
             "set": set,
         }
-        ours = Extractor(profile, o.settings_of(settings, flags), backend, threads)
+        ours = Extractor(profile, o.settings_of(profile, settings, flags), backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
         with terminal.progress(quiet) as progress:
             chosen = o.labels_of(labels)
@@ -156,7 +156,7 @@ def stability(
         tables.check_target(output)
         outputs.check_writable(*beside.values())
         given = study.read_scans(cases)
-        chosen = o.settings_of(settings, {"features": features, "exclude": exclude, "set": set})
+        chosen = o.settings_of(profile, settings, {"features": features, "exclude": exclude, "set": set})
         ours = Extractor(profile, chosen, backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
         with terminal.progress(quiet) as progress:
@@ -207,7 +207,7 @@ def features(
             "resegmentation_range": resegmentation_range,
             "set": set,
         }
-        ours = Extractor(profile, o.settings_of(settings, flags))
+        ours = Extractor(profile, o.settings_of(profile, settings, flags))
     if yaml:
         typer.echo(ours.settings.to_yaml(), nl=False)
     elif columns:

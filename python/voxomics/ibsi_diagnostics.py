@@ -8,7 +8,8 @@ import numpy as np
 
 from voxomics.engine import images
 from voxomics.engine.batch import INTENSITY, MORPHOLOGICAL, VoiBatch
-from voxomics.engine.prepare import build, find_vois, process
+from voxomics.engine.prepare import build, find_vois
+from voxomics.engine.process import process
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image
 from voxomics.io import read_image, read_mask

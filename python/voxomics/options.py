@@ -190,11 +190,20 @@ def labels_of(items: list[str] | None) -> Any:
     return [int(item) if re.fullmatch(r"-?[0-9]{1,18}", item) else item.removeprefix("name:") for item in items]
 
 
-def settings_of(path: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
-    """Settings of the YAML file, overridden by the options that were given."""
-    from voxomics.engine.settings import Settings
+def settings_of(profile: str, path: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the YAML file, overridden by the options that were given.
 
-    chosen: dict[str, Any] = Settings.of(path).model_dump(exclude_unset=True) if path else {}
+    Raises
+    ------
+    InputError, SettingsError
+        As for the settings of the profile. Those of the file are checked first, so that the message names the file.
+    """
+    from voxomics.engine.settings import read_yaml
+    from voxomics.profiles import profile_named
+
+    if path:
+        profile_named(profile).settings(path)
+    chosen: dict[str, Any] = dict(read_yaml(path)) if path else {}
     given = {key: value for key, value in flags.items() if value is not None and value != []}
     for item in given.pop("set", []):
         key, sign, text = item.partition("=")

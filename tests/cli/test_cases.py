@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from voxomics import Extractor, InputError, phantom
 from voxomics.cases import Case, extract_cases, read_cases
 from voxomics.cli import app
+from voxomics.engine.families import intensity_statistics
 
 FEW = {"features": ["morphology.volume_voxel_counting", "intensity_statistics.mean"]}
 
@@ -61,7 +64,7 @@ def test_the_command_writes_the_table_and_the_inputs_of_each_case(folder, tmp_pa
     assert pd.read_csv(out)["id"].tolist() == ["a"] * 3 + ["gone"] + ["b"] * 3
     inputs = json.loads((tmp_path / "features.csv.meta.json").read_text())["inputs"]
     assert list(inputs) == ["a", "gone", "b"]
-    assert inputs["a"]["image"]["sha256"] != inputs["b"]["image"]["sha256"]
+    assert inputs["a"]["image"]["xxh3_128"] != inputs["b"]["image"]["xxh3_128"]
     tall = tmp_path / "tall.csv"
     done = CliRunner().invoke(app, ["extract", str(folder / "cases.csv"), "-o", str(tall), *options, "--format", "long"])
     assert done.exit_code == 0, done.output
@@ -86,6 +89,32 @@ def test_a_list_that_is_none_is_refused(tmp_path, text, says):
         read_cases(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,image,mask\na,b,c,d\n", "line 2: more fields than the header"),
+        ("id,image,image,mask\na,b,x,c\n", "column image is there more than once"),
+        ("id,image,mask\na,b,c\n\n,e,f\n", "line 4: id is empty"),
+        ("id,image,mask\na\0,b,c\n", "line 2: id is not text"),
+        ("", "no cases"),
+    ],
+)
+def test_odd_lists_of_cases_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said):
+        read_cases(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffid;image;mask\n007;b;c\n", "id, image ,mask\n 007, b, c\n", "mask\tid\timage\nc\t007\tb\n"]
+)
+def test_lists_of_cases_as_people_write_them(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(text, encoding="utf-8")
+    assert read_cases(path) == [Case("007", tmp_path / "b", tmp_path / "c")]
+
+
 def test_paths_are_beside_the_list_unless_absolute(tmp_path):
     path = tmp_path / "cases.csv"
     path.write_text(f"id,image,mask\n1,sub/a.nii,{tmp_path}/b.nii\n")
@@ -105,3 +134,29 @@ def test_wrong_arguments_say_so(tmp_path, monkeypatch, arguments, says):
     done = CliRunner().invoke(app, ["extract", *arguments])
     assert done.exit_code == 2
     assert says in " ".join(done.output.split())
+
+
+def test_an_internal_error_is_its_cases_row_the_others_are_written_and_the_status_is_1(folder, tmp_path, caplog):
+    image, masks = Extractor(settings=FEW).read(folder / "b" / "image.nii.gz", folder / "b" / "mask.nii.gz")
+    second = image.array[masks.layers[0] > 0].astype(float)
+    original = intensity_statistics.FAMILY.compute
+    def compute(batch, channel, vois, settings, aggregations):
+        # the second phantom's own intensities tell it from the first, alone and in a batch
+        if np.isin(second, batch.value).all():
+            raise AttributeError("a fault of ours")
+        return original(batch, channel, vois, settings, aggregations)
+
+    object.__setattr__(intensity_statistics.FAMILY, "compute", compute)
+    try:
+        out = tmp_path / "features.csv"
+        options = ["-f", "morphology.volume_voxel_counting", "-f", "intensity_statistics.mean", "-q"]
+        done = CliRunner().invoke(app, ["extract", str(folder / "cases.csv"), "-o", str(out), *options])
+    finally:
+        object.__setattr__(intensity_statistics.FAMILY, "compute", original)
+    assert done.exit_code == 1, done.output
+    rows = pd.read_csv(out)
+    assert rows["id"].tolist() == ["a"] * 3 + ["gone", "b"]
+    assert rows["status"].tolist() == ["ok"] * 3 + ["failed"] * 2
+    assert rows["reason"].iloc[-1] == "internal error, please report it: AttributeError: a fault of ours"
+    assert "Traceback" in caplog.text and "a fault of ours" in caplog.text
+    assert json.loads(out.with_name("features.csv.meta.json").read_text())["internal_errors"] == ["b"]

@@ -14,10 +14,8 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 
-from shared import shared
-from voxomics import Extractor, InputError, terminal
-from voxomics.io import outputs
-from voxomics.io import tables as table
+from shared import DATA, shared
+from voxomics import Extractor, terminal
 
 LIGHT = ["-f", "intensity_statistics", "-f", "glcm"]
 
@@ -243,66 +241,6 @@ def test_a_segment_that_is_called_by_a_number_is_chosen_by_name(tmp_path):
         assert pd.read_csv(tmp_path / "o.csv")["label"].tolist() == [label]
 
 
-def test_an_output_without_permission_is_found_before_the_work(tmp_path, monkeypatch):
-    def refuse(self, *_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "touch", refuse)
-    with pytest.raises(InputError, match=r"'o.csv' cannot be written: Permission denied; choose a folder"):
-        table.check_target(tmp_path / "o.csv")
-
-
-def test_a_full_disk_replaces_no_file(tmp_path, monkeypatch):
-    (tmp_path / "o.csv").write_text("old")
-    write_bytes = Path.write_bytes
-
-    def full(self, content):
-        if content == b"second":
-            raise OSError(28, "No space left on device")
-        return write_bytes(self, content)
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match="free some space"):
-        outputs.write_whole({tmp_path / "o.csv": b"first", tmp_path / "o.csv.meta.json": b"second"})
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("o.csv", "old")]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-def test_links_as_outputs(tmp_path):
-    (tmp_path / "loop.csv").symlink_to("loop.csv")
-    with pytest.raises(InputError, match="leads back to itself"):
-        outputs.check_writable(tmp_path / "loop.csv")
-    (tmp_path / "lost.csv").symlink_to(tmp_path / "absent" / "o.csv")
-    with pytest.raises(InputError, match="'absent' does not exist"):
-        outputs.check_writable(tmp_path / "lost.csv")
-    outputs.check_writable(Path("/dev/null"))
-    outputs.write_whole({Path("/dev/null"): b"x"})
-    assert not Path("/dev/null").is_file()
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_written_as_json_that_others_read(tmp_path, value):
-    import pyarrow.parquet
-
-    identity = {key: np.array([1]) if key in ("label", "n_voxels") else ["x"] for key in table.IDENTITY}
-    found = table.frame(identity, np.array([[value]]), ["f"], {"settings": {"range": (0.0, value)}})
-
-    def refuse(text):
-        raise AssertionError(f"{text} is no JSON")
-
-    texts = []
-    for ending in ("csv", "json", "parquet"):
-        table.write(found, tmp_path / f"o.{ending}")
-        texts.append((tmp_path / f"o.{ending}.meta.json").read_text())
-    texts.append(pyarrow.parquet.read_schema(tmp_path / "o.parquet").metadata[b"voxomics"].decode())
-    said = None if np.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    for text in texts:
-        assert json.loads(text, parse_constant=refuse)["settings"]["range"] == [0.0, said]
-    assert json.loads((tmp_path / "o.json").read_text(), parse_constant=refuse)["rows"][0]["f"] == said
-    np.testing.assert_array_equal(pd.read_parquet(tmp_path / "o.parquet")["f"], [value])
-    np.testing.assert_array_equal(pd.read_csv(tmp_path / "o.csv")["f"], [value])
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
 def test_a_phantom_folder_that_is_not_utf8(tmp_path):
     done = run("phantom", os.fsdecode(os.fsencode(tmp_path) + b"/\xff"), status=2)
@@ -317,26 +255,26 @@ def test_the_package_runs_without_a_home_to_write_to(tmp_path):
 
 
 def test_ibsi_check_prints_the_table_and_its_status_follows(tmp_path):
-    folder = shared("data", "ibsi1")
     header = "config,family,feature,ibsi_code,aggregation,value,tolerance\n"
     good = 'digital,GLCM,Contrast,ACUI,"3D, averaged",5.32,0\n'
     (tmp_path / "good.csv").write_text(header + good)
     (tmp_path / "bad.csv").write_text(header + good + 'digital,GLCM,Contrast,ACUI,"3D, averaged",5.99,0\n')
-    done = run("ibsi-check", folder, "--reference", tmp_path / "good.csv", cwd=tmp_path)
+    done = run("ibsi-check", DATA, "--reference", tmp_path / "good.csv", cwd=tmp_path)
     assert done.stdout.splitlines()[-2].split() == ["total", "1", "1", "0"]
     assert len(pd.read_csv(tmp_path / "ibsi_misses.csv")) == 0
-    run("ibsi-check", folder, "--reference", tmp_path / "bad.csv", cwd=tmp_path, status=1)
+    run("ibsi-check", DATA, "--reference", tmp_path / "bad.csv", cwd=tmp_path, status=1)
     misses = pd.read_csv(tmp_path / "ibsi_misses.csv")
     assert misses["verdict"].tolist() == ["missed"]
     assert misses["reference"].tolist() == [5.99]
     run("ibsi-check", tmp_path, "--reference", tmp_path / "good.csv", cwd=tmp_path, status=1)  # no row could be compared
-    run("ibsi-check", folder, "--reference", tmp_path / "absent.csv", cwd=tmp_path, status=2)
-    done = run("ibsi-check", folder, "--misses", tmp_path, cwd=tmp_path, status=2)
+    run("ibsi-check", DATA, "--reference", tmp_path / "absent.csv", cwd=tmp_path, status=2)
+    done = run("ibsi-check", DATA, "--misses", tmp_path, cwd=tmp_path, status=2)
     assert "is a folder" in done.stderr
 
 
 def test_every_setting_has_a_flag(tmp_path):
     flags = ["--set", "ngldm.coarseness=1", "--set", "resampling.image=cubic_spline", "--set", "lifex={columns: all46}"]
+    flags += ["--profile", "lifex"]
     (tmp_path / "s.yaml").write_text("resampling: {mask_threshold: 0.6}\nngldm: {distance: 2}\n")
     written = run("features", "--yaml", "-s", tmp_path / "s.yaml", *flags).stdout
     for text in ("coarseness: 1", "distance: 2", "image: cubic_spline", "mask_threshold: 0.6", "columns: all46"):

@@ -6,8 +6,9 @@ LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS=0 python -m pytest tests/cuda
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,3 +28,15 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     if unavailable():
         return _Absent.from_parent(parent, path=module_path)
     return None
+
+
+@pytest.fixture
+def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
+    """Make a device the one that `backend="cuda"` finds."""
+    from voxomics.kernels import device as seam
+
+    def offered(device: Any) -> Any:
+        monkeypatch.setattr(seam, "DEVICES", [lambda: device])
+        return device
+
+    return offered

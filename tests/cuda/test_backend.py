@@ -10,7 +10,7 @@ import pytest
 from threads import Threads, there
 
 from batches import batch_of, random_volume
-from shared import shared
+from shared import DATA, shared
 from voxomics import Extractor, ibsi_check
 from voxomics.engine import backends
 from voxomics.engine.errors import BackendError
@@ -60,11 +60,12 @@ def both(image, labels, settings, spacing_mm=(2.0, 1.0, 1.0)):
     return [Extractor(settings=settings, backend=b).extract(image, labels, spacing_mm=spacing_mm) for b in ("cuda", "cpu")]
 
 
-@pytest.mark.parametrize("config", ["digital", "A", "B", "C", "D", "E"])
+@pytest.mark.parametrize("config", ["digital", *(pytest.param(c, marks=pytest.mark.shared) for c in "ABCDE")])
 def test_the_ibsi_phantoms_have_their_reference_values(use, config):
     device = use(checked=False)
     rows = [row for row in ibsi_check.references(ibsi_check.BUILTIN) if row.config == config]
-    outcomes = ibsi_check.check(shared("data", "ibsi1"), rows, backend="cuda")
+    folder = DATA if config == "digital" else shared("data", "ibsi1")
+    outcomes = ibsi_check.check(folder, rows, backend="cuda")
     assert [(o.reference.feature, o.verdict, o.why) for o in outcomes if o.verdict != "passed"] == []
     assert len(device.findings) > 0
 

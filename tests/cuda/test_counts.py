@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from suite import RANGE, SPACING, Voi
 from threads import Threads
 
 from batches import batch_of, random_volume
@@ -24,6 +23,7 @@ from naive import glrlm as naive_glrlm
 from naive import glszm as naive_glszm
 from naive import ngldm as naive_ngldm
 from naive import ngtdm as naive_ngtdm
+from suite import RANGE, SPACING, Voi
 from voxomics.engine.directions import grouping
 from voxomics.engine.families import glcm, glrlm, glszm, intensity_histogram, morphology, ngldm, ngtdm
 from voxomics.engine.resident import MAX_SHARED, Resident

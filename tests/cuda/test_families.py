@@ -6,15 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from suite import CASES, TWINS, Voi, check
 from threads import Threads
 
 from batches import random_volume
+from suite import CASES, TWINS, Voi, check
 from voxomics.engine.families import FAMILIES
 
 ORDERS = ("forward", "reverse", "random")
 BACKENDS = ("cpu", *(f"cuda-{order}" for order in ORDERS))
-OPTIONS = {"glcm": "distance", "ngtdm": "distance", "ngldm": "distance"}
+INVERSE = {"weighting": {"function": "inverse", "norm": "chebyshev", "unit": "mm"}}
+GAUSSIAN = {"weighting": {"function": "gaussian"}}
+OPTIONS = {
+    "glcm": [{}, {"distance": 2}, INVERSE, {"distance": 2, **GAUSSIAN}],
+    "glrlm": [{}, INVERSE, GAUSSIAN],
+    "ngtdm": [{}, {"distance": 2}],
+    "ngldm": [{}, {"distance": 2}, {"coarseness": 1}, {"distance": 2, "coarseness": 3}],
+}
 
 
 def device_of(backend, tile=1 << 15, seed=0):
@@ -33,11 +40,11 @@ def random_voi(rng, shape, n_levels, fill):
     shape=st.tuples(*[st.integers(1, 6)] * 3),
     n_levels=st.sampled_from([1, 2, 5, 12, 40]),
     fill=st.sampled_from([0.3, 0.8, 1.0]),
-    distance=st.sampled_from([1, 1, 2]),
+    choice=st.integers(0, 11),
     tile=st.sampled_from([1, 7, 100, 1 << 15]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_random_vois_equal_the_twin(family, aggregation, backend, shape, n_levels, fill, distance, tile, seed):
+def test_random_vois_equal_the_twin(family, aggregation, backend, shape, n_levels, fill, choice, tile, seed):
     rng = np.random.default_rng(seed)
     vois = [
         random_voi(rng, shape, n_levels, fill),
@@ -45,7 +52,8 @@ def test_random_vois_equal_the_twin(family, aggregation, backend, shape, n_level
         random_voi(rng, (1, 2, 3), 2, 0.5),
     ]
     device = device_of(backend, tile, seed)
-    options = {family.name: {OPTIONS[family.name]: distance}} if family.name in OPTIONS else {}
+    choices = OPTIONS.get(family.name)
+    options = {family.name: choices[choice % len(choices)]} if choices else {}
     check(family, aggregation, vois, options, device)
     if device:
         device.assert_clean()
@@ -53,5 +61,6 @@ def test_random_vois_equal_the_twin(family, aggregation, backend, shape, n_level
 
 
 def test_every_family_has_a_twin():
-    assert {family.name for family, _ in CASES} == set(TWINS)
-    assert {f.name for f in FAMILIES} - set(TWINS) == {"local_intensity", "intensity_volume_histogram"}
+    assert {family for family, _ in CASES} == set(TWINS)
+    names = {f.features[0].name for f in set(FAMILIES) - set(TWINS)}
+    assert names == {"morans_i_index", "local_intensity_peak", "volume_at_intensity_fraction_10"}

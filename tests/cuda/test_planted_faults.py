@@ -10,10 +10,10 @@ import numba
 import numpy as np
 import pytest
 from emulator import Kernel, planted, rebound
-from suite import ON_DEVICE, Voi, measured
 from threads import Threads, signature_for
 
 from batches import random_volume
+from suite import ON_DEVICE, Voi, measured
 from voxomics.kernels.jit import GPU_KERNELS
 
 RACE, BOUNDS, UNSET = "races", "out_of_bounds", "uninitialised"

@@ -9,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naive import resample as naive
-from voxomics import Extractor, SettingsError
+from volumes import noise_and_box
+from voxomics import Extractor, SettingsError, extract
+from voxomics.engine import resample as module
 from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.resample import grid, resample
 from voxomics.engine.settings import Resampling, Settings
 from voxomics.engine.volume import Image, MaskStack
 
 ONE = (1.0, 1.0, 1.0)
+MEAN = {"features": ["intensity_statistics.mean"]}
 
 
 def prepared(array, mask, spacing, chosen, **more):
@@ -157,6 +160,37 @@ def test_nan_outside_the_voi_stays_outside():
         image, mask, spacing_mm=ONE
     )
     assert row.loc[0, "original.intensity_statistics.mean"] == 1.0
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_neighbour_of_weight_zero_does_not_spread_its_nan(axis):
+    image, mask = noise_and_box((12, 12, 12), 3)
+    image[tuple(9 if a == axis else slice(None) for a in range(3))] = np.nan
+    spacing = [None] * 3
+    spacing[(axis + 1) % 3] = 0.5
+    row = extract(image, mask, spacing_mm=ONE, settings={**MEAN, "resampling": {"spacing_mm": spacing}}).iloc[0]
+    assert row["status"] == "ok", row["reason"]
+
+
+def test_one_nan_far_away_does_not_fail_every_voi_of_a_spline():
+    image, mask = noise_and_box((24, 24, 24), 9)
+    image[0, 0, 0] = np.nan
+    settings = {**MEAN, "resampling": {"spacing_mm": [0.7] * 3, "image": "cubic_spline"}}
+    row = extract(image, mask, spacing_mm=ONE, settings=settings).iloc[0]
+    assert row["status"] == "ok", row["reason"]
+
+
+def test_an_image_is_resampled_once_however_many_batches_it_takes(monkeypatch):
+    calls, before = [], module.resample
+    monkeypatch.setattr(module, "resample", lambda *given: calls.append(1) or before(*given))
+    mask = np.zeros((60, 60, 60), np.int32)
+    places = [(z, y, x) for z in range(2, 56, 6) for y in range(2, 56, 6) for x in range(2, 56, 6)]
+    for k, (z, y, x) in enumerate(places, 1):
+        mask[z : z + 4, y : y + 4, x : x + 4] = k
+    settings = {**MEAN, "memory": "8MB", "resampling": {"spacing_mm": [0.8] * 3}}
+    found = extract(np.random.default_rng(0).normal(size=mask.shape), mask, spacing_mm=ONE, settings=settings)
+    assert len(found) == len(places) and (found["status"] == "ok").all()
+    assert len(calls) == 1
 
 
 def test_wrong_spacing_is_refused():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from voxomics import InputError, Settings, SettingsError
+from voxomics import Extractor, InputError, Settings, SettingsError
 from voxomics.engine import plan
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.settings import Discretisation
@@ -55,6 +55,21 @@ def test_an_empty_file_is_the_defaults(tmp_path):
 def test_wrong_settings_say_what_is_right(given, message):
     with pytest.raises(SettingsError, match=message):
         Settings.of(given)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"resegmentation": {"range": [None, float("nan")]}},
+        {"discretisation": [{"method": "fbs", "width": 25, "origin": float("nan")}]},
+        {"discretisation": [{"method": "fbs", "width": 25}], "resegmentation": {"range": [float("-inf"), 400]}},
+        {"discretisation": [{"method": "fbn", "bins": 10**30}]},
+        {"ngldm": {"coarseness": 10**30}},
+    ],
+)
+def test_settings_without_meaning_are_refused(settings):
+    with pytest.raises(SettingsError):
+        Extractor(settings=settings)
 
 
 def test_settings_files_that_are_none(tmp_path):
@@ -156,7 +171,7 @@ def test_one_thing_needs_no_list_and_text_is_spelt_out():
 
 def test_the_yaml_names_every_choice_even_those_not_made():
     text = Settings().to_yaml()
-    for key in ("spacing_mm: null", "range: null", "outliers_sigma: null", "histogram_discretisation: null", "profile: null"):
+    for key in ("spacing_mm: null", "range: null", "outliers_sigma: null", "histogram_discretisation: null"):
         assert key in text
 
 

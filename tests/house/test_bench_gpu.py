@@ -17,7 +17,7 @@ from voxomics.kernels import device
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    for name in ("gpu", "gpu_tables", "metered", "cases", "run"):
+    for name in ("gpu", "gpu_tables", "metered", "cases", "adapter", "timing"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import gpu
 
@@ -58,7 +58,9 @@ def test_difference_is_in_units_of_what_is_allowed(gpu: ModuleType) -> None:
 
 def test_every_feature_of_a_device_is_timed(gpu: ModuleType) -> None:
     found = gpu.choices()
-    wanted = {f"{f.name}.{one.name}" for f in FAMILIES if f.device for one in f.features if one.name not in f.device.host}
+    wanted = {
+        f"{f.name}.{one.name}" for f in FAMILIES if f.device for one in f.features if one.name not in f.device.host
+    }
     *families, everything = (choice["features"] for choice in found.values())
     assert set(everything) == wanted
     assert sorted(name for names in families for name in names) == sorted(everything)

@@ -20,7 +20,7 @@ from shared import ROOT
 
 FOLDERS = {"voxomics": "python/voxomics", "voxomics.engine": "engine", "voxomics.kernels": "kernels"}
 LINKS = ("python/voxomics/engine", "python/voxomics/kernels")
-LEFT_OUT = (".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", "demo-out", ".*_cache", ".hypothesis")
+LEFT_OUT = (".git", ".venv*", ".bench", "build", "dist", "*.egg-info", "__pycache__", "demo-out", ".*_cache", ".hypothesis")
 
 
 def sources(root: Path) -> dict[str, Path]:
@@ -116,6 +116,28 @@ def test_imports_go_down() -> None:
                 if why := complaint(file, name):
                     wrong.append(f"{path.relative_to(ROOT)}:{line}: imports {name}: {why}")
     assert not wrong, "\n".join(wrong)
+
+
+LAUNCH = {"block.py", "emphasis.py", "intensity.py"}
+"""Kernel files that still launch kernels themselves. The set may only shrink."""
+
+
+def test_kernels_never_launch_themselves() -> None:
+    """Only the device does; what the order of launches is, the engine knows."""
+    found = set()
+    for path in (ROOT / "kernels").rglob("*.py"):
+        calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        if any(isinstance(call, ast.Attribute) and call.attr == "launch" for call in calls):
+            found.add(path.relative_to(ROOT / "kernels").as_posix())
+    assert not found - LAUNCH - {"device.py"}
+
+
+def test_tests_lie_in_folders_and_their_helpers_beside_them() -> None:
+    beside = {path.name for path in (ROOT / "tests").iterdir() if path.is_file()} - {"conftest.py"}
+    assert not [name for name in beside if name.startswith("test_") or not name.endswith(".py")]
+    files = (ROOT / "tests").rglob("*.py")
+    used = {name.partition(".")[0] for path in files for _, name in imports(path, "tests")}
+    assert not {name.removesuffix(".py") for name in beside} - used, "a helper that no test imports"
 
 
 def test_every_folder_with_modules_is_a_package() -> None:

@@ -14,6 +14,8 @@ import pytest
 import SimpleITK as sitk
 
 from files import FORMATS, dicom_slice, voxels, written
+from volumes import noise_and_box
+from voxomics import extract
 from voxomics.engine.errors import InputError
 from voxomics.io import input_files, read_image, read_mask
 
@@ -44,6 +46,17 @@ def test_a_detached_header_and_its_data(tmp_path, ending, compress):
     found = names(written(tmp_path / f"a.{ending}", voxels(), compress))
     assert found[0] == f"a.{ending}" and len(found) == 2
     assert set(found) == {one.name for one in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("ending", ["nhdr", "mhd"])
+def test_the_input_hash_follows_the_voxels_of_a_detached_header(tmp_path, ending):
+    image, mask = noise_and_box()
+    settings, hashes = {"features": ["intensity_statistics.mean"]}, []
+    for offset in (0, 5):
+        sitk.WriteImage(sitk.GetImageFromArray(image + offset), str(tmp_path / f"i.{ending}"))
+        found = extract(tmp_path / f"i.{ending}", sitk.GetImageFromArray(mask), settings=settings)
+        hashes.append(found.attrs["voxomics"]["inputs"]["image"]["xxh3_128"])
+    assert hashes[0] != hashes[1]
 
 
 @pytest.mark.parametrize("which", ["a.hdr", "a.img"])

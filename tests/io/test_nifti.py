@@ -12,7 +12,7 @@ import SimpleITK as sitk
 
 from files import saved_nifti, voxels, written
 from voxomics.engine.errors import InputError
-from voxomics.io import read_image
+from voxomics.io import input_files, read_image, streams
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha"])
@@ -79,6 +79,27 @@ def test_gzip_of_several_members_is_read_whole(tmp_path):
     plain = saved_nifti(tmp_path / "a.nii", voxels()).read_bytes()
     (tmp_path / "b.nii.gz").write_bytes(b"".join(gzip.compress(plain[i : i + 100]) for i in range(0, len(plain), 100)))
     np.testing.assert_array_equal(read_image(tmp_path / "b.nii.gz").array, voxels())
+
+
+@pytest.mark.parametrize("codec", ["zlib", "isal.isal_zlib", "zlib_ng.zlib_ng"])
+def test_gzip_members_may_end_anywhere_in_a_piece_of_the_file(tmp_path, monkeypatch, codec):
+    monkeypatch.setattr(streams, "inflate", pytest.importorskip(codec))
+    plain = saved_nifti(tmp_path / "a.nii", voxels()).read_bytes()
+    (tmp_path / "b.nii.gz").write_bytes(b"".join(gzip.compress(plain[i : i + 100]) for i in range(0, len(plain), 100)))
+    for size in range(1, 150):
+        monkeypatch.setattr(streams, "CHUNK", size)
+        np.testing.assert_array_equal(read_image(tmp_path / "b.nii.gz").array, voxels())
+
+
+@pytest.mark.parametrize("data", ["p.img", "p.img.gz"])
+def test_the_voxels_of_a_pair_may_be_compressed(tmp_path, data):
+    nib.save(nib.Nifti1Pair(voxels().T, np.eye(4)), tmp_path / "p.hdr")
+    if data == "p.img.gz":
+        (tmp_path / data).write_bytes(gzip.compress((tmp_path / "p.img").read_bytes()))
+        (tmp_path / "p.img").unlink()
+    for half in ("p.hdr", data):
+        np.testing.assert_array_equal(read_image(tmp_path / half).array, voxels())
+        assert [one.name for one in input_files(tmp_path / half)] == ["p.hdr", data]
 
 
 def test_nifti_of_four_dimensions_with_one_time_point_is_3d(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from shared import shared
+from shared import PHANTOM, shared
 from voxomics.engine.errors import InputError
 from voxomics.io import read_image, read_mask
 
@@ -26,8 +26,8 @@ def test_ibsi_ct_phantom_as_nifti_and_as_dicom():
 
 
 def test_digital_phantom():
-    image = read_image(shared("data", "ibsi1", "digital_phantom", "image.nii.gz"))
-    stack = read_mask(shared("data", "ibsi1", "digital_phantom", "mask.nii.gz"), image)
+    image = read_image(PHANTOM / "image.nii.gz")
+    stack = read_mask(PHANTOM / "mask.nii.gz", image)
     inside = image.array[stack.layers[0] > 0]
     assert image.array.dtype == np.int16 and image.array.shape == (4, 4, 5) and image.spacing_mm == (2, 2, 2)
     # IBSI: 74 voxels with mean 2.15, levels 1, 3, 4, 6

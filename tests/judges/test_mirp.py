@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from shared import shared
+from shared import PHANTOM, shared
 from voxomics import Extractor
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
@@ -68,9 +68,9 @@ PET = {
     "discretisation": [{"method": "fbs", "width": 0.25}, {"method": "fbn", "bins": 32}],
     "ivh_discretisation": {"method": "fbn", "bins": 1000},
 }
-CASES = {  # folder, file name, settings
+CASES = {  # folder here or parts of its path in the shared data, file name, settings
     "digital": (
-        ("ibsi1", "digital_phantom"),
+        PHANTOM,
         "{}.nii.gz",
         {"discretisation": [{"method": "none"}], "ivh_discretisation": {"method": "none"}},
     ),
@@ -98,7 +98,12 @@ CASES = {  # folder, file name, settings
 }  # fmt: skip
 
 
-WHOLE = [case for case in CASES if "features" not in CASES[case][2]]
+def beside(case, *more):
+    """The case as a test's parameters, marked where its images lie beside the repository."""
+    return pytest.param(case, *more, marks=() if CASES[case][0] == PHANTOM else pytest.mark.shared)
+
+
+WHOLE = [beside(case) for case in CASES if "features" not in CASES[case][2]]
 DIFFERS = {
     "mesh": "MIRP's surface joins voxels that meet along an edge only, ours parts them (docs/decisions/0010-surface-mesh.md): "
     "ten such places in the CT phantom's mask, none in the others. Mesh volume and area divided out, they agree to 1e-9",
@@ -126,7 +131,7 @@ def judged(case):
 def ours(case):
     """Our row: {column: value}."""
     folder, name, settings = CASES[case]
-    path = shared("data", *folder)
+    path = folder if folder == PHANTOM else shared("data", *folder)
     extractor = Extractor(settings={**settings, "aggregations": [*DIRECTIONAL, *ZONAL]})
     row = extractor.extract(path / name.format("image"), path / name.format("mask")).iloc[0]
     assert row["status"] == "ok", row["reason"]
@@ -182,12 +187,12 @@ def reason(case, name):
 @pytest.mark.parametrize(
     ("case", "found"),
     [
-        ("digital", {"agree": 484, "box": 1, "ellipsoid": 2}),
-        ("ct", {"agree": 468, "mesh": 15, "box": 2, "ellipsoid": 2}),
-        ("STS_002", {"agree": 915, "box": 1, "ellipsoid": 2}),
-        ("STS_019", {"agree": 915, "box": 1, "ellipsoid": 2}),
-        ("STS_018", {"agree": 914, "box": 2, "ellipsoid": 2}),
-        ("STS_019 far", {"agree": 201}),  # GLCM at distance 2, NGLDM at distance 3 with coarseness 1
+        beside("digital", {"agree": 484, "box": 1, "ellipsoid": 2}),
+        beside("ct", {"agree": 468, "mesh": 15, "box": 2, "ellipsoid": 2}),
+        beside("STS_002", {"agree": 915, "box": 1, "ellipsoid": 2}),
+        beside("STS_019", {"agree": 915, "box": 1, "ellipsoid": 2}),
+        beside("STS_018", {"agree": 914, "box": 2, "ellipsoid": 2}),
+        beside("STS_019 far", {"agree": 201}),  # GLCM at distance 2, NGLDM at distance 3 with coarseness 1
     ],
 )
 def test_all_features_that_mirp_has(case, found):

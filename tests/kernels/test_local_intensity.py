@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from batches import assert_close, random_volume
 from naive import local as naive
+from voxomics.engine.batch import Surroundings
 from voxomics.engine.families import local_intensity as family
 from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.settings import Settings
@@ -142,8 +143,25 @@ def test_each_voi_is_measured_on_its_own_image():
     batch = build(Image(array, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings()).batches["original"]
     spacing_mm = np.array([[1.0, 1.0, 1.0], [3.0, 2.0, 2.0]])
     geometry = replace(batch.geometry, image_of=np.array([0, 1], np.int32), spacing_mm=spacing_mm)
-    both = replace(batch, geometry=geometry, images=(array, array.astype(np.int16)))
+    both = replace(batch, geometry=geometry, images=tuple(Surroundings(a, (0, 0, 0)) for a in (array, array.astype(np.int16))))
     rows = family.compute(both, None, np.arange(2), Settings(), ())[:, 0]
     for k in range(2):
         np.testing.assert_array_equal(rows[k], features_of(array, labels, tuple(spacing_mm[k]))[k])
     assert family.compute(both, None, np.arange(0), Settings(), ()).shape == (0, 1, 2)
+
+
+def test_a_cut_out_surrounding_gives_the_bits_of_the_whole_image():
+    """Near the image's edge and far from it, along every axis."""
+    rng = np.random.default_rng(5)
+    array, spacing_mm = rng.integers(0, 50, (40, 50, 60)).astype(np.int16), (1.5, 1.0, 2.0)
+    labels = np.zeros(array.shape, np.int32)
+    labels[0:3, 20:24, 57:60], labels[20:22, 0:2, 5:9], labels[38:40, 47:50, 30:33] = 1, 2, 3
+    for chosen in ([1], [2], [3], [1, 2, 3]):
+        stack = MaskStack((np.where(np.isin(labels, chosen), labels, 0),))
+        batch = build(Image(array, spacing_mm), stack, find_vois(stack), Settings()).batches["original"]
+        assert batch.images[0].array.size < array.size or len(chosen) == 3
+        whole = replace(batch, images=(Surroundings(array, (0, 0, 0)),))
+        rows = np.arange(len(chosen))
+        np.testing.assert_array_equal(
+            family.compute(batch, None, rows, Settings(), ()), family.compute(whole, None, rows, Settings(), ())
+        )

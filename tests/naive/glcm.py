@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from math import exp, log2, nan, sqrt
+from math import exp, nan, sqrt
 
 import numpy as np
+
+from naive.terms import (
+    Value,
+    cross_entropy,
+    difference,
+    entropy,
+    image,
+    mean_features,
+    moment,
+    product,
+    quotient,
+    total,
+)
 
 AGGREGATION_GROUPS = {
     # key of the matrix that a pair (slice z, direction m) belongs to; only pairs within a slice where `planar`
@@ -18,7 +31,7 @@ AGGREGATION_GROUPS = {
 
 
 def directions(distance=1):
-    """The 13 directions, one of each opposite pair, each times the distance (manual, "Distances and distance weighting")."""
+    """The 13 directions, one of each opposite pair, times the distance (manual, "Distances and distance weighting")."""
     found = []
     for dz in (-1, 0, 1):
         for dy in (-1, 0, 1):
@@ -29,7 +42,10 @@ def directions(distance=1):
 
 
 def matrices(levels, aggregation, distance=1, weight=lambda offset: 1):
-    """Symmetric matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside); each pair has its direction's weight."""
+    """Symmetric matrices {key: {(i, j): n}} of a level volume [z, y, x] (0 outside).
+
+    weight : of each pair, by its direction.
+    """
     planar, key = AGGREGATION_GROUPS[aggregation]
     result = {}
     for dz, dy, dx in directions(distance):
@@ -45,64 +61,81 @@ def matrices(levels, aggregation, distance=1, weight=lambda offset: 1):
     return result
 
 
-def entropy(probabilities):
-    return -sum(p * log2(p) for p in probabilities if p > 0)
+def deviations(distribution, centre):
+    """(x - centre, p) for every x of a distribution {x: p}."""
+    return [(difference(x, centre), p) for x, p in distribution.items()]
 
 
-def features(matrix, n_levels):
-    """The 25 features of one symmetric count matrix {(i, j): n} with N_g = n_levels, in the standard's order."""
-    total = sum(matrix.values())
-    p = {ij: n / total for ij, n in matrix.items()}
+def distributions(p):
+    """The marginal distribution of a symmetric matrix {(i, j): p}, and those of its differences and sums."""
     px, p_difference, p_sum = {}, {}, {}
     for (i, j), v in p.items():
         px[i] = px.get(i, 0.0) + v
         p_difference[abs(i - j)] = p_difference.get(abs(i - j), 0.0) + v
         p_sum[i + j] = p_sum.get(i + j, 0.0) + v
-    mean = sum(i * v for (i, j), v in p.items())
-    variance = sum((i - mean) ** 2 * v for (i, j), v in p.items())
-    difference_average = sum(k * v for k, v in p_difference.items())
-    sum_average = sum(k * v for k, v in p_sum.items())
-    hxy = entropy(p.values())
-    hx = entropy(px.values())
-    hxy1 = -sum(v * log2(px[i] * px[j]) for (i, j), v in p.items())
-    hxy2 = -sum(px[i] * px[j] * log2(px[i] * px[j]) for i in px for j in px)
-    one_level = len(px) == 1
+    return px, p_difference, p_sum
+
+
+def correlations(p, px, mean, variance):
+    """Correlation and the two measures of information correlation; the first two are undefined for one grey level."""
+    covariance = moment([(product(difference(i, mean), difference(j, mean)), v) for (i, j), v in p.items()], 1)
+    hxy, hx = entropy(p.values()), entropy(px.values())
+    hxy1 = cross_entropy((v, px[i] * px[j]) for (i, j), v in p.items())
+    hxy2 = cross_entropy((px[i] * px[j], px[i] * px[j]) for i in px for j in px)
+    undefined = Value(nan, 0.0)
     return {
-        "joint_maximum": max(p.values()),
+        "correlation": quotient(covariance, variance) if len(px) > 1 else undefined,
+        "information_correlation_1": quotient(difference(hxy, hxy1), hx) if len(px) > 1 else undefined,
+        # entropies that are equal but for rounding may differ by it either way: a root of less than 0 is 0
+        "information_correlation_2": image(lambda gap: sqrt(1 - exp(-2 * max(gap, 0.0))), difference(hxy2, hxy)),
+    }
+
+
+def features(matrix, n_levels):
+    """The 25 features of one symmetric count matrix {(i, j): n} with N_g = n_levels, in the standard's order."""
+    number = sum(matrix.values())
+    p = {ij: n / number for ij, n in matrix.items()}
+    px, p_difference, p_sum = distributions(p)
+    mean = total(i * v for i, v in px.items())
+    variance = moment(deviations(px, mean), 2)
+    difference_average = total(k * v for k, v in p_difference.items())
+    sum_average = total(k * v for k, v in p_sum.items())
+    twice_mean = Value(2 * mean.value, 2 * mean.terms)
+    from_mean = [(difference(i + j, twice_mean), v) for (i, j), v in p.items()]
+    related = correlations(p, px, mean, variance)
+    return {
+        "joint_maximum": total([max(p.values())]),
         "joint_average": mean,
         "joint_variance": variance,
-        "joint_entropy": hxy,
+        "joint_entropy": entropy(p.values()),
         "difference_average": difference_average,
-        "difference_variance": sum((k - difference_average) ** 2 * v for k, v in p_difference.items()),
+        "difference_variance": moment(deviations(p_difference, difference_average), 2),
         "difference_entropy": entropy(p_difference.values()),
         "sum_average": sum_average,
-        "sum_variance": sum((k - sum_average) ** 2 * v for k, v in p_sum.items()),
+        "sum_variance": moment(deviations(p_sum, sum_average), 2),
         "sum_entropy": entropy(p_sum.values()),
-        "angular_second_moment": sum(v**2 for v in p.values()),
-        "contrast": sum((i - j) ** 2 * v for (i, j), v in p.items()),
-        "dissimilarity": sum(abs(i - j) * v for (i, j), v in p.items()),
-        "inverse_difference": sum(v / (1 + abs(i - j)) for (i, j), v in p.items()),
-        "normalised_inverse_difference": sum(v / (1 + abs(i - j) / n_levels) for (i, j), v in p.items()),
-        "inverse_difference_moment": sum(v / (1 + (i - j) ** 2) for (i, j), v in p.items()),
-        "normalised_inverse_difference_moment": sum(v / (1 + (i - j) ** 2 / n_levels**2) for (i, j), v in p.items()),
-        "inverse_variance": 2 * sum(v / (i - j) ** 2 for (i, j), v in p.items() if i < j),
-        "correlation": nan if one_level else (sum((i - mean) * (j - mean) * v for (i, j), v in p.items()) / variance),
-        "autocorrelation": sum(i * j * v for (i, j), v in p.items()),
-        "cluster_tendency": sum((i + j - 2 * mean) ** 2 * v for (i, j), v in p.items()),
-        "cluster_shade": sum((i + j - 2 * mean) ** 3 * v for (i, j), v in p.items()),
-        "cluster_prominence": sum((i + j - 2 * mean) ** 4 * v for (i, j), v in p.items()),
-        "information_correlation_1": nan if one_level else (hxy - hxy1) / hx,
-        "information_correlation_2": sqrt(1 - exp(-2 * (hxy2 - hxy))) if hxy2 > hxy else 0.0,
+        "angular_second_moment": total(v**2 for v in p.values()),
+        "contrast": total((i - j) ** 2 * v for (i, j), v in p.items()),
+        "dissimilarity": total(abs(i - j) * v for (i, j), v in p.items()),
+        "inverse_difference": total(v / (1 + abs(i - j)) for (i, j), v in p.items()),
+        "normalised_inverse_difference": total(v / (1 + abs(i - j) / n_levels) for (i, j), v in p.items()),
+        "inverse_difference_moment": total(v / (1 + (i - j) ** 2) for (i, j), v in p.items()),
+        "normalised_inverse_difference_moment": total(v / (1 + (i - j) ** 2 / n_levels**2) for (i, j), v in p.items()),
+        "inverse_variance": total(2 * v / (i - j) ** 2 for (i, j), v in p.items() if i < j),
+        "correlation": related["correlation"],
+        "autocorrelation": total(i * j * v for (i, j), v in p.items()),
+        "cluster_tendency": moment(from_mean, 2),
+        "cluster_shade": moment(from_mean, 3),
+        "cluster_prominence": moment(from_mean, 4),
+        "information_correlation_1": related["information_correlation_1"],
+        "information_correlation_2": related["information_correlation_2"],
     }
 
 
 def glcm(levels, n_levels, aggregation, distance=1, weight=lambda offset: 1):
-    """Features of a level volume: each the mean over the aggregation's matrices where it is defined, NaN where there is none."""
-    found = [features(m, n_levels) for m in matrices(levels, aggregation, distance, weight).values()]
-    if not found:
-        return None
-    result = {}
-    for name in found[0]:
-        defined = [f[name] for f in found if f[name] == f[name]]
-        result[name] = sum(defined) / len(defined) if defined else nan
-    return result
+    """Features of a level volume: each the mean over the aggregation's matrices where it is defined.
+
+    None where there is no matrix.
+    """
+    found = matrices(levels, aggregation, distance, weight)
+    return mean_features([features(matrix, n_levels) for matrix in found.values()])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from naive.glszm import matrices, mean_features
+from naive.glrlm import sixteen
+from naive.glszm import matrices
+from naive.terms import mean_features
 
 NAMES = [
     "small_distance_emphasis",
@@ -27,7 +29,7 @@ NAMES = [
 
 
 def distance_map(mask, planar):
-    """How many erosions by 6 neighbours (4 in plane) each voxel of a mask [z, y, x] lives to see, 1 on the edge; 0 outside."""
+    """The erosion by 6 neighbours (4 in plane) that removes each voxel of a mask [z, y, x], 1 on the edge; 0 outside."""
     left = np.array(mask, bool)
     result = np.zeros(left.shape, int)
     while left.any():
@@ -45,6 +47,10 @@ def distance_map(mask, planar):
 
 
 def gldzm(levels, mask, aggregation):
-    """Features of a level volume within a morphological mask: each the mean over the aggregation's matrices."""
+    """Features of a level volume within a morphological mask: each the mean over the aggregation's matrices.
+
+    None where there is no matrix.
+    """
     distances = distance_map(mask, planar=aggregation != "3d")
-    return mean_features(matrices(levels, aggregation, lambda zone: int(min(distances[v] for v in zone))), NAMES)
+    found = matrices(levels, aggregation, lambda zone: int(min(distances[v] for v in zone)))
+    return mean_features([dict(zip(NAMES, sixteen(*matrix), strict=True)) for matrix in found.values()])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from math import log2
-
 import numpy as np
 
 from naive.glcm import AGGREGATION_GROUPS, directions
+from naive.terms import difference, entropy, mean_features, moment, total
 
 
 def runs(levels, direction):
@@ -46,30 +45,31 @@ def matrices(levels, aggregation, weight=lambda offset: 1):
 
 def sixteen(matrix, n_voxels):
     """The 16 features of one matrix {(grey level i, size j): n}, in the standard's order, without names."""
-    total = sum(matrix.values())
+    number = sum(matrix.values())
+    p = {cell: n / number for cell, n in matrix.items()}
     levels, sizes = {}, {}
     for (i, j), n in matrix.items():
         levels[i] = levels.get(i, 0) + n
         sizes[j] = sizes.get(j, 0) + n
-    mean_level = sum(i * n for (i, _), n in matrix.items()) / total
-    mean_size = sum(j * n for (_, j), n in matrix.items()) / total
+    mean_level = total(i * v for (i, _), v in p.items())
+    mean_size = total(j * v for (_, j), v in p.items())
     return [
-        sum(n / j**2 for j, n in sizes.items()) / total,
-        sum(n * j**2 for j, n in sizes.items()) / total,
-        sum(n / i**2 for i, n in levels.items()) / total,
-        sum(n * i**2 for i, n in levels.items()) / total,
-        sum(n / (i**2 * j**2) for (i, j), n in matrix.items()) / total,
-        sum(n * i**2 / j**2 for (i, j), n in matrix.items()) / total,
-        sum(n * j**2 / i**2 for (i, j), n in matrix.items()) / total,
-        sum(n * i**2 * j**2 for (i, j), n in matrix.items()) / total,
-        sum(n**2 for n in levels.values()) / total,
-        sum(n**2 for n in levels.values()) / total**2,
-        sum(n**2 for n in sizes.values()) / total,
-        sum(n**2 for n in sizes.values()) / total**2,
-        total / n_voxels,
-        sum((i - mean_level) ** 2 * n / total for (i, _), n in matrix.items()),
-        sum((j - mean_size) ** 2 * n / total for (_, j), n in matrix.items()),
-        -sum(n / total * log2(n / total) for n in matrix.values()),
+        total(n / j**2 / number for j, n in sizes.items()),
+        total(n * j**2 / number for j, n in sizes.items()),
+        total(n / i**2 / number for i, n in levels.items()),
+        total(n * i**2 / number for i, n in levels.items()),
+        total(v / (i**2 * j**2) for (i, j), v in p.items()),
+        total(v * i**2 / j**2 for (i, j), v in p.items()),
+        total(v * j**2 / i**2 for (i, j), v in p.items()),
+        total(v * i**2 * j**2 for (i, j), v in p.items()),
+        total(n**2 / number for n in levels.values()),
+        total(n**2 / number**2 for n in levels.values()),
+        total(n**2 / number for n in sizes.values()),
+        total(n**2 / number**2 for n in sizes.values()),
+        total([number / n_voxels]),
+        moment([(difference(i, mean_level), v) for (i, _), v in p.items()], 2),
+        moment([(difference(j, mean_size), v) for (_, j), v in p.items()], 2),
+        entropy(p.values()),
     ]
 
 
@@ -95,5 +95,5 @@ NAMES = (
 
 def glrlm(levels, aggregation, weight=lambda offset: 1):
     """Features of a level volume: each the mean over the aggregation's matrices."""
-    found = [sixteen(m, n) for m, n in matrices(levels, aggregation, weight).values()]
-    return {name: sum(column) / len(found) for name, column in zip(NAMES, zip(*found, strict=True), strict=True)}
+    found = matrices(levels, aggregation, weight)
+    return mean_features([dict(zip(NAMES, sixteen(*matrix), strict=True)) for matrix in found.values()])

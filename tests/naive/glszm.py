@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from naive.glrlm import sixteen
+from naive.terms import mean_features
 
 NAMES = [
     "small_zone_emphasis",
@@ -50,7 +51,10 @@ def zones(levels, planar):
 
 
 def matrices(levels, aggregation, column):
-    """Count matrices {key: ({(level, column(zone)): zones}, voxels)}; `column` maps a zone's voxels to the second axis."""
+    """Count matrices {key: ({(level, column(zone)): zones}, voxels)}.
+
+    column : maps a zone's voxels to the second axis.
+    """
     result = {}
     for level, zone in zones(levels, planar=aggregation != "3d"):
         key = zone[0][0] if aggregation == "2d" else 0
@@ -61,14 +65,7 @@ def matrices(levels, aggregation, column):
     return result
 
 
-def mean_features(found, names):
-    """Each feature's mean over matrices, by name; None where there is no matrix."""
-    if not found:
-        return None
-    rows = [sixteen(matrix, voxels) for matrix, voxels in found.values()]
-    return {name: sum(column) / len(rows) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-
-
 def glszm(levels, aggregation):
-    """Features of a level volume: each the mean over the aggregation's matrices."""
-    return mean_features(matrices(levels, aggregation, len), NAMES)
+    """Features of a level volume: each the mean over the aggregation's matrices; None without a matrix."""
+    found = matrices(levels, aggregation, len)
+    return mean_features([dict(zip(NAMES, sixteen(*matrix), strict=True)) for matrix in found.values()])

@@ -6,6 +6,7 @@ import numpy as np
 
 from naive.glrlm import sixteen
 from naive.ngtdm import neighbours
+from naive.terms import mean_features, total
 
 NAMES = (
     "low_dependence_emphasis",
@@ -43,12 +44,11 @@ def matrices(levels, aggregation, distance=1, coarseness=0):
 
 def features(matrix):
     """The 17 features of one NGLDM; every voxel has a neighbourhood, so that N_v is N_s."""
-    total = sum(matrix.values())
-    values = [*sixteen(matrix, total), sum((n / total) ** 2 for n in matrix.values())]
+    number = sum(matrix.values())
+    values = [*sixteen(matrix, number), total((n / number) ** 2 for n in matrix.values())]
     return dict(zip(NAMES, values, strict=True))
 
 
 def ngldm(levels, aggregation, distance=1, coarseness=0):
-    """Features of a level volume: each the mean over the aggregation's matrices."""
-    found = [features(m) for m in matrices(levels, aggregation, distance, coarseness).values()]
-    return {name: sum(f[name] for f in found) / len(found) for name in NAMES}
+    """Features of a level volume: each the mean over the aggregation's matrices; None without a matrix."""
+    return mean_features([features(m) for m in matrices(levels, aggregation, distance, coarseness).values()])

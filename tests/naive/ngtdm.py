@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import nan
-
 import numpy as np
+
+from naive.terms import mean_features, product, quotient, total
 
 
 def neighbours(levels, v, distance, planar):
@@ -29,41 +29,42 @@ def matrices(levels, aggregation, distance=1):
             i = int(levels[tuple(v)])
             matrix = result.setdefault(int(v[0]) if aggregation == "2d" else 0, {})
             n, s = matrix.get(i, (0, 0.0))
-            matrix[i] = (n + 1, s + abs(i - sum(near) / len(near)))
+            from_mean = abs(i * len(near) - sum(near)) / len(near)  # |i - mean| of integers: no difference is rounded
+            matrix[i] = (n + 1, s + from_mean)
     return result
 
 
 def features(matrix):
     """The five features of one NGTDM."""
-    n_counted = sum(n for n, _ in matrix.values())
-    p = {i: n / n_counted for i, (n, _) in matrix.items()}
+    counted = sum(n for n, _ in matrix.values())
+    p = {i: n / counted for i, (n, _) in matrix.items()}
     s = {i: s for i, (_, s) in matrix.items()}
     pairs = [(i, j) for i in p for j in p]
-    weighted = sum(p[i] * s[i] for i in p)
-    several = len(p) > 1
-    contrast = busyness = 0.0
-    if several:
-        dynamic = sum(p[i] * p[j] * (i - j) ** 2 for i, j in pairs) / (len(p) * (len(p) - 1))
-        contrast = dynamic * sum(s.values()) / n_counted
-        busy = sum(abs(i * matrix[i][0] - j * matrix[j][0]) for i, j in pairs) / n_counted  # integers: 0 means 0
-        busyness = weighted / busy if busy else nan
-    total = sum(s.values())
+    weighted = total(p[i] * s[i] for i in p)
+    differences = total(s.values())
+    contrast = busyness = strength = total([])
+    coarseness = total([1e6])
+    if 1e6 * weighted.value > 1:
+        coarseness = quotient(total([1.0]), weighted)
+    if len(p) > 1:
+        dynamic = total(p[i] * p[j] * (i - j) ** 2 / (len(p) * (len(p) - 1)) for i, j in pairs)
+        contrast = product(dynamic, total(s[i] / counted for i in p))
+        busy = total(abs(i * matrix[i][0] - j * matrix[j][0]) / counted for i, j in pairs)  # integers: 0 means 0
+        busyness = quotient(weighted, busy)
+    if differences.value > 0:
+        strength = quotient(total((p[i] + p[j]) * (i - j) ** 2 for i, j in pairs), differences)
     return {
-        "coarseness": 1e6 if weighted == 0 else min(1 / weighted, 1e6),
+        "coarseness": coarseness,
         "contrast": contrast,
         "busyness": busyness,
-        "complexity": sum(abs(i - j) * (p[i] * s[i] + p[j] * s[j]) / (p[i] + p[j]) for i, j in pairs) / n_counted,
-        "strength": sum((p[i] + p[j]) * (i - j) ** 2 for i, j in pairs) / total if total else 0.0,
+        "complexity": total(abs(i - j) * (p[i] * s[i] + p[j] * s[j]) / (p[i] + p[j]) / counted for i, j in pairs),
+        "strength": strength,
     }
 
 
 def ngtdm(levels, aggregation, distance=1):
-    """Features of a level volume, each the mean over the matrices where it is defined, else NaN; None without a matrix."""
-    found = [features(m) for m in matrices(levels, aggregation, distance).values()]
-    if not found:
-        return None
-    result = {}
-    for name in found[0]:
-        defined = [f[name] for f in found if f[name] == f[name]]
-        result[name] = sum(defined) / len(defined) if defined else nan
-    return result
+    """Features of a level volume, each the mean over the matrices where it is defined, else NaN.
+
+    None where there is no matrix.
+    """
+    return mean_features([features(m) for m in matrices(levels, aggregation, distance).values()])

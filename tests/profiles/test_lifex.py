@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from shared import shared
-from voxomics import Extractor, SettingsError
+from volumes import noise_and_box
+from voxomics import Extractor, SettingsError, extract
 
 PHANTOM = ("data", "ibsi1", "digital_phantom")
 UNDISCRETISED = {"discretisation": [{"method": "none"}], "lifex": {"columns": "all46"}}
@@ -82,3 +83,11 @@ def test_suv_in_bounds_meant_for_hu_is_remarked_on():
     assert "all intensities fall into two levels of bounds64_-1000_1000 or fewer" in row["reason"]
     suv = {"discretisation": [{"method": "bounds", "bins": 64, "low": 0, "high": 20}]}
     assert Extractor("lifex", suv).extract(image, np.ones(image.shape, int), spacing_mm=(4, 4, 4)).loc[0, "reason"] == ""
+
+
+def test_a_failed_row_of_the_lifex_profile_has_no_feature():
+    image, mask = noise_and_box()
+    image[4, 4, 4] = np.nan
+    row = extract(image, mask, spacing_mm=(1, 1, 1), profile="lifex").iloc[0]
+    assert row["status"] == "failed"
+    assert row.iloc[7:].isna().all()

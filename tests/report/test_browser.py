@@ -21,7 +21,10 @@ from voxomics.report import write_report
 from voxomics.report.images import representatives
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the report's browser tests need Chromium (Debian: chromium)")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="the report's browser tests need Chromium (Debian: chromium)"),
+]
 
 
 @pytest.fixture(scope="module")

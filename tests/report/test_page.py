@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,10 @@ from matplotlib.path import Path as MplPath
 
 from report_cohort import IDS, results, write_images
 from voxomics.engine.errors import InputError
-from voxomics.report import checklists, curves, figures, ink, page, sentences, tables, write_report
+from voxomics.report import curves, figures, ink, page, tables, write_report
 from voxomics.report.exhibits import drawn
 from voxomics.report.images import OUTLINE, examples, largest_slices, representatives
-from voxomics.study.results import Number, StudyResults
+from voxomics.study.results import StudyResults
 
 ENDPOINTS = ("continuous", "binary", "survival")
 
@@ -233,43 +232,6 @@ def test_colours_that_everybody_tells_apart() -> None:
     assert '<html lang="en" data-palette="safe">' in page.render(results("continuous"), [], "safe")
 
 
-def test_checklists_are_complete() -> None:
-    clear, metrics = checklists.clear(results("continuous")), checklists.metrics(results("continuous"))
-    assert [item.number for item in clear] == list(range(1, 59))
-    assert [item.number for item in metrics] == list(range(1, 31))
-    assert sum(item.weight for item in metrics) == pytest.approx(1, abs=1e-9)
-    assert len({item.section for item in metrics}) == 9
-    by_number = {item.number: item for item in clear}
-    assert "10-fold cross-validation, repeated 3 times" in by_number[15].answer
-    assert "age, sex, N" in by_number[17].answer
-    assert {by_number[i].answer for i in (1, 2, 8, 13, 16, 19, 20)} == {""}  # nobody but the authors knows
-
-
-def test_checklists_claim_only_what_was_run() -> None:
-    one, two = ({item.number: item.answer for item in checklists.metrics(results(e))} for e in ("continuous", "binary"))
-    assert one[4] == one[27] == "" and two[4] == "2 centres."
-    assert one[22].startswith("Slope") and "Cox" in one[24] and two[24] == ""
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (Number(0.3, "", 0.1, 0.5, 0.01), "chance alone is an unlikely explanation. This says nothing"),
-        (Number(0.3, "", -0.1, 0.5, 0.01), "the interval includes the value of no association"),
-        (Number(0.3, "", 0.1, 0.5, 0.2), "does not rule out chance"),
-        (Number(0.3, ""), "No permutation test was run"),
-    ],
-)
-def test_verdict(found: Number, said: str) -> None:
-    study = results("continuous")
-    numbers = study.parts["twin"].numbers
-    kept, numbers["r"] = numbers["r"], found
-    try:
-        assert said in sentences.headline(study)[-1]
-    finally:
-        numbers["r"] = kept
-
-
 @pytest.mark.parametrize("value", [0.0, 1.0, 12.34, 999.9, 0.0984, 0.00534, 4.2e-5, -0.31, 2.4e9, 123456.7])
 def test_numbers_lose_little(value: float) -> None:
     text = tables.number(value).replace("−", "-")
@@ -318,13 +280,3 @@ def test_same_results_same_files(folders: dict[str, Path], tmp_path: Path) -> No
     for path in folders["survival"].rglob("*"):
         if path.is_file() and path.suffix != ".png":
             assert path.read_bytes() == (tmp_path / path.relative_to(folders["survival"])).read_bytes(), path.name
-
-
-def test_groups_say_where_they_come_from() -> None:
-    """A threshold that was fitted is called so; classes that were given are not."""
-    study = results("continuous")
-    assert "if anything, too small" in sentences.survival(study, "protocol", "real")[1]
-    assert "training folds only" in sentences.survival(study, "twin", "real")[1]
-    assert "classes themselves" in sentences.survival(results("binary"), "protocol", "real")[1]
-    fixed = replace(study, settings={**study.settings, "protocol": {**study.settings["protocol"], "threshold": 15.0}})
-    assert "the threshold was set to 15" in sentences.survival(fixed, "protocol", "predicted")[1]

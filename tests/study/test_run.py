@@ -172,7 +172,7 @@ def test_everything_has_a_meaning() -> None:
 
 
 def test_the_example_is_a_study() -> None:
-    StudySettings.model_validate(yaml.safe_load(example()))
+    assert StudySettings.model_validate(yaml.safe_load(example())).endpoint == "continuous"
 
 
 def test_workers_do_not_change_the_result_and_the_seed_does(folder: Path, found: StudyResults) -> None:
@@ -314,7 +314,9 @@ def test_beyond_linear_finds_what_is_planted(tmp_path: Path, endpoint: str, mode
     )
     main = {"continuous": "r", "binary": "auc", "survival": "c"}[endpoint]
     assert (found.parts["twin"].numbers[main].value or 0) > {"r": 0.4, "auc": 0.75, "c": 0.6}[main]
-    if "selection" in found.parts["twin"].tables:
+    selects = model == "elastic_net"  # trees select nothing, and lifelines' penalty leaves no coefficient at exactly 0
+    assert ("selection" in found.parts["twin"].tables) == selects
+    if selects:
         assert set(table(found, "twin", "selection")["feature"][:3]) == {"f0", "f1", "f2"}
     assert any(f"the model is {model}" in note.text for note in found.notes)
 

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from shared import ROOT, shared
 from voxomics import Extractor, InputError, SettingsError, phantom
 from voxomics.cli import app
+from voxomics.engine import run as engine_run
 from voxomics.engine.prepare import find_vois
 from voxomics.engine.volume import Image, MaskStack
 from voxomics.study.cutout import cut_out
@@ -319,21 +320,19 @@ def test_a_case_depends_on_seed_and_id_alone():
     assert rows(stability(cases, ours, 4, seed=1), "P0")[MEAN].tolist() != rows(first, "P0")[MEAN].tolist()
 
 
-def test_one_call_of_the_engine_measures_a_case_and_little_memory_takes_more(monkeypatch):
-    sizes = []
-    extract = Extractor.extract
+def test_the_copies_of_a_case_are_one_batch_and_little_memory_makes_more(monkeypatch):
+    sizes, measure = [], engine_run.measure
 
-    def counted(self, *given, **named):
-        table = extract(self, *given, **named)
-        sizes.append(len(table))
-        return table
+    def counted(prepared, *given):
+        sizes.append(len(prepared))
+        return measure(prepared, *given)
 
-    monkeypatch.setattr(Extractor, "extract", counted)
+    monkeypatch.setattr(engine_run, "measure", counted)
     cases = [tumour(k) for k in range(2)]
     whole = stability(cases, Extractor(settings=LIGHT))
     assert sizes == [20, 20]
     sizes.clear()
-    parts = stability(cases, Extractor(settings={**LIGHT, "memory": "4MB"}))
+    parts = stability(cases, Extractor(settings={**LIGHT, "memory": "1MB"}))
     assert len(sizes) > 4 and sum(sizes) == 40
     pd.testing.assert_frame_equal(whole.measured, parts.measured, check_exact=True)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from voxomics.io.files import input_files
 from voxomics.io.images import read_image
 from voxomics.io.masks import read_mask
+from voxomics.io.readers import input_files
 
 __all__ = ["input_files", "read_image", "read_mask"]

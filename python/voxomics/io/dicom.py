@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.io import itk
-from voxomics.io.grid import Grid, check_grid
+from voxomics.io.grid import PhysicalGrid, check_grid
+from voxomics.io.source import Source, Volume
 
 # Gaps that differ from their median by less than this share are rounding in the headers (as dcm2niix, highdicom).
 GAP_NOTED = 0.01
@@ -49,15 +50,31 @@ class Slice:
     units: str
 
 
-def read_series(folder: Path, max_bytes: int | None = None) -> itk.Volume:
+def is_folder(source: Source) -> bool:
+    """Whether it is a folder."""
+    return source.path is not None and source.path.is_dir()
+
+
+def is_file(source: Source) -> bool:
+    """Whether it is a DICOM file."""
+    return source.start[128:132] == b"DICM"
+
+
+def series_files(source: Source) -> list[Path]:
+    """The files of a folder that are looked at, in name order: not the hidden ones, not those of its subfolders."""
+    return sorted(path for path in source.file.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def read_series(source: Source) -> Volume:
     """Read a folder that holds exactly one DICOM series of one scalar image per file.
+
+    ITK opens each file itself, so all files that are looked at are hashed in a pass of their own, when the headers are
+    known to be right.
 
     Parameters
     ----------
-    folder : Path
+    source : Source
         The folder; its subfolders are not searched.
-    max_bytes : int, optional
-        Refuse series whose headers announce more bytes of voxels than this.
 
     Returns
     -------
@@ -69,10 +86,10 @@ def read_series(folder: Path, max_bytes: int | None = None) -> itk.Volume:
     InputError
         No series or several, unreadable, doubled or missing slices, gantry tilt, multi-frame files.
     ResourceError
-        Above `max_bytes`.
+        Above the source's `max_bytes`.
     """
-    name = folder.name or folder.resolve().name
-    slices = _one_series(_slices(folder, name), name)
+    name, paths = source.name, series_files(source)
+    slices = _one_series(_slices(paths, name), name)
     _check_alike(slices, name)
     slices, gap = _ordered(slices, name)
     first = slices[0]
@@ -81,19 +98,19 @@ def read_series(folder: Path, max_bytes: int | None = None) -> itk.Volume:
     x, y = first.size[:2]
     dtype = np.result_type(*{s.dtype for s in slices})
     origin = tuple(float(v) for v in first.origin)
-    grid = Grid((len(slices), y, x), (gap, first.spacing[1], first.spacing[0]), origin, first.direction)  # type: ignore[arg-type]
+    grid = PhysicalGrid((len(slices), y, x), (gap, first.spacing[1], first.spacing[0]), origin, first.direction)  # type: ignore[arg-type]
     check_grid(grid, name)
-    itk.check_bytes(x * y * len(slices) * dtype.itemsize, max_bytes, name)
-    return itk.Volume(itk.read_stack([s.path for s in slices], dtype, name), grid, name)
+    itk.check_bytes(x * y * len(slices) * dtype.itemsize, source.max_bytes, name)
+    source.hash(paths)
+    return Volume(itk.read_stack([s.path for s in slices], dtype, name), grid, name)
 
 
-def series_files(folder: Path) -> list[Path]:
-    """The files of a folder that are looked at, in name order: not the hidden ones, not those of its subfolders."""
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+def refuse_file(source: Source) -> Volume:
+    """Raise the InputError for a DICOM file given in place of a folder."""
+    raise _single_file(source.file)
 
 
-def single_file(path: Path) -> InputError:
-    """The error for a DICOM file given in place of a folder."""
+def _single_file(path: Path) -> InputError:
     if (_sop_class(path) or b"") == SEGMENTATION:
         return InputError(
             f"{path.name}: DICOM SEG is not read. Convert it to a label image (.seg.nrrd with 3D Slicer, "
@@ -105,11 +122,11 @@ def single_file(path: Path) -> InputError:
     )
 
 
-def _slices(folder: Path, name: str) -> list[Slice]:
-    """Every DICOM image in the folder; an image that cannot be read is an error, other files are passed over."""
+def _slices(paths: list[Path], name: str) -> list[Slice]:
+    """Every DICOM image among the files; an image that cannot be read is an error, other files are passed over."""
     slices: list[Slice] = []
     segmentations = []
-    for path in series_files(folder):
+    for path in paths:
         sop_class = _sop_class(path)
         if sop_class is not None and NOT_IMAGES.match(sop_class):
             continue
@@ -128,9 +145,9 @@ def _slices(folder: Path, name: str) -> list[Slice]:
             ) from error
         slices.append(_slice(path, reader, name))
     if segmentations and not slices:
-        raise single_file(segmentations[0])
+        raise _single_file(segmentations[0])
     if not slices:
-        raise InputError(f"{name}: this folder holds no DICOM images (subfolders are not searched). " + itk.ACCEPTED)
+        raise InputError(f"{name}: this folder holds no DICOM images (subfolders are not searched).")
     return slices
 
 

@@ -27,7 +27,7 @@ Float = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Grid:
+class PhysicalGrid:
     """Size and place of a volume; shape and spacing are (z, y, x), origin and direction are ITK's (x, y, z; LPS)."""
 
     shape: Index
@@ -56,13 +56,13 @@ class Grid:
         return np.array(list(itertools.product(*((-margin, n - 1 + margin) for n in self.shape))), float)
 
 
-def grid_of(image: Image) -> Grid:
-    """Grid of an image."""
+def grid_of(image: Image) -> PhysicalGrid:
+    """PhysicalGrid of an image."""
     z, y, x = image.array.shape
-    return Grid((z, y, x), image.spacing_mm, image.origin_mm, image.direction)
+    return PhysicalGrid((z, y, x), image.spacing_mm, image.origin_mm, image.direction)
 
 
-def check_grid(grid: Grid, name: str) -> None:
+def check_grid(grid: PhysicalGrid, name: str) -> None:
     """Raise InputError unless spacing is finite and positive, origin finite and the axes orthonormal."""
     if not all(math.isfinite(s) and s > 0 for s in grid.spacing_mm):
         raise InputError(
@@ -80,7 +80,7 @@ def check_grid(grid: Grid, name: str) -> None:
         )
 
 
-def whole_voxel_offset(mask: Grid, image: Grid) -> Index | None:
+def whole_voxel_offset(mask: PhysicalGrid, image: PhysicalGrid) -> Index | None:
     """Index (z, y, x) in `image` of the mask's first voxel if the voxels of both coincide, else None.
 
     Sizes may differ. The map between both indices is affine, so its largest deviation is found at a corner.
@@ -96,7 +96,7 @@ def whole_voxel_offset(mask: Grid, image: Grid) -> Index | None:
     return int(offset[0]), int(offset[1]), int(offset[2])
 
 
-def differences(mask: Grid, image: Grid) -> str:
+def differences(mask: PhysicalGrid, image: PhysicalGrid) -> str:
     """Say in what two grids differ: size, spacing, origin, direction; one clause each."""
     said = []
     if mask.shape != image.shape:
@@ -112,7 +112,7 @@ def differences(mask: Grid, image: Grid) -> str:
     return "; ".join(said) or "none above rounding"
 
 
-def _angle_deg(one: Grid, other: Grid) -> float:
+def _angle_deg(one: PhysicalGrid, other: PhysicalGrid) -> float:
     """Largest angle between like axes, in degrees; atan2 keeps small angles exact where arccos loses them."""
     a, b = (np.array(g.direction, float).reshape(3, 3).T for g in (one, other))
     sines = np.linalg.norm(np.cross(a, b), axis=1)

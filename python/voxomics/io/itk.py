@@ -7,7 +7,6 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError, ResourceError
-from voxomics.io.grid import Grid, check_grid
-
-ACCEPTED = (
-    "Accepted: NIfTI-1 (.nii, .nii.gz), NRRD (.nrrd, .nhdr, .seg.nrrd), MetaImage (.mha, .mhd), MINC, ITK's HDF5, "
-    "a folder that holds one DICOM series, a SimpleITK image, a NumPy array [z, y, x]."
-)
-# These formats carry no slice distance; ITK would make up 1 mm.
-NO_SPACING = {"BMPImageIO", "JPEGImageIO", "JPEG2000ImageIO", "PNGImageIO", "TIFFImageIO"}
-# Left to ITK, whose readers of these say so when a file is cut off. Those of VTK, GIPL and MRC fill it up with zeros.
-TRUSTED = {"NrrdImageIO", "MINCImageIO", "HDF5ImageIO"}
-
+from voxomics.io.grid import PhysicalGrid, check_grid
 
 # SimpleITK generates its classes: they have no types. A Reader is an ImageFileReader (or, for its grid, an Image).
 Reader = Any
-
-
-@dataclass(frozen=True)
-class Volume:
-    """Voxels as read: array [z, y, x], or [z, y, x, layer] for a layered segmentation; grid None for a bare array."""
-
-    array: npt.NDArray[Any]
-    grid: Grid | None
-    name: str = ""
-    metadata: dict[str, str] = field(default_factory=dict)
 
 
 def _warning_switch() -> Any:
@@ -107,27 +86,20 @@ def format_of(path: Path) -> str:
         return str(sitk.ImageFileReader.GetImageIOFromFileName(text))
 
 
-def reader_of(path: Path, image_io: str) -> Reader:
-    """Reader of a file in a known format; nothing is read yet."""
+def open_header(path: Path, image_io: str) -> Reader:
+    """Reader of a file whose header has been read, and nothing but its header."""
     import SimpleITK as sitk
 
     reader: Reader = sitk.ImageFileReader()
     reader.SetImageIO(image_io)
     reader.SetFileName(path_text(path))
-    return reader
-
-
-def open_header(path: Path, image_io: str) -> Reader:
-    """Reader of a file whose header has been read, and nothing but its header."""
-    reader = reader_of(path, image_io)
     try:
         with quiet():
             reader.ReadImageInformation()
     except RuntimeError as error:
         raise InputError(
             f"{path.name}: the header cannot be read as {image_io.removesuffix('ImageIO')} "
-            f"({reason(error, path.parent)}). The file is damaged, truncated or of another format: write or download it again. "
-            + ACCEPTED
+            f"({reason(error, path.parent)}). The file is damaged, truncated or of another format: write or download it again."
         ) from error
     return reader
 
@@ -156,7 +128,7 @@ def read_stack(paths: list[Path], dtype: np.dtype[Any], name: str) -> npt.NDArra
     return shared_array(read_voxels(reader, name, paths[0].parent))
 
 
-def reader_grid(reader: Reader, name: str) -> Grid:
+def reader_grid(reader: Reader, name: str) -> PhysicalGrid:
     """Checked grid of an opened file or of an ITK image; InputError unless it is 3D."""
     size = reader.GetSize()
     if len(size) != 3:
@@ -165,7 +137,7 @@ def reader_grid(reader: Reader, name: str) -> Grid:
             + ("Take one time point or one channel out of it." if len(size) > 3 else "Stack the slices to a volume.")
         )
     x, y, z = (int(n) for n in size)
-    grid = Grid((z, y, x), _triple(reader.GetSpacing()[::-1]), _triple(reader.GetOrigin()), tuple(reader.GetDirection()))
+    grid = PhysicalGrid((z, y, x), _triple(reader.GetSpacing()[::-1]), _triple(reader.GetOrigin()), tuple(reader.GetDirection()))
     check_grid(grid, name)
     return grid
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.engine.volume import Image, Index, MaskStack
-from voxomics.io.grid import Grid, differences, grid_of, whole_voxel_offset
-from voxomics.io.images import read_volume, real_array
-from voxomics.io.resample import resampled
+from voxomics.io.grid import PhysicalGrid, differences, grid_of, whole_voxel_offset
+from voxomics.io.memory import real_array
+from voxomics.io.readers import read_volume, reader_of
+from voxomics.io.regions import Labels, stacked
+from voxomics.io.regrid import resampled
 from voxomics.io.slicer import segments
+from voxomics.io.source import Volume, opened
 
-Labels = npt.NDArray[np.integer]
 MAX_LABEL = 2**31 - 1
 
 
@@ -39,7 +42,8 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
     MaskStack
         Layers [z, y, x] of an integer type. A mask whose voxels coincide with the image's but cover another extent
         keeps its own size, cut to the image, with `corner` (z, y, x) saying where it lies. `names` and `declared` come
-        from a Slicer file; after resampling, `declared` lists every label that the mask held before.
+        from a Slicer file; after resampling, `declared` lists every label that the mask held before. `digest` is the
+        XXH3-128 of the bytes that were read.
 
     Raises
     ------
@@ -59,7 +63,16 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
     >>> int(stack.layers[0].sum()), stack.corner
     (4, (0, 0, 0))
     """
-    volume = read_volume(source, "mask", max_bytes)
+    with opened(source, "mask", max_bytes) as looked_at:
+        reader = reader_of(looked_at)
+        if reader.regions is not None:
+            stack = stacked(reader.regions(looked_at, image, resample), looked_at.name)
+        else:
+            stack = _label_volume(read_volume(looked_at), image, resample)
+    return replace(stack, digest=looked_at.digest_text)
+
+
+def _label_volume(volume: Volume, image: Image, resample: bool) -> MaskStack:
     called = volume.name or "mask"
     if volume.grid is None and volume.array.shape != image.array.shape:
         raise InputError(
@@ -118,7 +131,7 @@ def _refuse(wrong: npt.NDArray[np.bool_], array: npt.NDArray[Any], what: str, na
 
 
 def _on_grid(
-    layers: tuple[Labels, ...], grid: Grid | None, image: Image, resample: bool, name: str
+    layers: tuple[Labels, ...], grid: PhysicalGrid | None, image: Image, resample: bool, name: str
 ) -> tuple[tuple[Labels, ...], Index, tuple[tuple[int, int], ...]]:
     """Layers on the image's grid, where they begin in it, and the labels that there were if they had to be resampled."""
     offset = whole_voxel_offset(grid, grid_of(image)) if grid else (0, 0, 0)
@@ -161,7 +174,7 @@ def _called(image: Image) -> str:
     return f"the image {image.name}" if image.name else "the image"
 
 
-def _other_grid(mask: Grid, image: Image, name: str) -> InputError:
+def _other_grid(mask: PhysicalGrid, image: Image, name: str) -> InputError:
     return InputError(
         f"{name}: the mask is not on the grid of {_called(image)}: {differences(mask, grid_of(image))}. "
         "Use the image that the mask was drawn on, or have it resampled by nearest neighbour onto the image's grid "

@@ -1,29 +1,33 @@
-"""NIfTI-1: geometry by ITK, voxels by us, because ITK's reader turns NaN and infinity into 0 and pads truncated files.
-
-Integers without scaling, the usual CT and every mask, still go through ITK when they are compressed: its inflate is
-twice as fast as Python's. The gzip trailer (length and checksum) then proves that ITK has read all of it correctly.
-"""
+"""NIfTI-1: geometry by ITK, voxels by us: ITK's reader turns NaN and infinity into 0 and pads truncated files."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import warnings
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.io import itk
-from voxomics.io.grid import Float, Grid
-from voxomics.io.streams import Inflate, check_expansion, too_short
+from voxomics.io.grid import Float, PhysicalGrid
+from voxomics.io.source import Source, Volume
+from voxomics.io.streams import ANY_WRAPPER, Inflate, Stream, number_of_bytes, read_voxels, skip
 
 HEADER_BYTES = 348
+# A file begins with the size of its header, in either byte order: NIfTI-1 and Analyze 7.5, NIfTI-2.
+SIZES = {size.to_bytes(4, order) for size in (HEADER_BYTES, 540) for order in ("little", "big")}
+GZIP = b"\x1f\x8b"
+PAIRS = (
+    (".hdr", (".img", ".img.gz")),
+    (".hdr.gz", (".img.gz", ".img")),
+    (".img", (".hdr", ".hdr.gz")),
+    (".img.gz", (".hdr", ".hdr.gz")),
+)
+# What may follow the header in the header file of a pair.
+MAX_EXTENSION_BYTES = 64 * 2**20
 DTYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
 # qform and sform agree when no corner of the volume differs by more than this: the quaternion's rounding
@@ -47,15 +51,30 @@ FIELDS = {
 }
 
 
-def read_nifti(path: Path, max_bytes: int | None = None) -> itk.Volume:
+def is_nifti(source: Source) -> bool:
+    """Whether a file, or what a gzip file expands to, begins with the size of a NIfTI (or Analyze) header."""
+    start = source.start
+    if start.startswith(GZIP):
+        try:
+            start = zlib.decompressobj(ANY_WRAPPER).decompress(start, HEADER_BYTES)
+        except zlib.error:
+            return False  # damaged: its name decides
+    return start[:4] in SIZES
+
+
+def nifti_files(source: Source) -> list[Path]:
+    """The file itself; header, then voxels, for a pair."""
+    header, data = _pair(source.file)
+    return [header] if header == data else [header, data]
+
+
+def read_nifti(source: Source) -> Volume:
     """Read a NIfTI-1 file (.nii, .nii.gz, .hdr + .img).
 
     Parameters
     ----------
-    path : Path
+    source : Source
         The file; for a pair the header or the image.
-    max_bytes : int, optional
-        Refuse files whose header announces more bytes of voxels than this.
 
     Returns
     -------
@@ -67,56 +86,51 @@ def read_nifti(path: Path, max_bytes: int | None = None) -> itk.Volume:
     InputError
         Truncated, damaged, not 3D, not scalar, or with a contradictory geometry.
     ResourceError
-        Above `max_bytes`.
+        Above the source's `max_bytes`, or more than the machine's memory.
     """
-    header_path, data_path = pair(path)
-    with _opened(header_path) as (stream, _):
-        start = _take(stream, HEADER_BYTES, path.name)
-    header, order = _header(start, path.name)
-    shape = _shape(header, path.name)
+    name = source.name
+    header_path, data_path = _pair(source.file)
+    stream = _plain(source.open(header_path))
+    header, order = _header(_start(stream, name), name)
+    shape = _shape(header, name)
     dtype = np.dtype(DTYPES[int(header["datatype"])]).newbyteorder(order)
-    wanted = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    itk.check_bytes(wanted, max_bytes, path.name)
-    slope, inter = _scaling(header)
-    skip = _skip(header, single=header_path == data_path, name=path.name)
-    array, read = None, None
-    if dtype.kind in "iu" and order == "<" and sys.byteorder == "little" and (slope, inter) == (1, 0):
-        array, read = _by_itk(data_path, dtype, shape, skip)
-    if array is None:
-        array = _scaled(_voxels(data_path, dtype, shape, skip, path.name), slope, inter)
-    grid = itk.reader_grid(read or itk.open_header(header_path, "NiftiImageIO"), path.name)
-    _check_transforms(header, grid, path.name)
-    return itk.Volume(array, grid, path.name)
+    itk.check_bytes(number_of_bytes(shape, dtype), source.max_bytes, name)
+    ahead = _ahead(header, single=header_path == data_path, name=name)
+    if header_path != data_path:
+        stream.finish(MAX_EXTENSION_BYTES)
+        stream = _plain(source.open(data_path))
+    stream.expect(ahead + number_of_bytes(shape, dtype))
+    skip(stream, ahead)
+    array = _scaled(read_voxels(stream, shape, dtype), *_scaling(header))
+    grid = itk.reader_grid(itk.open_header(header_path, "NiftiImageIO"), name)
+    _check_transforms(header, grid, name)
+    return Volume(array, grid, name)
 
 
-def pair(path: Path) -> tuple[Path, Path]:
+def _pair(path: Path) -> tuple[Path, Path]:
     """Header file and voxel file of a NIfTI; the same one for .nii and .nii.gz."""
     lower = path.name.lower()
-    for ending, twins in ((".hdr", (".img", ".img.gz")), (".img", (".hdr",)), (".img.gz", (".hdr", ".hdr.gz"))):
+    for ending, twins in PAIRS:
         if lower.endswith(ending):
             stem = path.name[: -len(ending)]
             for twin in twins:
                 other = path.with_name(stem + twin)
                 if other.is_file():
-                    return (path, other) if ending == ".hdr" else (other, path)
+                    return (path, other) if ending.startswith(".hdr") else (other, path)
             raise InputError(f"{path.name}: its other half {stem}{twins[0]} is missing; put both files in one folder.")
     return path, path
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO | Inflate, bool]]:
+def _plain(stream: Stream) -> Stream | Inflate:
     """The file's plain bytes, whether it is compressed or not (told by its first bytes, not by its name)."""
-    with open(path, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        yield (Inflate(file, path.name) if compressed else file), compressed
+    return Inflate(stream) if stream.peek(2) == GZIP else stream
 
 
-def _take(stream: BinaryIO | Inflate, count: int, name: str) -> bytes:
-    """Exactly `count` bytes from a stream, or an InputError."""
+def _start(stream: Stream | Inflate, name: str) -> bytes:
+    """The bytes of the header, or an InputError."""
     parts = b""
-    while len(parts) < count:
-        piece = stream.read(count - len(parts))
+    while len(parts) < HEADER_BYTES:
+        piece = stream.read(HEADER_BYTES - len(parts))
         if not piece:
             raise InputError(f"{name}: truncated: it ends after {len(parts)} bytes, within the NIfTI header.")
         parts += piece
@@ -169,60 +183,18 @@ def _shape(header: Any, name: str) -> tuple[int, int, int]:
     return sizes[2], sizes[1], sizes[0]
 
 
-def _skip(header: Any, single: bool, name: str) -> int:
-    """Bytes before the first voxel."""
+def _ahead(header: Any, single: bool, name: str) -> int:
+    """Bytes from the header's end, or from the start of a voxel file, to the first voxel."""
     offset = float(header["vox_offset"])
     if not (np.isfinite(offset) and 0 <= offset < 2**31):
         raise InputError(f"{name}: impossible voxel offset {offset} in its header; the file is damaged.")
-    return max(int(offset), 352) if single else int(offset)
+    return max(int(offset), 352) - HEADER_BYTES if single else int(offset)
 
 
 def _scaling(header: Any) -> tuple[float, float]:
     """Slope and intercept; as the NIfTI library has it, no number counts as 0 and slope 0 means no scaling."""
     slope, inter = (float(v) if np.isfinite(v) else 0.0 for v in (header["scl_slope"], header["scl_inter"]))
     return (slope, inter) if slope != 0 else (1.0, 0.0)
-
-
-def _by_itk(path: Path, dtype: np.dtype[Any], shape: tuple[int, int, int], skip: int) -> tuple[npt.NDArray[Any] | None, Any]:
-    """Voxels and ITK's image if a gzip trailer proves them complete and right; else None, and the slow way decides."""
-    wanted = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    with open(path, "rb") as file:
-        if file.read(2) != b"\x1f\x8b":
-            return None, None
-        file.seek(-8, os.SEEK_END)
-        checksum, length = (int.from_bytes(file.read(4), "little") for _ in range(2))
-        if length != (skip + wanted) % 2**32:
-            return None, None
-        check_expansion(wanted, file.tell(), path.name)
-        file.seek(0)
-        start = _take(Inflate(file, path.name), skip, path.name)
-    try:
-        image = itk.read_voxels(itk.reader_of(path, "NiftiImageIO"), path.name)
-    except InputError:
-        return None, None  # the slow way knows what is wrong with the stream, ITK does not
-    array = itk.shared_array(image)
-    if array.shape != shape or array.dtype != dtype or zlib.crc32(array.data, zlib.crc32(start)) != checksum:
-        return None, None
-    return array, image
-
-
-def _voxels(path: Path, dtype: np.dtype[Any], shape: tuple[int, int, int], skip: int, name: str) -> npt.NDArray[Any]:
-    """Voxels as stored, in this machine's byte order; the file's checksum is verified."""
-    wanted = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    with _opened(path) as (stream, compressed):
-        held = os.path.getsize(path)
-        if compressed:
-            check_expansion(wanted, held, name)
-        elif held < skip + wanted:
-            raise too_short(max(held - skip, 0), wanted, name)
-        _take(stream, skip, name)
-        array = np.empty(shape, dtype)
-        done = stream.readinto(array.reshape(-1).view(np.uint8).data)  # type: ignore[union-attr]
-        if done < wanted:
-            raise too_short(done, wanted, name)
-        if isinstance(stream, Inflate):
-            stream.verify()
-    return array if array.dtype.isnative else array.byteswap(inplace=True).view(dtype.newbyteorder("="))
 
 
 def _scaled(array: npt.NDArray[Any], slope: float, inter: float) -> npt.NDArray[Any]:
@@ -236,7 +208,7 @@ def _scaled(array: npt.NDArray[Any], slope: float, inter: float) -> npt.NDArray[
     return scaled
 
 
-def _check_transforms(header: Any, grid: Grid, name: str) -> None:
+def _check_transforms(header: Any, grid: PhysicalGrid, name: str) -> None:
     """Compare ITK's grid with the file's qform and sform: InputError if it is neither, warning if they contradict."""
     unit = UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
     said = {}
@@ -262,7 +234,7 @@ def _check_transforms(header: Any, grid: Grid, name: str) -> None:
             )
 
 
-def _apart_voxels(affine: Float, grid: Grid) -> float:
+def _apart_voxels(affine: Float, grid: PhysicalGrid) -> float:
     """Largest distance in voxels, over the volume's corners, between a RAS transform [3, 4] and ITK's LPS grid."""
     corners = grid.corners(0.5)
     points = (corners[:, ::-1] @ affine[:, :3].T + affine[:, 3]) * (-1, -1, 1)

@@ -1,58 +1,165 @@
-"""Bytes of a gzip or zlib stream into memory that is already there, with the stream's checksum verified.
+"""Files read once, front to back: every byte enters the source's digest, compressed ones are inflated and checked.
 
-ITK ignores a stream that breaks off or fails its checksum in NIfTI and MetaImage and leaves zeros or noise behind;
-here both are errors. Memory stays bounded by what the header announces, whatever the stream expands to.
+ITK ignores a compressed stream that breaks off or fails its checksum (NIfTI, MetaImage, NRRD) and leaves zeros or noise
+behind; here both are errors. Memory stays bounded by what the header announces, whatever the stream expands to.
 """
 
 from __future__ import annotations
 
-import zlib
-from typing import BinaryIO
+import bz2
+import importlib
+import io
+import os
+from pathlib import Path
+from typing import Any, Literal
 
-from voxomics.engine.errors import InputError
+import numpy as np
+import numpy.typing as npt
+
+from voxomics.engine.errors import InputError, ResourceError
 
 CHUNK = 2**18
-# Deflate cannot expand by more (1032 : 1), so a header that announces more than this is wrong.
-DEFLATE_LIMIT = 1032
+BUFFER = 2**16
+# Deflate cannot expand by more (1032 : 1), bzip2 not by 2**26 : 1, so a header that announces more than this is wrong.
+EXPANSION_LIMIT = {"deflate": 1032, "bzip2": 2**26}
+# Bytes that may follow the last voxel, or the end of a compressed stream: some writers pad.
+PADDING = 1024
 # zlib's code for "gzip or zlib wrapper, whichever is there".
 ANY_WRAPPER = 47
+MEMBER_STARTS = {"deflate": b"\x1f\x8b", "bzip2": b"BZh"}
+
+Codec = Literal["deflate", "bzip2"]
 
 
-class Inflate:
-    """Reads a compressed file front to back.
+def _fastest_inflate() -> Any:
+    """The fastest of the interchangeable inflate modules: isal and zlib-ng if they are installed, else Python's own."""
+    for name in ("isal.isal_zlib", "zlib_ng.zlib_ng"):
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return importlib.import_module("zlib")
+
+
+inflate = _fastest_inflate()
+
+
+class Stream:
+    """A file read front to back, whose bytes enter a digest as they are read.
 
     Parameters
     ----------
-    file : binary file
-        Positioned at the stream's first byte.
+    path : Path
+        The file; it is opened here.
+    digest : xxhash.xxh3_128
+        What every byte is added to, once and in the file's order.
     name : str
         File name for error texts.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self.file, self.name = file, name
-        self.stream = zlib.decompressobj(ANY_WRAPPER)
+    def __init__(self, path: Path, digest: Any, name: str) -> None:
+        self.name = name
+        self.file = io.BufferedReader(io.FileIO(path), BUFFER)
+        self.size = os.fstat(self.file.fileno()).st_size
+        self.position = 0
+        self._digest = digest
+
+    def peek(self, count: int) -> bytes:
+        """The next bytes, at most `count`, without moving on."""
+        return self.file.peek(count)[:count]
+
+    def read(self, most: int) -> bytes:
+        """Up to `most` bytes; b"" only at the end."""
+        piece = self.file.read(most)
+        self._passed(piece)
+        return piece
+
+    def readline(self, most: int) -> bytes:
+        """Up to `most` bytes, to the end of the line."""
+        piece = self.file.readline(most)
+        self._passed(piece)
+        return piece
+
+    def readinto(self, target: memoryview) -> int:
+        """Fill `target` (bytes) as far as the file goes; returns the number of bytes written."""
+        done = 0
+        while done < len(target):
+            piece = target[done : done + 4 * CHUNK]  # hashed while it is still in the processor's cache
+            count = self.file.readinto(piece)
+            if not count:
+                break
+            self._passed(piece[:count])
+            done += count
+        return done
+
+    def expect(self, wanted: int, padding: int = PADDING) -> None:
+        """Raise InputError unless the file goes on for `wanted` bytes, and little more, before memory is taken."""
+        held = self.size - self.position
+        if held < wanted:
+            raise too_short(held, wanted, self.name)
+        if held > wanted + padding:
+            raise _too_long(held, wanted, self.name)
+
+    def finish(self, padding: int = PADDING) -> None:
+        """Run to the end of the file, at most `padding` bytes away."""
+        _run_out(self, padding)
+
+    def drain(self) -> None:
+        """Run to the end of the file, however far away."""
+        while self.read(CHUNK):
+            pass
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+    def _passed(self, piece: bytes | memoryview) -> None:
+        self._digest.update(piece)
+        self.position += len(piece)
+
+
+class Inflate:
+    """Reads a compressed stream front to back.
+
+    Parameters
+    ----------
+    stream : Stream
+        Positioned at the compressed data's first byte.
+    codec : "deflate" or "bzip2"
+        Deflate is taken in a gzip or a zlib wrapper.
+    """
+
+    def __init__(self, stream: Stream, codec: Codec = "deflate") -> None:
+        self.stream, self.name, self.codec = stream, stream.name, codec
+        self.held = stream.size - stream.position
         self.waiting = b""
+        self._start()
+
+    def _start(self) -> None:
+        self.member: Any = inflate.decompressobj(ANY_WRAPPER) if self.codec == "deflate" else bz2.BZ2Decompressor()
+        self.more = False  # whether the member may hold output that needs no further input
 
     def read(self, most: int) -> bytes:
         """Up to `most` bytes of the expanded stream; b"" only at its end. InputError if it is cut off or damaged."""
         while True:
-            if not self.waiting and not self.stream.eof:
-                self.waiting = self.file.read(CHUNK)
+            if self.member.eof and not self._next_member():
+                return b""
+            if not self.waiting and not self.more:
+                self.waiting = self.stream.read(CHUNK)
                 if not self.waiting:
                     raise InputError(
                         f"{self.name}: truncated: the compressed data break off before their end. "
                         "Write or download the file again."
                     )
-            if self.stream.eof and not self._next_member():
-                return b""
             try:
-                piece = self.stream.decompress(self.waiting, most)
-            except zlib.error as error:
+                piece: bytes = self.member.decompress(self.waiting, most)
+            except (inflate.error, OSError, ValueError) as error:
                 raise InputError(
-                    f"{self.name}: damaged: the compressed data fail their check ({error}). Write or download the file again."
+                    f"{self.name}: damaged: the compressed data fail their check ({error}). "
+                    "Write or download the file again."
                 ) from error
-            self.waiting = self.stream.unconsumed_tail
+            self.waiting = getattr(self.member, "unconsumed_tail", b"")  # bzip2 keeps it to itself
+            self.more = len(piece) == most
             if piece:
                 return piece
 
@@ -67,31 +174,131 @@ class Inflate:
             done += len(piece)
         return done
 
-    def verify(self) -> None:
-        """Run to the stream's end, so that its checksum has been compared."""
-        while self.read(4 * CHUNK):
-            pass
+    def expect(self, wanted: int, padding: int = PADDING) -> None:
+        """Raise InputError if the compressed bytes cannot expand to the `wanted` ones, before memory is taken."""
+        if wanted > self.held * EXPANSION_LIMIT[self.codec]:
+            raise InputError(
+                f"{self.name}: truncated or damaged: its header announces {wanted:,} bytes of voxels, "
+                f"{self.held:,} compressed bytes cannot hold them. Write or download the file again."
+            )
+
+    def finish(self, padding: int = PADDING) -> None:
+        """Run to the stream's end, at most `padding` bytes away, so that its checksum has been compared."""
+        _run_out(self, padding)
+        self.stream.finish()
 
     def _next_member(self) -> bool:
-        """Go on to the next member of a gzip file (bgzip writes many); False at the end or at padding."""
-        rest = self.stream.unused_data or self.file.read(CHUNK)
-        if not rest.startswith(b"\x1f\x8b"):
+        """Go on to the next member of a file (bgzip writes many); False at the end or at padding."""
+        rest: bytes = self.member.unused_data
+        while len(rest) < 3 and (piece := self.stream.read(CHUNK)):  # the mark may lie across two pieces
+            rest += piece
+        if not rest.startswith(MEMBER_STARTS[self.codec]):
             return False
-        self.stream, self.waiting = zlib.decompressobj(ANY_WRAPPER), rest
+        self._start()
+        self.waiting = rest
         return True
 
 
-def check_expansion(wanted: int, held: int, name: str) -> None:
-    """Raise InputError if `held` compressed bytes cannot expand to the `wanted` ones, before memory is taken."""
-    if wanted > held * DEFLATE_LIMIT:
-        raise InputError(
-            f"{name}: truncated or damaged: its header announces {wanted:,} bytes of voxels, "
-            f"{held:,} compressed bytes cannot hold them. Write or download the file again."
-        )
+def skip(stream: Stream | Inflate, count: int) -> None:
+    """Read past `count` bytes; InputError if there are fewer."""
+    while count:
+        piece = stream.read(min(count, 4 * CHUNK))
+        if not piece:
+            raise InputError(
+                f"{stream.name}: truncated: it ends before its first voxel. Write or download the file again."
+            )
+        count -= len(piece)
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> npt.NDArray[Any]:
+    """An array for voxels; ResourceError if there is no memory for it."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:
+        raise ResourceError(
+            f"{name}: there is no memory for its voxels, {' × '.join(map(str, shape))} of {dtype.itemsize} bytes. "
+            "Crop the image, or use a machine with more memory."
+        ) from error
+
+
+def fill(target: memoryview, stream: Stream | Inflate, padding: int = PADDING) -> None:
+    """Fill `target` (bytes) with the voxels that end a stream, but for padding, and compare the stream's checksum."""
+    done = stream.readinto(target)
+    if done < len(target):
+        raise too_short(done, len(target), stream.name)
+    stream.finish(padding)
+
+
+def read_voxels(stream: Stream | Inflate, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Voxels that end a file.
+
+    Parameters
+    ----------
+    stream : Stream or Inflate
+        Positioned at the first voxel.
+    shape : tuple of int
+        Slowest axis first.
+    dtype : dtype
+        As stored, byte order included.
+
+    Returns
+    -------
+    ndarray
+        In this machine's byte order.
+
+    Raises
+    ------
+    InputError
+        Fewer voxels, or more than `PADDING` bytes after them; damaged.
+    ResourceError
+        No memory.
+    """
+    stream.expect(number_of_bytes(shape, dtype))
+    array = empty(shape, dtype, stream.name)
+    fill(bytes_of(array), stream)
+    return native(array)
+
+
+def number_of_bytes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """Bytes of an array, exact for any numbers that a header holds."""
+    total = dtype.itemsize
+    for n in shape:
+        total *= int(n)
+    return total
+
+
+def bytes_of(array: npt.NDArray[Any]) -> memoryview:
+    """Memory of a C-contiguous array as bytes."""
+    return array.reshape(-1).view(np.uint8).data
+
+
+def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in this machine's byte order, swapped in place."""
+    swapped = array if array.dtype.isnative else array.byteswap(inplace=True)
+    return swapped.view(array.dtype.newbyteorder("="))
+
+
+def _run_out(stream: Stream | Inflate, padding: int) -> None:
+    left = padding
+    while piece := stream.read(left + 1):
+        left -= len(piece)
+        if left < 0:
+            raise InputError(
+                f"{stream.name}: damaged: it goes on behind the last voxel that its header announces. "
+                "Correct the header, or write the file again."
+            )
 
 
 def too_short(held: int, wanted: int, name: str) -> InputError:
-    """The error for a file that holds fewer voxels than its header announces."""
+    """The error for a file that holds fewer bytes than its header announces."""
     return InputError(
-        f"{name}: truncated: {held:,} bytes of voxels where its header announces {wanted:,}. Write or download the file again."
+        f"{name}: truncated: {held:,} bytes of voxels where its header announces {wanted:,}. "
+        "Write or download the file again."
+    )
+
+
+def _too_long(held: int, wanted: int, name: str) -> InputError:
+    return InputError(
+        f"{name}: damaged: {held:,} bytes of voxels where its header announces {wanted:,}. "
+        "Correct the header, or write the file again."
     )

@@ -13,7 +13,7 @@ import numpy as np
 from voxomics.engine.batch import F64, VoiBatch
 from voxomics.engine.columns import ColumnKey
 from voxomics.engine.errors import SettingsError
-from voxomics.engine.prepare import Processed, process
+from voxomics.engine.process import Processed, process
 from voxomics.engine.settings import Settings, read_yaml, validated
 from voxomics.engine.volume import Image
 

@@ -86,6 +86,16 @@ def by_class(predictions: pd.DataFrame, positive: str) -> Figure:
     return figure
 
 
+def _edges(values: Floats) -> list[float]:
+    """Edges of 28 bins. Values that agree up to rounding lie in the middle of a range that can be divided."""
+    low, high = float(values.min()), float(values.max())
+    least = 1e-6 * max(abs(low), abs(high), 1e-300)
+    if high - low < least:
+        low, high = low - least, high + least
+    edges: list[float] = np.histogram_bin_edges(values, bins=28, range=(low, high)).tolist()
+    return edges
+
+
 def histograms(draws: pd.DataFrame, observed: dict[str, float], names: dict[str, str], *, tail: bool) -> Figure:
     """Distributions of scores, with the observed value as a line.
 
@@ -105,7 +115,7 @@ def histograms(draws: pd.DataFrame, observed: dict[str, float], names: dict[str,
     for axis, score in zip(axes, shown, strict=True):
         values = _floats(draws.loc[draws["score"] == score, "value"].dropna())
         seen = observed.get(score)
-        bins = np.histogram_bin_edges(np.r_[values, [] if seen is None else seen], bins=28).tolist()
+        bins = _edges(np.r_[values, [] if seen is None else seen])
         axis.hist(values, bins=bins, color=ACCENT_SOFT)
         if tail and seen is not None:
             axis.hist(values[values >= seen], bins=bins, color=ACCENT)

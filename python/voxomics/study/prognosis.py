@@ -201,7 +201,7 @@ def mark_circular(part: Part) -> None:
     """State in the tables cox and log_rank that the p-values of a prediction of survival itself are not valid.
 
     Out-of-fold predictions depend on each other through the outcome that is tested: without any association, 80 patients and
-    20 features, a quarter of the p-values fell below 0.05 (tests/study/test_review.py).
+    20 features, a quarter of the p-values fell below 0.05 (tests/study/test_unusual_cohorts.py).
     """
     for table, column in (("cox", "term"), ("log_rank", "marker")):
         data = part.tables[table].data

@@ -9,26 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.engine.volume import Index
 from voxomics.io import itk
-from voxomics.io.grid import Grid
+from voxomics.io.grid import PhysicalGrid
+from voxomics.io.regions import Labels
 
-Labels = npt.NDArray[np.integer]
 # A mask voxel's centre this far beyond the edge of the image's last voxel still counts as inside: rounding.
 EDGE_TOLERANCE_VOXELS = 1e-6
 
 
-def resampled(layers: tuple[Labels, ...], mask: Grid, image: Grid, name: str) -> tuple[tuple[Labels, ...], Index]:
+def resampled(layers: tuple[Labels, ...], mask: PhysicalGrid, image: PhysicalGrid, name: str) -> tuple[tuple[Labels, ...], Index]:
     """Layers on the image's grid, within the box of the image that the mask covers, and that box's corner.
 
     Parameters
     ----------
     layers : tuple of ndarray [z, y, x]
         Labels on the grid `mask`.
-    mask, image : Grid
+    mask, image : PhysicalGrid
         Where the layers are and where they go.
     name : str
         The mask's name for error texts.
@@ -67,7 +66,7 @@ def resampled(layers: tuple[Labels, ...], mask: Grid, image: Grid, name: str) ->
     return tuple(done), (int(first[0]), int(first[1]), int(first[2]))
 
 
-def _refuse_outside(layers: tuple[Labels, ...], mask: Grid, image: Grid, name: str) -> None:
+def _refuse_outside(layers: tuple[Labels, ...], mask: PhysicalGrid, image: PhysicalGrid, name: str) -> None:
     edge = 0.5 + EDGE_TOLERANCE_VOXELS
     outside = 0
     for layer in layers:

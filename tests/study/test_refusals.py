@@ -1,9 +1,8 @@
-"""Bad input: a clear refusal or a fallback that the result states, never a library's traceback or a silent NaN."""
+"""Bad input of a single statistic is refused in words, never with a library's traceback or a silent NaN."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,7 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs the study extra")
 
-from shared import shared
 from voxomics.engine.errors import InputError, SettingsError
-from voxomics.study import cox as cox_module
 from voxomics.study.agreement import icc_1_1, icc_table
 from voxomics.study.checks import unique_ids
 from voxomics.study.combat import ComBat
@@ -25,10 +22,9 @@ from voxomics.study.fdr import q_values
 from voxomics.study.folds import fold_vector, leave_one_centre_out
 from voxomics.study.groups import mann_whitney
 from voxomics.study.hazards import proportional_hazards
-from voxomics.study.likelihood import maximise
 from voxomics.study.logistic import ScreenedLogistic, logistic
 from voxomics.study.metrics import continuous_scores
-from voxomics.study.nested import cross_predict, selection_frequency, training_thresholds
+from voxomics.study.nested import cross_predict
 from voxomics.study.qpcr import log_marker, relative_expression
 from voxomics.study.regression import ScreenedRegression, linear_model
 from voxomics.study.resampling import permutation_test
@@ -42,7 +38,6 @@ Y6 = np.array([1.0, 3.0, 2.0, 5.0, 4.0, 6.0])
 E6 = np.array([0, 1, 0, 1, 1, 0])
 T6 = np.array([5.0, 3.0, 6.0, 2.0, 1.0, 4.0])
 GAP = np.where(np.arange(6)[:, None] == 2, NAN, X6)
-
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     # missing values, text, shapes
     "missing marker": (lambda: correlation([1, NAN, 3], [1, 2, 3]), "x: 1 missing or infinite values, in rows 1"),
@@ -130,132 +125,3 @@ def test_refused_in_words(case: str) -> None:
 def test_unknown_settings_are_refused(call: Callable[[], Any]) -> None:
     with pytest.raises(SettingsError):
         call()
-
-
-# ---------------------------------------------------------------------- fallbacks that are stated
-
-
-def test_perfect_separation_in_a_cox_model() -> None:
-    found = cox(pd.DataFrame({"order": [1.0, 2, 3, 4, 5, 6]}), [6, 5, 4, 3, 2, 1], [0, 1, 1, 1, 1, 1])
-    assert (found.status, found.wald) == ("separated", None)
-    assert np.isnan(found.hr).all()
-    assert "no maximum" in found.message
-    assert found.table()["message"].str.contains("order").all()
-    assert found.likelihood_ratio.p < 0.05  # what separation leaves: the likelihood's supremum
-    assert np.isfinite(found.concordance)
-
-
-def test_quasi_separation_by_a_group_that_never_dies() -> None:
-    """The M stage of the paper can do this: nobody of a group has an event."""
-    rng = np.random.default_rng(0)
-    group = np.repeat([0.0, 1.0], [40, 8])
-    event = (rng.random(48) < 0.6) & (group == 0)
-    found = cox(np.column_stack([rng.normal(size=48), group]), rng.exponential(size=48), event, names=["x", "M"])
-    assert found.status == "separated"
-    assert "x, M" in found.message
-
-
-@pytest.mark.parametrize("who", range(5))
-def test_one_event(who: int) -> None:
-    event = np.arange(6) == who
-    found = cox(X6[:, :1], [1, 2, 3, 4, 5, 6], event)
-    assert (found.events, found.events_per_variable) == (1, 1.0)
-    assert np.isfinite(found.hr[0]) == (found.message == "")
-
-
-def test_a_model_that_does_not_converge_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Newton with step-halving converges wherever there is a maximum, so the steps are rationed here."""
-    monkeypatch.setattr(cox_module, "maximise", partial(maximise, max_iterations=2))
-    X = np.random.default_rng(0).normal(size=(60, 3)) ** 3
-    found = cox(X, np.exp(-X.sum(axis=1) / 3), np.arange(60) % 4 > 0)
-    assert found.status in ("not converged", "separated")
-    assert np.isnan(found.hr).all()
-    assert found.message
-
-
-def test_200_resamples_of_a_cox_model_converge_or_are_separated() -> None:
-    table = pd.read_csv(shared("oracle", "cohort92.csv"))
-    terms = ["age", "sex", "T", "N", "M", "SCC", "CEA", "mir1246"]
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        d = table.iloc[rng.integers(len(table), size=len(table))]
-        found = cox(d[terms], d["time_months"], d["event"])
-        rare = [d[k] == value for k, value in (("M", 1), ("sex", 0))]  # one of the five with M1 died, and few women
-        none_dies = any(group.any() and not d.loc[group, "event"].any() for group in rare)
-        assert found.status == ("separated" if none_dies else "ok")
-        assert np.isfinite(found.hr).all() == (found.status == "ok")
-        assert bool(found.message) == (found.status != "ok")
-
-
-def test_separated_classes_in_a_logistic_model() -> None:
-    found = logistic(X6[:, :1], [0, 0, 0, 1, 1, 1])
-    assert found.status == "separated"
-    assert np.isnan(found.coef).all()
-    fallback = ScreenedLogistic(alpha=1).fit(X6, [0, 0, 0, 1, 1, 1])
-    assert fallback.notes_ == ["no finite maximum: fitted with a ridge penalty of 1 on standardised columns"]
-    assert np.isfinite(fallback.predict_proba(X6)).all()
-    from sklearn.linear_model import LogisticRegression
-
-    scaled = (X6 - X6.mean(axis=0)) / X6.std(axis=0)
-    ridge = LogisticRegression(C=1.0, tol=1e-12, max_iter=1000).fit(scaled, [0, 0, 0, 1, 1, 1])
-    np.testing.assert_allclose(fallback.predict_proba(X6), ridge.predict_proba(scaled), atol=1e-5)
-
-
-def test_separated_training_fold_of_a_cox_model_falls_back() -> None:
-    y = np.column_stack([[6, 5, 4, 3, 2, 1], [0, 1, 1, 1, 1, 1]]).astype(float)
-    fitted = ScreenedCox(alpha=1).fit(X6[:, :1], y)
-    assert "ridge" in fitted.notes_[0]
-    assert np.isfinite(fitted.predict(X6[:, :1])).all()
-
-
-def test_all_censored_is_a_flat_curve() -> None:
-    found = kaplan_meier(T6, np.zeros(6))
-    assert (found.survival == 1).all()
-    assert (found.ci_low == 1).all()
-    assert np.isnan(found.median)
-
-
-def test_centres_that_cannot_be_learned_are_left_alone_when_asked() -> None:
-    rng = np.random.default_rng(1)
-    X, centre = rng.normal(size=(40, 5)), np.repeat(["A", "B", "C"], [20, 18, 2])
-    combat = ComBat(otherwise="unchanged").fit(X, batch=centre)
-    assert combat.corrected(["A", "C", "new"]).tolist() == [True, False, False]
-    fixed = combat.transform(X, batch=centre)
-    np.testing.assert_array_equal(fixed[38:], X[38:])
-    assert (fixed[:38] != X[:38]).all()
-
-
-def test_folds_without_a_threshold_are_named() -> None:
-    found = training_thresholds([1, 2, 3, 4], [0, 1, 0, 1], [0, 1, 0, 1], [1, 2, 3, 4])
-    assert found.notes == [f"fold {k}: labels: expected two classes, got 1 ({1 - k})" for k in (0, 1)]
-    assert np.isnan(found.threshold).all()
-
-
-def test_undetermined_cycles_by_rule() -> None:
-    ct, spike = [24.0, "Undetermined", 30.0], [20.0, 20.0, None]
-    left = relative_expression(ct, spike, undetermined="exclude")
-    assert left.excluded.tolist() == [False, True, True]
-    limit = relative_expression(ct, spike, undetermined="limit", cycles=40)
-    assert limit.excluded.tolist() == [False, False, True]
-    assert limit.value[1] == 2.0**-20
-
-
-def test_constant_prediction_orders_nobody() -> None:
-    found = continuous_scores([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
-    assert (found["r"], found["q2"], found["slope"]) == (0.0, 0.0, 0.0)
-
-
-def test_what_another_librarys_estimator_refuses_names_the_fold() -> None:
-    from sklearn.linear_model import ElasticNet
-
-    with pytest.raises(InputError, match="fold 0: Input X contains NaN"):
-        cross_predict(ElasticNet(), GAP, Y6, [0, 1] * 3)
-
-
-def test_what_selects_nothing_has_no_frequency() -> None:
-    from sklearn.linear_model import LinearRegression
-
-    run = cross_predict(LinearRegression(), X6, Y6, [0, 1] * 3)
-    assert run.selected is None
-    with pytest.raises(InputError, match="selects no features"):
-        selection_frequency([run], ["a", "b"])

@@ -1,0 +1,36 @@
+"""`voxomics study`, from a study file to its results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("sklearn", reason="needs the study extra")
+
+from study_tables import clinical, features
+from voxomics.cli import app
+from voxomics.study.results import StudyResults
+
+
+def test_the_command(tmp_path: Path) -> None:
+    features().to_csv(tmp_path / "f.csv", index=False)
+    clinical().to_csv(tmp_path / "c.csv", index=False)
+    (tmp_path / "STUDY.yaml").write_text(
+        "features: {table: f.csv, id: id}\nclinical: {table: c.csv, id: patient, marker: marker}\n"
+        "twin: {repeats: 1, permutations: 9, bootstrap: 0}\n"
+    )
+    done = CliRunner().invoke(app, ["study", str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "out"), "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    assert "protocol" in done.output and "twin" in done.output
+    assert StudyResults.read(tmp_path / "out" / "results.json").parts["twin"].numbers["permutations"].value == 9
+    printed = CliRunner().invoke(app, ["study", "--example"])
+    assert printed.exit_code == 0 and "endpoint: continuous" in printed.output
+    for arguments, words in (
+        ([], "no STUDY.yaml was given"),
+        ([str(tmp_path / "STUDY.yaml"), "--threads", "0"], "must be at least 1"),
+        ([str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "f.csv")], "cannot be created"),
+    ):
+        refused = CliRunner().invoke(app, ["study", *arguments])
+        assert refused.exit_code == 2 and words in " ".join(refused.output.split())

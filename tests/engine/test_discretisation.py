@@ -1,0 +1,67 @@
+"""Discretisation: no intensity takes a level that its bins do not have, and each family reads its own bins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from volumes import noise_and_box
+from voxomics import Extractor, SettingsError, extract
+from voxomics.kernels import pack
+
+ONE = (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("bins", [3, 24, 48, 64, 1000])
+def test_fixed_bin_number_has_no_level_above_the_last(bins):
+    rng = np.random.default_rng(bins)
+    for _ in range(200):
+        low = rng.normal() * 10
+        high = low + abs(rng.normal()) * 10
+        beside = np.nextafter(high, low)
+        level = pack.level_of_value.py_func(beside, pack.FBN, bins, 0.0, low, high)
+        assert 1 <= level <= bins
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_saturated_plateau_that_was_resampled_stays_in_the_last_bin(seed):
+    image = np.random.default_rng(seed).integers(-100, 3000, (20, 20, 20)).astype(np.int16)
+    image[6:14, 6:14, 6:14] = 3071
+    mask = np.zeros(image.shape, np.uint8)
+    mask[3:17, 3:17, 3:17] = 1
+    chosen = [{"method": "fbn", "bins": bins} for bins in range(20, 130)]
+    settings = {
+        "features": ["intensity_histogram.maximum"],
+        "discretisation": chosen,
+        "resampling": {"spacing_mm": [0.8] * 3},
+    }
+    row = extract(image, mask, spacing_mm=ONE, settings=settings).iloc[0]
+    for one in chosen:
+        assert row[f"original.intensity_histogram.maximum.fbn{one['bins']}"] == one["bins"]
+
+
+TEXTURE = {"features": ["glcm.joint_average"], "discretisation": [{"method": "fbs", "width": 25, "origin": -300}]}
+
+
+def test_the_histograms_own_discretisation_never_reaches_the_textures():
+    image, mask = noise_and_box()
+    own = {
+        **TEXTURE,
+        "features": ["glcm.joint_average", "intensity_histogram.maximum"],
+        "histogram_discretisation": [{"method": "fbn", "bins": 7}],
+    }
+    both = extract(image, mask, spacing_mm=ONE, settings=own).iloc[0]
+    column = "original.glcm.joint_average.3d_merged.fbs25"
+    assert both[column] == extract(image, mask, spacing_mm=ONE, settings=TEXTURE).loc[0, column]
+    assert both["original.intensity_histogram.maximum.fbn7"] == 7
+
+
+def test_two_discretisations_with_one_name_are_refused():
+    """A column would not say which of the two origins it has."""
+    own = {
+        **TEXTURE,
+        "features": ["glcm.joint_average", "intensity_histogram.maximum"],
+        "histogram_discretisation": [{"method": "fbs", "width": 25, "origin": 0}],
+    }
+    with pytest.raises(SettingsError, match="fbs25"):
+        Extractor(settings=own)
