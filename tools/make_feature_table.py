@@ -23,7 +23,8 @@ A column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`.
 
 In the column CUDA, *yes* means that the GPU computes the feature,
 and *host* means that the CPU computes it while the GPU works on the other features.
-A VOI that a GPU does not take (too many grey levels, too little memory) is measured on the CPU, with the same definitions.
+A VOI that a GPU does not take (too many grey levels, too little memory) is measured on the CPU,
+with the same definitions.
 `voxomics features` shows the definition of each feature.
 """
 
