@@ -23,7 +23,7 @@ ENDS = 0.45
 
 @dataclass(frozen=True)
 class Tumour:
-    """What one tumour is made of.
+    """Parameters of one tumour.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def draw_tumour(truth: Truth, rng: np.random.Generator) -> Tumour:
 
 
 def distances(tumour: Tumour, z_mm: F64, y_mm: F64, x_mm: F64) -> tuple[F64, F64]:
-    """Where each voxel lies in the oesophagus.
+    """Position of each voxel in the oesophagus.
 
     Parameters
     ----------
