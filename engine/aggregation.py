@@ -168,11 +168,6 @@ def means_on_device(device: Device, feature: Array, first: I64, groups: Groups) 
     return device.get(out).reshape(-1, len(groups.flags), n_slots)
 
 
-def ragged(size: I64) -> I64:
-    """Where parts of these sizes begin when they stand one after the other: int64 [k + 1]."""
-    return np.concatenate((np.zeros(1, np.int64), np.cumsum(size)))
-
-
 def zonal_cells(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, per_slice: bool) -> I64:
     """Cells of a VOI's matrices by level, 0 included, and by something that has `columns` values, int64 [k]."""
     return n_slices(batch, vois, per_slice) * (channel.n_present[vois] + 1) * columns

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, means_on_device, n_groups, ragged
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, means_on_device, n_groups
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, UNCOUNTABLE, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
@@ -100,7 +100,7 @@ def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
     from voxomics.kernels.glcm import spans
 
     n, span = channel.n_present[vois], _spans(channel, vois)
-    room_start = ragged(np.where(spans.is_wide(span, n * (n + 1) // 2), n * (n + 1), 0))
+    room_start = offsets(np.where(spans.is_wide(span, n * (n + 1) // 2), n * (n + 1), 0))
     values, values_start = np.empty(room_start[-1], np.int64), np.zeros((len(vois), 3), np.int64)
     if len(values):
         spans.list_spans(channel.level_of, channel.level_start, vois, room_start, values, values_start)
@@ -122,7 +122,7 @@ def counts(
     from voxomics.kernels.glcm import count as kernel
 
     dirs, groups = directional(distance, aggregations)
-    counts_start = ragged(n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) ** 2)
+    counts_start = offsets(n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) ** 2)
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
     kernel.count(
@@ -218,7 +218,7 @@ def counts_on_device(
     n = channel.n_present[vois]
     size = np.zeros(len(batch), np.int64)
     size[vois] = n_groups(batch, vois, groups) * (n * (n + 1) // 2)
-    counts_start = ragged(size)
+    counts_start = offsets(size)
     found = device.zeros(counts_start[-1], np.int32)
     room = min(int((n * (n + 1) // 2).max(initial=0)), MAX_SHARED // 4)
     row, first, length, z = resident.tiles(vois, groups.per_slice)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import size_matrix
-from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, n_groups, ragged
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, n_groups
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
@@ -106,7 +106,7 @@ def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str
     from voxomics.kernels import glrlm as kernel
 
     dirs, groups = directional(1, aggregations)
-    counts_start = ragged(_cells(batch, channel, vois, aggregations))
+    counts_start = offsets(_cells(batch, channel, vois, aggregations))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
     kernel.count(
@@ -191,7 +191,7 @@ def counts_on_device(
     dirs, groups = directional(1, aggregations)
     size = np.zeros(len(batch), np.int64)
     size[vois] = _cells_on_device(batch, channel, vois, aggregations)
-    counts_start = ragged(size)
+    counts_start = offsets(size)
     found = device.zeros(counts_start[-1], np.int32)
     longest = _longest(batch, np.arange(len(batch)))
     room = min(int((channel.n_present[vois] * longest[vois]).max(initial=0)), table.ROOM)

@@ -46,7 +46,7 @@ def steps(batch: VoiBatch, vois: I64, level: I64, start: I64, settings: Settings
     Parameters
     ----------
     level, start : ndarray int64
-        Levels present, ragged, as from `counts`.
+        Levels present, as from `counts`.
 
     Returns
     -------

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import size_matrix
-from voxomics.engine.aggregation import feature_bytes, n_slices, ragged, zonal, zonal_cells
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.aggregation import feature_bytes, n_slices, zonal, zonal_cells
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.feature import ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
 from voxomics.engine.settings import Settings
@@ -100,7 +100,7 @@ def counts(
 
     distance = settings.ngldm.distance
     columns = _highest(batch, vois, distance, planar) + 1
-    counts_start = ragged(zonal_cells(batch, channel, vois, columns, per_slice))
+    counts_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
     kernel.count(
@@ -160,7 +160,7 @@ def counts_on_device(
     device, batch, distance = resident.device, resident.batch, settings.ngldm.distance
     size = np.zeros(len(batch), np.int64)
     size[vois] = _cells_on_device(batch, channel, vois, distance, planar, per_slice)
-    counts_start = ragged(size)
+    counts_start = offsets(size)
     found = device.zeros(counts_start[-1], np.int32)
     highest = _highest(batch, np.arange(len(batch)), distance, planar)
     room = min(int((channel.n_present[vois] * highest[vois]).max(initial=0)), table.ROOM)

@@ -12,11 +12,10 @@ from voxomics.engine.aggregation import (
     matrices,
     means,
     means_on_device,
-    ragged,
     zonal,
     zonal_cells,
 )
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
 from voxomics.engine.settings import Settings
@@ -102,7 +101,7 @@ def counts(
     from voxomics.kernels.ngtdm import count as kernel
 
     columns = _columns(batch, vois, distance, planar)
-    sums_start = ragged(zonal_cells(batch, channel, vois, columns, per_slice))
+    sums_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
     kernel.count(
@@ -152,7 +151,7 @@ def counts_on_device(
     columns, size = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
     columns[vois] = _columns(batch, vois, distance, planar)
     size[vois] = zonal_cells(batch, channel, vois, columns[vois], per_slice)
-    sums_start = ragged(size)
+    sums_start = offsets(size)
     sums = device.zeros(sums_start[-1], np.int64)
     room = min(int((channel.n_present[vois] * columns[vois]).max(initial=0)), MAX_SHARED // 4)
     row, first, length, z = resident.tiles(vois, per_slice)

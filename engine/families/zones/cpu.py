@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxomics.engine.aggregation import feature_bytes, matrices, means, ragged, zonal
-from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch
+from voxomics.engine.aggregation import feature_bytes, matrices, means, zonal
+from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.families.zones.catalogue import DISTANCE_SLOTS, DISTANCES, SIZE_SLOTS, SIZES
 from voxomics.engine.feature import UNCOUNTABLE
 from voxomics.engine.settings import Settings
@@ -51,11 +51,11 @@ def find(batch: VoiBatch, channel: Channel, vois: I64, planar: bool, distances: 
     from voxomics.kernels.zones import runs
 
     g = batch.geometry
-    start = ragged(g.n_intensity[vois])
+    start = offsets(g.n_intensity[vois])
     number = np.zeros(len(vois), np.int64)
     rank, size, slice_of = (np.empty(start[-1], np.int32) for _ in range(3))
     boxes = np.diff(g.start)[vois] if distances else np.zeros(len(vois), np.int64)
-    depth_start = ragged(boxes)
+    depth_start = offsets(boxes)
     depth = np.empty(depth_start[-1], np.uint16)
     distance = np.empty(start[-1] if distances else 0, np.int32)
     if distances:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.aggregation import feature_bytes, matrices, means_on_device, ragged, zonal
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.aggregation import feature_bytes, matrices, means_on_device, zonal
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.families.zones.catalogue import DISTANCE_SLOTS, DISTANCES, SIZE_SLOTS, SIZES
 from voxomics.engine.families.zones.cpu import measures_distances
 from voxomics.engine.feature import UNCOUNTABLE
@@ -95,7 +95,7 @@ def find(resident: Resident, channel: Channel, vois: I64, planar: bool, distance
     boxes = np.zeros(len(resident.batch), np.int64)
     boxes[vois] = np.diff(g.start)[vois]
     total = int(boxes.sum())
-    place = device.put(ragged(boxes))
+    place = device.put(offsets(boxes))
     depth = depths(resident, vois, planar, place, total) if distances else device.empty(0, np.uint16)
     parent, size = device.empty(total, np.int32), device.empty(total, np.int32)
     near = device.empty(total if distances else 0, np.int32)
@@ -105,7 +105,7 @@ def find(resident: Resident, channel: Channel, vois: I64, planar: bool, distance
     device.launch(kernel.runs_gpu, row.size, kernel.THREADS, *work, parent, size, near)
     device.launch(kernel.join_gpu, row.size, kernel.THREADS, *work, resident.shape, planar, parent)
     device.launch(kernel.total_gpu, row.size, kernel.THREADS, *work, depth, parent, size, near, n_zones)
-    zone_start = ragged(device.get(n_zones))
+    zone_start = offsets(device.get(n_zones))
     number = int(zone_start[-1])
     found = ZoneList(*(device.empty(n, np.int32) for n in (number, number, number, number, number if distances else 0)))
     device.launch(
@@ -128,7 +128,7 @@ def codes(
     rank_bits, column_bits = (int(bits[vois].max(initial=0)) for bits in code_bits(resident.batch, channel))
     slices = g.shape[vois, 0].astype(np.int64) - 2 * g.pad
     matrix_start = np.zeros(len(resident.batch), np.int64)
-    matrix_start[vois] = ragged(slices)[:-1] - g.pad if by_slice else np.arange(len(vois))
+    matrix_start[vois] = offsets(slices)[:-1] - g.pad if by_slice else np.arange(len(vois))
     there = device.put(matrix_start)
     lists = []
     for column in (found.size, found.distance):
