@@ -111,7 +111,7 @@ def _ordered(
 ) -> tuple[offload.Order | None, I64]:
     """What the backend's device takes of a call, and the rows it leaves to the CPU."""
     try:
-        return offload.order(call, levels, vois, prepared.batches[call.image], settings, device)
+        return offload.order(call, levels, vois, prepared, settings, device)
     except BackendError as error:
         backend.failed(error)
         return None, vois

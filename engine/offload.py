@@ -150,15 +150,21 @@ class Offload:
 
 
 def order(
-    call: Call, levels: Channel | None, rows: I64, batch: VoiBatch, settings: Settings, device: Device
+    call: Call, levels: Channel | None, rows: I64, prepared: Prepared, settings: Settings, device: Device
 ) -> tuple[Order | None, I64]:
     """What a device takes of a call, and the rows it leaves to the CPU."""
     family = call.family.device
     if family is None:
         return None, rows
-    need = family.need(batch, levels, settings, call.aggregations)
-    fits = (need + work.resident_bytes(batch))[rows] <= limit(device, settings)[0]
+    need = family.need(prepared.batches[call.image], levels, settings, call.aggregations)
+    fits = (need + resident_bytes(prepared))[rows] <= limit(device, settings)[0]
     return Order(call, family, levels, rows[fits], need), rows[~fits]
+
+
+def resident_bytes(prepared: Prepared) -> I64:
+    """Bytes of each row on a device, in all its image types, int64 [n]."""
+    total: I64 = np.sum([work.resident_bytes(batch) for batch in prepared.batches.values()], axis=0, dtype=np.int64)
+    return total
 
 
 def limit(device: Device, settings: Settings) -> tuple[int, int]:
@@ -200,8 +206,7 @@ def _pieces(orders: list[Order], prepared: Prepared, most: int) -> Iterator[Piec
     for one in orders:
         size[one.rows] = np.maximum(size[one.rows], one.need[one.rows])
         wanted[one.rows] = True
-    for batch in prepared.batches.values():
-        size += work.resident_bytes(batch)
+    size += resident_bytes(prepared)
     most = min(most, max(PIECE, int(size[wanted].sum()) // (2 * STREAMS)))
     for part in work.parts(np.flatnonzero(wanted), [(size, most)]):
         # rows between that the device does not take are copied with the others, unless they stand apart
