@@ -16,7 +16,7 @@ _LEAST = 1e-140  # its square is a normal float64; of any other weight it is not
 
 @cache
 def directions(distance: int, planar: bool = False) -> I64:
-    """Steps from a voxel to its neighbours, one of each pair of opposite ones.
+    """Steps from a voxel to its neighbours; of two opposite steps, only one is listed.
 
     The 13 (in plane 4) directions to the voxels around, times the Chebyshev distance: the standard looks along the same
     ones further away. PyRadiomics takes every voxel at that distance instead.

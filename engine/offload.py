@@ -1,4 +1,4 @@
-"""Run calls on a device: packed VOIs in pieces that fit its memory, two streams so that one copies while the other counts."""
+"""Run calls on a device, in pieces that fit its memory and on two streams: one copies while the other counts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Keep = Callable[[Call, I64, F64], None]
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """A call that a device does for some rows.
+    """A call that a device runs for some rows.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ class Offload:
 def order(
     call: Call, levels: Channel | None, rows: I64, prepared: Prepared, settings: Settings, device: Device
 ) -> tuple[Order | None, I64]:
-    """What a device takes of a call, and the rows it leaves to the CPU."""
+    """Split a call into the rows that the device measures and the rows that the CPU measures."""
     family = call.family.device
     if family is None:
         return None, rows
@@ -181,7 +181,7 @@ def limit(device: Device, settings: Settings) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _named(device: Device) -> Iterator[None]:
-    """Turn what CuPy, Numba and the driver raise into a BackendError; what only our own code raises stays what it is."""
+    """Turn errors of CuPy, Numba and the driver into a BackendError; errors of our own code stay as they are."""
     try:
         yield
     except (MemoryError, VoxomicsError, *_OURS):

@@ -18,7 +18,7 @@ _WHOLE = 1e-6  # a size this close to a whole number is that number: ceil(40 · 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the voxels of a new grid lie on an old one: old index = new index · step + offset, axis by axis.
+    """Position of a new grid on an old one: old index = new index · step + offset for each axis.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Grid:
 
 
 def grid(shape: tuple[int, ...], spacing_mm: Triple, chosen: Resampling) -> Grid | None:
-    """The new grid: aligned with the old at the centre, its size rounded up; None when nothing changes.
+    """New grid, centred on the old one and rounded up in size; None if nothing changes.
 
     Parameters
     ----------

@@ -73,7 +73,8 @@ def sum_of(value, room):
     ----------
     value : number
         This thread's.
-    room : shared memory, of the value's type [≥ threads]
+    room : shared number [≥ threads]
+        Of the value's type.
     """
     t = jit.cuda.threadIdx.x
     room[t] = value
@@ -91,7 +92,7 @@ def sum_of(value, room):
 
 @jit.body
 def max_of(value, room):
-    """As `sum_of`, with the same arguments: the largest value."""
+    """Largest of a value over the threads of a block; every thread gets it. Arguments as for `sum_of`."""
     t = jit.cuda.threadIdx.x
     room[t] = value
     jit.cuda.syncthreads()

@@ -92,7 +92,17 @@ def count(level, start, shape, level_start, vois, pad, dirs, n_planar, per_slice
 
 @jit.body
 def length_of(level, p, step):
-    """Length, int32, of the run along `step` (int, voxels) whose first voxel stands at `p` (int) in `level`."""
+    """Length of a run in voxels, int32.
+
+    Parameters
+    ----------
+    level : uint8 or uint16 [voxels]
+        Ranks of the grey levels; see kernels/grouping.py.
+    p : int
+        Place of the run's first voxel in `level`.
+    step : int
+        Places from a voxel of the run to the next.
+    """
     a = level[p]
     length = np.int32(1)
     while level[p + step] == a:
@@ -117,7 +127,7 @@ def runs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
         Number of the direction.
     z_first, z_last : int
         Padded slices, the last one exclusive.
-    codes : int64
+    codes : int64 [≥ new n]
         codes[n:] receive (rank · 2³² + length) · 2^DIRECTION_BITS + d.
     n : int
         Codes so far.

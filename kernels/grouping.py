@@ -63,7 +63,17 @@ DIRECTION_BITS = 4
 
 @jit.body
 def group_of(direction, z, n_planar, n_slices, per_slice):
-    """Group of what is counted along direction number `direction` and starts in padded slice `z` of `n_slices`."""
+    """Group of what is counted along one direction and starts in one slice.
+
+    Parameters
+    ----------
+    direction : int
+        Row of `dirs`.
+    z, n_slices : int
+        The padded slice, and the number of padded slices.
+    n_planar, per_slice
+        As above.
+    """
     if not per_slice:
         return direction
     if direction < n_planar:
@@ -73,7 +83,17 @@ def group_of(direction, z, n_planar, n_slices, per_slice):
 
 @jit.body
 def step_of(dirs, d, ny, nx):
-    """Places in a box from a voxel to its neighbour along direction number `d`; ny, nx : int, its rows, columns."""
+    """Places in a box from a voxel to its neighbour along one direction.
+
+    Parameters
+    ----------
+    dirs
+        As above.
+    d : int
+        Row of `dirs`.
+    ny, nx : int
+        Rows of a slice, and voxels of a row, padding included.
+    """
     return (dirs[d, 0] * ny + dirs[d, 1]) * nx + dirs[d, 2]
 
 
@@ -154,7 +174,17 @@ def merge(counts, first, cells, one, n_slices, n_planar, per_slice, weight, thre
 
 @jit.body
 def mean_of(feature, first, last, f):
-    """Mean of slot `f` of `feature` over the matrices `first` to `last` (exclusive), where it is not NaN; else NaN."""
+    """Mean of a feature over some matrices, without those for which it is NaN; NaN if it is NaN for all.
+
+    Parameters
+    ----------
+    feature
+        As above.
+    first, last : int
+        The matrices, `last` exclusive.
+    f : int
+        Slot of the feature.
+    """
     total, number = 0.0, 0
     for m in range(first, last):
         x = feature[m, f]

@@ -55,8 +55,14 @@ def shape(level, counts, first, last, n_nominal, out):
 
     Of several most frequent levels the mode is the nearest to the mean, then the lower; distances are compared as whole
     numbers, times N. Gradients are looked at where a level is present, beside it, and at the first level of each gap
-    beyond; of several levels with the same gradient the lowest counts. n_nominal (int64) is the number of levels,
-    absent ones included.
+    beyond; of several levels with the same gradient the lowest counts.
+
+    Parameters
+    ----------
+    level, counts, first, last, out
+        See the module's text.
+    n_nominal : int64
+        Number of levels, absent ones included.
     """
     n = weighted = 0.0
     for r in range(first, last):
@@ -97,9 +103,14 @@ def shape(level, counts, first, last, n_nominal, out):
 
 @jit.body
 def level_of_voxel(level, counts, first, last, rank):
-    """Level of the voxel of this rank (from 0, int64) among the sorted voxels of a VOI, float64.
+    """Level, float64, of the voxel with a given rank among the sorted voxels of a VOI; NaN if there is none.
 
-    It is NaN where there is no such voxel.
+    Parameters
+    ----------
+    level, counts, first, last
+        See the module's text.
+    rank : int64
+        From 0.
     """
     r = first
     while r < last and rank >= counts[r]:

@@ -1,4 +1,5 @@
-"""Intensity-volume histogram (IBSI P88C): the fraction of a VOI that has at least an intensity, ν.
+"""Intensity-volume histogram (IBSI P88C): the fraction ν of the voxels of a VOI whose intensity
+is at least a given value.
 
 Everything happens on whole steps of the discretisation, compared as integers; the family turns steps into intensities.
 Steps without a voxel cost nothing: between two levels present the curve is flat.
@@ -11,6 +12,8 @@ first, last : int64
     A VOI owns level[first:last] and as many counts.
 low, high : int64
     First and last step of the range of its curve.
+percent : int64
+    0 to 100.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from voxomics.kernels.intensity.features import undefined
 
 @jit.body
 def volume_at(level, counts, first, last, low, high, percent):
-    """Share of the voxels at or above the step at `percent` (int64) of the way from low to high.
+    """Share of the voxels at or above the step at `percent` of the way from low to high.
 
     It is NaN if these are the same.
     """
@@ -50,7 +53,7 @@ def volume_at(level, counts, first, last, low, high, percent):
 
 @jit.body
 def intensity_at(level, counts, first, last, low, percent):
-    """The first step, from low on, that at most `percent` (int64) of the voxels reach."""
+    """The first step, from low on, that at most `percent` of the voxels reach."""
     n = np.int64(0)
     for r in range(first, last):
         n += counts[r]
@@ -81,7 +84,15 @@ def area_under(level, counts, first, last, low, high):
 
 @jit.body
 def curve(level, counts, first, last, low, high, out):
-    """Features of one VOI, out float64 [features]. Intensities come out as steps."""
+    """Features of one VOI.
+
+    Parameters
+    ----------
+    level, counts, first, last, low, high
+        See the module's text.
+    out : ndarray float64 [features]
+        Written. Intensities are steps of the discretisation.
+    """
     few, many = np.int64(10), np.int64(90)
     v10 = out[VOLUME_AT_INTENSITY_FRACTION_10] = volume_at(level, counts, first, last, low, high, few)
     v90 = out[VOLUME_AT_INTENSITY_FRACTION_90] = volume_at(level, counts, first, last, low, high, many)
@@ -99,7 +110,7 @@ def measure(level, counts, start, low, high, out):
     Parameters
     ----------
     level, counts
-        See above.
+        See the module's text.
     start : ndarray int64 [k + 1]
         VOI k owns start[k]:start[k + 1].
     low, high : ndarray int64 [k]

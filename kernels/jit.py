@@ -1,4 +1,4 @@
-"""Every compile option and its reason.
+"""Compile options of all kernels, with their reasons.
 
 `body` marks arithmetic that CPU and CUDA share; `cpu` marks a loop over VOIs that runs on CPU threads; `gpu` marks a
 kernel for a CUDA device. What a kernel needs of CUDA it reaches as ``jit.cuda``, the one import of numba.cuda: made
@@ -70,7 +70,7 @@ def __getattr__(name: str) -> Any:
 
 
 class _Undisturbed(event.Listener):
-    """Holds Python's garbage collector off while one of our kernels compiles: millions of small objects, a fifth of the time."""
+    """Disable Python's garbage collector while a kernel compiles, which saves a fifth of the time."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -104,7 +104,7 @@ def cpu(function: F) -> F:
 
 
 def body(function: F) -> F:
-    """Compile arithmetic shared by both targets, for kernels to call. Python must not: there is no entry point for it.
+    """Compile arithmetic that both targets share. Only kernels can call it; Python has no entry point.
 
     A CUDA kernel may call it too; numba-cuda compiles its source again.
     """
@@ -183,7 +183,7 @@ def gpu(
         the kernel says why an old value does no harm. The checks of tests/cuda call every other such read a race.
     """
     if registers > 64 and not because:
-        raise ValueError("a kernel that takes more than 64 registers says why")
+        raise ValueError("a kernel with more than 64 registers must give a reason")
 
     def declare(function: Callable[..., None]) -> Kernel:
         kernel = Kernel(function, signature, registers, because, relaxed)

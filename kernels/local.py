@@ -56,9 +56,9 @@ def add_spheres(box, row, ny, nx, x_first, x_last, rows, sums, total):
 
     Parameters
     ----------
-    box : ndarray float64
-        Intensities of boxes, or 0 and 1. This box reaches a half-width beyond x_first and x_last, and the sphere's
-        height beyond the row.
+    box : ndarray float64 [voxels of all boxes]
+        Intensities, in the image's unit, or 0 and 1. This box reaches a half-width beyond x_first and x_last, and the
+        sphere's height beyond the row.
     row : int64
         Place of x = 0 in `box`.
     ny, nx : int64
@@ -66,10 +66,10 @@ def add_spheres(box, row, ny, nx, x_first, x_last, rows, sums, total):
     x_first, x_last : int64
     rows : ndarray int64 [rows, 3]
         From `sphere`.
-    sums : ndarray float64
-        Scratch, as long as a row.
-    total : ndarray float64
-        Written; as long as a row.
+    sums : ndarray float64 [≥ nx]
+        Scratch.
+    total : ndarray float64 [≥ nx]
+        Written.
     """
     widest = rows[0, HALF_WIDTH]
     for x in range(x_first - widest, x_last + widest):
@@ -97,10 +97,10 @@ def peaks(box, gone, lacking, box_start, box_size, region, region_start, region_
 
     Parameters
     ----------
-    box : ndarray float64
-        Intensities. Box t begins at box_start[t] and holds box_size[t] = (z, y, x) voxels: a part of a VOI dilated by
-        `reach` on all sides, 0 where there is no voxel.
-    gone : ndarray float64
+    box : ndarray float64 [voxels of all boxes]
+        Intensities, in the image's unit. Box t begins at box_start[t] and holds box_size[t] = (z, y, x) voxels: a part
+        of a VOI dilated by `reach` on all sides, 0 where there is no voxel.
+    gone : ndarray float64 [voxels of all boxes]
         1 where `box` has no voxel (outside the image, or not finite), else 0.
     lacking : ndarray int64 [t]
         How many voxels each box lacks; `gone` is read where it is more than 0.

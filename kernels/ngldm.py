@@ -1,4 +1,6 @@
-"""Neighbouring grey level dependence matrix (NGLDM, IBSI REK0): how many voxels around one have about its grey level.
+"""Neighbouring grey level dependence matrix (NGLDM, IBSI REK0).
+
+It counts how many voxels around a voxel have a similar grey level.
 
 Levels within the coarseness of a level are a range of ranks, so a neighbour depends on the centre where its rank lies
 between two bounds; outside the mask rank 0 never does. The box is walked in tiles of consecutive voxels: bounds for the

@@ -6,9 +6,8 @@ Arguments of several functions
 ------------------------------
 labels : ndarray integer [z, y, x]
     Label image, or the part of one that holds all VOIs.
-value : ndarray
-    For `mark` and `mark_resampled` the label of each VOI, integer [n]. Below, float64 [voxels]: intensities, in the
-    image's unit.
+value : ndarray integer [n], or ndarray float64 [voxels]
+    For `mark` and `mark_resampled` the label of each VOI. Below, intensities, in the image's unit.
 corner : ndarray int32 [n, 3]
     Where voxel [0, 0, 0] of each padded box lies in the volume.
 pad : int
@@ -86,7 +85,10 @@ def survey(labels, slot, number, low, high):
 
 @jit.cpu
 def mark(labels, value, corner, pad, start, shape, vois, region):
-    """Set bit 0 of every VOI's box where labels == value[i]; `corner` is a place in `labels`."""
+    """Set bit 0 of every VOI's box where labels == value[i].
+
+    All arguments are described in the module's text; `corner` is a place in `labels`.
+    """
     for k in range(vois.size):
         i = vois[k]
         for z in range(pad, shape[i, 0] - pad):
@@ -217,7 +219,21 @@ def resegment(image, corner, pad, start, shape, vois, low, high, sigma, region, 
 
 @jit.body
 def squares(image, corner, pad, start, shape, region, origin, middle):
-    """Σ (v - origin - middle)² over the voxels of one box whose bit 1 is set; arguments as for `resegment`, of one VOI."""
+    """Σ (v - origin - middle)² over the intensities v of the voxels of one box whose bit 1 is set.
+
+    Parameters
+    ----------
+    image, pad, region
+        See `resegment`.
+    corner : int32 [3]
+        Index (z, y, x) in the image of the padded box's voxel [0, 0, 0].
+    start : int64
+        Where the box begins in `region`.
+    shape : int32 [3]
+        Padded box size (z, y, x).
+    origin, middle : float64
+        An intensity of the VOI, and the distance of the mean from it, in the image's unit.
+    """
     found = 0.0
     for z in range(pad, shape[0] - pad):
         for y in range(pad, shape[1] - pad):
@@ -230,7 +246,15 @@ def squares(image, corner, pad, start, shape, region, origin, middle):
 
 @jit.body
 def leave_out(image, corner, pad, start, shape, region, origin, middle, limit):
-    """Clear bit 1 of the voxels of one box that lie further than `limit` from origin + middle; returns how many."""
+    """Clear bit 1 of the voxels of one box that lie further than `limit` from origin + middle; returns how many.
+
+    Parameters
+    ----------
+    image, corner, pad, start, shape, region, origin, middle
+        See `squares`.
+    limit : float64
+        In the image's unit.
+    """
     number = np.int64(0)
     for z in range(pad, shape[0] - pad):
         for y in range(pad, shape[1] - pad):
@@ -275,9 +299,16 @@ def gather(image, corner, pad, start, shape, vois, region, value, value_start, n
 
 @jit.body
 def level_of_value(v, method, bins, width, low, high):
-    """Grey level, int64, of an intensity v, float64 (IBSI K15C and Q3RU).
+    """Grey level, int64, of an intensity (IBSI K15C and Q3RU).
 
-    low and high (float64) are the extremes of the VOI under FBN, the bounds under BOUNDS; low is the origin under FBS.
+    Parameters
+    ----------
+    v : float64
+        Intensity, in the image's unit.
+    method, bins, width
+        See the module's text.
+    low, high : float64
+        Extremes of the VOI under FBN, bounds under BOUNDS; `low` is the origin under FBS. In the image's unit.
     """
     if method == FBN:
         if v >= high:
@@ -383,10 +414,18 @@ def discretise(
 
 @jit.body
 def rank_by_table(levels, first, last, lowest, highest, table, rank, number):
-    """Rank the levels of the voxels from first to last, exclusive (int64); returns how many are present.
+    """Rank the levels of one VOI's voxels; returns how many levels are present.
 
-    levels, rank and number are written as `discretise` says. The lowest and the highest level are given (int64); table,
-    int64, has a place for each level between and is 0 before and after.
+    Parameters
+    ----------
+    levels, rank, number
+        Written as `discretise` says.
+    first, last : int64
+        The VOI's voxels, `last` exclusive.
+    lowest, highest : int64
+        The VOI's lowest and highest level.
+    table : ndarray int64 [≥ highest - lowest + 1]
+        A place for each level in between; 0 before and after.
     """
     for j in range(first, last):
         table[levels[j] - lowest] += 1
@@ -407,7 +446,15 @@ def rank_by_table(levels, first, last, lowest, highest, table, rank, number):
 
 @jit.cpu
 def scatter(region, start, vois, rank, value_start, n_present, level):
-    """level[p], uint8 or uint16 [total], = rank of the voxel's grey level, for every voxel of the intensity masks."""
+    """Write the rank of the grey level of every voxel of the intensity masks.
+
+    Parameters
+    ----------
+    region, start, vois, rank, value_start, n_present
+        See the module's text.
+    level : ndarray uint8 or uint16 [total]
+        Written: ranks, in the order of `region`; other voxels are left as they are.
+    """
     for k in range(vois.size):
         i = vois[k]
         if n_present[i] == 0:
@@ -425,7 +472,7 @@ def compact(source, source_start, number, target, target_start):
 
     Parameters
     ----------
-    source, target : ndarray
+    source, target : ndarray number [items]
         Of the same type; target is written.
     source_start, target_start : ndarray int64 [n]
         Where each segment begins.

@@ -13,7 +13,7 @@ def heap(x, first, last):
 
     Parameters
     ----------
-    x : any numbers [≥ last]
+    x : number [≥ last]
     first, last : int
     """
     n = last - first

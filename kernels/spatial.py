@@ -81,12 +81,20 @@ def weighed(a, b, weight, first):
 
 
 def centred(values):
-    """Distances of intensities, values float64 [n], to their mean in units of their range.
-
-    The result is None where the range is 0 or n is below 2.
+    """Distances of intensities to their mean in units of their range.
 
     The lowest is taken away first: that leaves every digit of values that lie close together and far from 0. Both
     features are ratios, so the unit does not matter, and no square over- or underflows.
+
+    Parameters
+    ----------
+    values : ndarray float64 [n]
+        Intensities of a VOI, in the image's unit.
+
+    Returns
+    -------
+    ndarray float64 [n], or None
+        None where the range is 0 or n is below 2.
     """
     if len(values) < 2:
         return None
@@ -101,8 +109,17 @@ def centred(values):
 
 
 def moran_geary(n, square, weights, products, differences):
-    """Moran's I and Geary's C of n (int) voxels: square is Σ g², and over ordered pairs weights Σ w, products Σ w g g',
-    differences Σ w (g - g')²."""
+    """Moran's I and Geary's C from sums over voxels and over ordered pairs of voxels.
+
+    Parameters
+    ----------
+    n : int
+        Number of voxels.
+    square : float
+        Σ g² over the voxels.
+    weights, products, differences : float
+        Σ w, Σ w g g' and Σ w (g - g')² over ordered pairs.
+    """
     return n / weights * products / square, (n - 1) / (2.0 * weights) * differences / square
 
 
@@ -131,9 +148,12 @@ def by_pairs(inside, g, spacing):
 
 
 def padded(extent):
-    """Size of the transforms of a box of `extent` voxels, an int for each axis.
+    """Sizes of the transforms of a box: each is even, a product of small primes, and at least twice the extent.
 
-    Each is even, a product of small primes, and at least twice the box.
+    Parameters
+    ----------
+    extent : sequence of int
+        Extents of a box along its axes in voxels.
     """
     from scipy.fft import next_fast_len
 

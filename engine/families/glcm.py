@@ -87,7 +87,7 @@ def _spans(channel: Channel, vois: I64) -> I64:
 
 
 def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
-    """Differences and sums of levels where these lie far apart, for the kernels that measure dense matrices.
+    """Differences and sums of widely spaced grey levels, for the kernels that measure dense matrices.
 
     Returns
     -------

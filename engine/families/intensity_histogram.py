@@ -1,4 +1,4 @@
-"""Intensity histogram, IBSI ZVCW: 23 features of the grey levels, wherever they lie."""
+"""Intensity histogram, IBSI ZVCW: 23 features of the grey levels, independent of their positions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
     from voxomics.kernels.device import Array
 
-EMPTY = "no voxel left in the intensity mask"
+EMPTY = "the intensity mask is empty"
 ONE_BIN = "no voxel, or a discretisation of one level"
 
 FEATURES = (

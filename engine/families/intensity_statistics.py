@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
     from voxomics.kernels.device import Array, Device
 
-EMPTY = "no voxel left in the intensity mask"
+EMPTY = "the intensity mask is empty"
 BEYOND = f"{EMPTY}, or a sum beyond float64"
 
 FEATURES = (

@@ -17,7 +17,7 @@ from voxomics.engine.feature import Family, Feature
 if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
 
-EMPTY = "no voxel left in the intensity mask, or intensities that have no levels"
+EMPTY = "the intensity mask is empty, or intensities that have no levels"
 ONE_STEP = "no levels, or a range of a single step"
 _EXACT = 2.0**53  # integers beyond are not exact in float64
 

@@ -1,4 +1,4 @@
-"""Local intensity, IBSI 9ST6: 2 features of means over a sphere of 1 cm³, which also sees the image outside the mask."""
+"""Local intensity, IBSI 9ST6: 2 features of means over a sphere of 1 cm³, which includes voxels outside the mask."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voxomics.engine.feature import Family, Feature
 if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
 
-EMPTY = "no voxel left in the intensity mask, or a sum beyond float64"
+EMPTY = "the intensity mask is empty, or a sum beyond float64"
 _SLAB = 1 << 20  # voxels of a dilated box that are gathered at once, unless a single slice needs more
 _GROUP = 1 << 17  # voxels of smaller boxes that are gathered together
 

@@ -83,7 +83,10 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Morphological features, float64 [k, 1, features]; see `Family.compute`. Those not wanted and costly are NaN."""
+    """Morphological features, float64 [k, 1, features]; see `Family.compute`.
+
+    Costly features that were not requested are NaN.
+    """
     from voxomics.kernels.shape import mesh
     from voxomics.kernels.shape import moments as kernel
 
@@ -115,7 +118,7 @@ def _around(batch: VoiBatch, vois: I64, settings: Settings, diameter: bool) -> F
 
 
 def _features(batch: VoiBatch, vois: I64, area: F64, volume: F64, moments: I64, weighted: F64, extent: I64, around: F64) -> F64:
-    """The features of VOIs from what was found about them, float64 [k, 1, features]."""
+    """Features of VOIs from their surface, their moments and the shapes around them, float64 [k, 1, features]."""
     from voxomics.kernels.shape import features as kernel
 
     g = batch.geometry

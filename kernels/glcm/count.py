@@ -69,7 +69,7 @@ def pairs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
         Number of the direction.
     z_first, z_last : int
         Padded slices, the last one exclusive.
-    codes : int64
+    codes : int64 [≥ new n]
         codes[n:] receive (a · 2³² + b) · 2^DIRECTION_BITS + d of the ranks a ≤ b.
     n : int
         Codes so far.

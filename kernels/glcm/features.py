@@ -12,10 +12,10 @@ total : float
     Sum of the symmetric matrix.
 marginal : float64 [L]
     Sums of its rows.
-difference_of, sum_of : int64, ascending; see spans.py
-    The differences of levels, and the sums less twice the lowest level, that difference[c] and sums[c] belong to. Empty
-    where they belong to c itself.
-difference, sums : float64
+difference_of, sum_of : int64 [differences], int64 [sums]
+    Ascending, from spans.py: the differences of levels, and the sums less twice the lowest level, that difference[c]
+    and sums[c] belong to. Empty where they belong to c itself.
+difference, sums : float64 [differences], float64 [sums]
     Sums of the matrix's cells by difference and by sum of their levels.
 out : float64 [N_SLOTS]
     The features, by the names of slots.py.
@@ -37,7 +37,15 @@ ROUNDING = 1e-14
 
 @jit.body
 def number_of(values, place):
-    """The number at `place` (int) of the list `values` (int64, ascending), or the place itself if the list is empty."""
+    """The number at a place of a list, or the place itself if the list is empty.
+
+    Parameters
+    ----------
+    values : int64 [any]
+        Ascending.
+    place : int
+        From 0.
+    """
     return float(values[place]) if values.size > 0 else float(place)
 
 
@@ -127,7 +135,15 @@ def differences_alone(n_nominal, total, difference_of, difference, out):
 
 @jit.body
 def sums_alone(mean, total, sum_of, sums, out):
-    """The features of p_{x+y}, whose mean is `mean`, counted from twice the lowest level."""
+    """The features of p_{x+y}.
+
+    Parameters
+    ----------
+    mean : float
+        Mean of p_{x+y}, counted from twice the lowest level.
+    total, sum_of, sums, out
+        As above.
+    """
     for c in range(sums.size):
         if sums[c] > 0:
             p = sums[c] / total

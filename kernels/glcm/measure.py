@@ -28,7 +28,7 @@ def rooms(scratch, cells, levels, difference_of, sum_of):
     cells : int
     levels : int64 [L]
         The VOI's grey levels; none is cut like one.
-    difference_of, sum_of : int64
+    difference_of, sum_of : int64 [differences], int64 [sums]
         As for features.py.
     """
     span = levels[levels.size - 1] - levels[0] if levels.size > 0 else np.int64(0)

@@ -4,9 +4,9 @@ The intensity histogram measures its levels, each with its number of voxels, by 
 
 Arguments of several functions
 ------------------------------
-value : ndarray float64
+value : ndarray float64 [values]
     Values of all VOIs, in the image's unit.
-weight, stride : ndarray float64, int
+weight, stride : ndarray float64 [values] or [1], int
     value[j] occurs weight[j · stride] times: stride 0 and a weight of 1 for voxels, 1 for a histogram.
 origin : float
     A VOI's first value.
@@ -107,9 +107,16 @@ def describe(origin, seen, sums, p, out):
 
 @jit.cpu
 def measure(value, weight, stride, start, vois, found, at, out):
-    """Features of every VOI of `vois`, int64 [k]; NaN where it has no value.
+    """Features of every VOI of `vois`; NaN where it has no value.
 
-    VOI i owns value[start[i] : start[i + 1]], int64.
+    Parameters
+    ----------
+    value, weight, stride, found, at, out
+        See the module's text.
+    start : ndarray int64 [n + 1]
+        VOI i owns value[start[i] : start[i + 1]].
+    vois : ndarray int64 [k]
+        VOIs to measure.
     """
     p = np.empty(N_PERCENTS)
     one = np.int64(1)  # not the literal, for which the bodies would be compiled once more
@@ -133,7 +140,12 @@ def measure(value, weight, stride, start, vois, found, at, out):
 def describe_gpu(value, tile_first, tile_start, found, at, seen, part, out):
     """Features, a thread for each VOI; NaN where it has no value.
 
-    `part`, device float64 [tiles, 5], is from `deviate_gpu`.
+    Parameters
+    ----------
+    value, tile_first, tile_start, found, at, seen, out
+        See the module's text.
+    part : device float64 [tiles, 5]
+        From `moments.deviate_gpu`.
     """
     p = jit.cuda.local.array(N_PERCENTS, np.float64)
     k = jit.cuda.blockIdx.x * jit.cuda.blockDim.x + jit.cuda.threadIdx.x

@@ -6,20 +6,28 @@ On a GPU blocks work on tiles of a VOI's values, and the sums of its tiles are a
 
 Arguments of several functions
 ------------------------------
-value : ndarray float64
+value : ndarray float64 [values]
     Values of all VOIs, in the image's unit.
-weight, stride : ndarray float64, int
+weight, stride : ndarray float64 [values] or [1], int
     value[j] occurs weight[j · stride] times: stride 0 and a weight of 1 for voxels, 1 for a histogram.
 origin : float
     A VOI's first value. Distances to it keep the digits of values that all lie near -1000.
 low, median, high : float
-    10th percentile, median and 90th percentile of the VOI.
+    10th percentile, median and 90th percentile of the VOI, in the image's unit.
+v, w : float
+    A value, in the image's unit, and how many times it occurs.
+first, last, step : int64
+    Places in `value`: first, first + step ... before `last`.
 found, at : ndarray float64 [k, 10] and [k, 5]
     Order statistics of each VOI, and positions between them; see kernels/intensity/percentiles.py, `percentile`.
 seen : tuple of 8 floats, or a row of device float64 [k, 8]
     What `look` has summed up: places LOWEST to INSIDE_SHIFTED.
 sums : tuple of 5 floats
     What `deviate` has summed up: places ABSOLUTE to ROBUST.
+middle : tuple of 3 floats
+    What `centre` returned.
+part : device float64 [tiles, 8] or [tiles, 5]
+    What `look_gpu` or `deviate_gpu` has summed up for each tile; places as in `seen` or `sums`.
 tile_voi : device int32 [tiles]
     k of each tile; a block works on one. The tiles of a VOI stand together.
 tile_first : device int64 [tiles]
@@ -44,7 +52,7 @@ N_SEEN, N_SUMS = INSIDE_SHIFTED + 1, ROBUST + 1
 
 @jit.body
 def look(v, w, origin, low, median, high, seen):
-    """What is seen of some values and of one more, v, that occurs w times (float64 both).
+    """Update the statistics of some values with another value v that occurs w times.
 
     Lowest, highest, Σw, Σw(v - origin), Σwv², Σw|v - median|; and of those within low..high Σw, Σw(v - origin).
     """
@@ -64,7 +72,7 @@ def look(v, w, origin, low, median, high, seen):
 
 @jit.body
 def look_along(value, weight, stride, first, last, step, origin, low, median, high):
-    """`look` at value[first], value[first + step] ... before `last`, int64 places: what is seen of them."""
+    """Statistics, by `look`, of value[first], value[first + step] ... before `last`."""
     seen = (origin, origin, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     j = first
     while j < last:
@@ -86,10 +94,10 @@ def centre(seen):
 
 @jit.body
 def deviate(v, w, origin, low, high, middle, sums):
-    """Add w times v (float64 both) to Σ|d|, Σd², Σd³, Σd⁴ and Σ|v - robust mean| within low..high.
+    """Add w times v to Σ|d|, Σd², Σd³, Σd⁴ and Σ|v - robust mean| within low..high.
 
-    d is v's distance to the mean, scaled; `middle` is from `centre`. Distances of values that lie close together and
-    far from 0 are exact from the origin, and not from a mean that was rounded.
+    d is v's distance to the mean, scaled. Distances of values that lie close together and far from 0 are exact from the
+    origin, and not from a mean that was rounded.
     """
     mean, robust_mean, scale = middle
     m1, m2, m3, m4, robust = sums
@@ -106,10 +114,7 @@ def deviate(v, w, origin, low, high, middle, sums):
 
 @jit.body
 def deviate_along(value, weight, stride, first, last, step, origin, low, high, middle):
-    """`deviate` for value[first], value[first + step] ... before `last`, int64 places: their sums.
-
-    `middle` is what `centre` returned.
-    """
+    """Sums, by `deviate`, over value[first], value[first + step] ... before `last`."""
     sums = (0.0, 0.0, 0.0, 0.0, 0.0)
     j = first
     while j < last:
@@ -124,7 +129,17 @@ THREADS = 256
 
 @jit.body
 def keep(x, part, tile, f):
-    """part[tile, f] = x, by one thread; part float64 [tiles, sums]."""
+    """Set part[tile, f] = x in one thread of the block.
+
+    Parameters
+    ----------
+    x : float64
+        A sum over the block's tile.
+    part
+        See the module's text.
+    tile, f : int
+        Tile of the block, and place of the sum.
+    """
     if jit.cuda.threadIdx.x == 0:
         part[tile, f] = x
 
@@ -134,7 +149,7 @@ _TILED = "f8[::1], f8[::1], i4, i4[::1], i8[::1], i4[::1], i8[::1], f8[:, ::1], 
 
 @jit.gpu(f"{_TILED}, f8[:, ::1]", registers=128, because="eight sums in float64")
 def look_gpu(value, weight, stride, tile_voi, tile_first, tile_length, tile_start, found, at, part):
-    """`look` at a tile's values: part[tile], device float64 [tiles, 8]."""
+    """Statistics of a tile's values, by `look`, into part[tile]."""
     room = jit.cuda.shared.array(THREADS, np.float64)
     p = jit.cuda.local.array(N_PERCENTS, np.float64)
     tile, thread, threads = jit.cuda.blockIdx.x, np.int64(jit.cuda.threadIdx.x), np.int64(jit.cuda.blockDim.x)
@@ -157,9 +172,9 @@ def look_gpu(value, weight, stride, tile_voi, tile_first, tile_length, tile_star
 
 @jit.gpu("f8[:, ::1], i8[::1], f8[:, ::1]")
 def join_gpu(part, tile_start, seen):
-    """What is seen of a VOI, from its tiles (`part` of `look_gpu`) in their order, into `seen`; a thread for each VOI.
+    """Combine the statistics of a VOI's tiles in order, one thread per VOI; a VOI without values is left unwritten.
 
-    Nothing is written for a VOI without values.
+    `part` is from `look_gpu`.
     """
     k = jit.cuda.blockIdx.x * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
     if k < seen.shape[0] and tile_start[k] < tile_start[k + 1]:
@@ -174,7 +189,15 @@ def join_gpu(part, tile_start, seen):
 
 @jit.body
 def seen_of(x, k):
-    """Row k of what `join_gpu` wrote, x float64 [k, 8], as `look` gives it."""
+    """One row of what `join_gpu` wrote, as the tuple that `look` returns.
+
+    Parameters
+    ----------
+    x : device float64 [k, 8]
+        `seen` of `join_gpu`.
+    k : int
+        Row.
+    """
     return (
         x[k, LOWEST],
         x[k, HIGHEST],
@@ -189,7 +212,7 @@ def seen_of(x, k):
 
 @jit.gpu(f"{_TILED}, f8[:, ::1], f8[:, ::1]", registers=128, because="five sums in float64 of powers")
 def deviate_gpu(value, weight, stride, tile_voi, tile_first, tile_length, tile_start, found, at, seen, part):
-    """`deviate` for a tile's values: part[tile], device float64 [tiles, 5]."""
+    """Sums over a tile's values, by `deviate`, into part[tile]."""
     room = jit.cuda.shared.array(THREADS, np.float64)
     p = jit.cuda.local.array(N_PERCENTS, np.float64)
     tile, thread, threads = jit.cuda.blockIdx.x, np.int64(jit.cuda.threadIdx.x), np.int64(jit.cuda.blockDim.x)

@@ -73,7 +73,15 @@ def ranks(at, n):
 
 @jit.body
 def between(a, b, fraction):
-    """The point a fraction of the way from a to b, float64 each; rounded as NumPy does."""
+    """The point a fraction of the way from a to b; rounded as NumPy does.
+
+    Parameters
+    ----------
+    a, b : float64
+        Two order statistics, in the unit of the values.
+    fraction : float64
+        From 0 to below 1.
+    """
     if fraction < 0.5:
         return a + (b - a) * fraction
     return b - (b - a) * (1.0 - fraction)
@@ -97,6 +105,14 @@ def percentile(found, at, k, j):
 
 @jit.body
 def percentiles(found, at, k, p):
-    """PERCENTS of VOI k into p, float64 [5]; `found` and `at` as for `percentile`."""
+    """PERCENTS of VOI k.
+
+    Parameters
+    ----------
+    found, at, k
+        See `percentile`.
+    p : ndarray float64 [5]
+        Written, in the unit of the values.
+    """
     for j in range(p.shape[0]):
         p[j] = percentile(found, at, k, j)

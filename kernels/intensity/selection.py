@@ -39,8 +39,8 @@ def refine(x, segments, ranks, found, pool, finer):
         Wanted ranks among the VOI's values, from 0.
     found : ndarray float64 [k, r]
         Set to the value of a rank where a small segment holds it.
-    pool : ndarray float64
-        Written; as large as all segments together.
+    pool : ndarray float64 [≥ values of all segments]
+        Written.
     finer : ndarray int64 [k · r, 4]
         Written: the segments of `pool`, in the form of `segments`.
 
@@ -141,13 +141,25 @@ SIGN = np.int64(-(1 << 63))
 
 @jit.body
 def key_of(bits):
-    """The bits of a float64, given as int64, as an integer whose digits, from the top, have the numbers' order."""
+    """Map the bits of a float64 to an integer whose digits, from the top, have the order of the numbers.
+
+    Parameters
+    ----------
+    bits : int64
+        Bits of a float64.
+    """
     return ~bits if bits < 0 else bits ^ SIGN
 
 
 @jit.body
 def bits_of(key):
-    """Inverse of `key_of`: the bits of a float64, int64, from its key, int64."""
+    """Inverse of `key_of`: the bits of a float64 as int64.
+
+    Parameters
+    ----------
+    key : int64
+        From `key_of`.
+    """
     return key ^ SIGN if key < 0 else ~key
 
 

@@ -22,7 +22,13 @@ COUNTING = 256
 
 @jit.body
 def bits_of(window):
-    """Bits that hold a number of voxels up to `window` (int)."""
+    """Bits that hold a number of voxels.
+
+    Parameters
+    ----------
+    window : int
+        Largest number of voxels.
+    """
     bits = np.int64(0)
     while window >> bits:
         bits += 1
@@ -79,7 +85,7 @@ def tally(level, base, code, ny, nx, pad, reach, bits, table, ring, slot, total,
         Each voxel's sum of codes over its window.
     some : bool
         Add the voxels of the plane at `base` to the sums.
-    sums : int64
+    sums : int64 [sums of all groups of all VOIs]
         sums[cell + a · columns + n]: column 0 counts voxels of rank a with a neighbour, column n ≥ 1 sums |n i - S|.
     cell, columns : int
     """
@@ -121,7 +127,7 @@ def count(
         Neighbours in the voxel's own slice only.
     n_columns : int64 [k]
         Numbers of neighbours possible, 0 included.
-    sums : int64
+    sums : int64 [sums of all groups of all VOIs]
         sums[sums_start[k] + (group · (L+1) + a) · n_columns[k] + n] of VOI vois[k] and rank a: how many voxels have a
         neighbour (n = 0), and Σ |n i - S| over those with n ≥ 1 neighbours. A group is a padded slice if per_slice,
         else the volume.
@@ -174,7 +180,7 @@ def count_gpu(
         Sums that shared memory holds, without rank 0; a larger table is added to in `sums` itself.
     n_columns : int64 [n]
         As for `count`, of each row.
-    sums : int64
+    sums : int64 [sums of all groups of all VOIs]
         As for `count`, from sums_start[i] on for row i.
     sums_start : int64 [n + 1]
     """

@@ -90,7 +90,7 @@ def gather(sums, first, end, size, n_columns, a, number, s):
 
     Parameters
     ----------
-    sums : int64
+    sums : int64 [sums of all groups of all VOIs]
         From `count.count`.
     first, end : int
         Where the groups to be summed begin and end in `sums`.
@@ -114,7 +114,7 @@ def gather(sums, first, end, size, n_columns, a, number, s):
 
 @jit.body
 def moments(level_of, number, s, products, moment):
-    """Write what the five features are made of, and the products."""
+    """Write the sums of which the five features are made, and the products."""
     total, counted, mean, middle = 0.0, 0, 0.0, 0.0
     for a in range(level_of.size):
         if number[a] > 0:
@@ -244,7 +244,7 @@ def measure_gpu(sums, sums_start, n_columns, level_of, level_start, vois, work, 
 
     Parameters
     ----------
-    sums, sums_start, n_columns : int64; int64 [k]; int64 [k]
+    sums, sums_start, n_columns : int64 [sums of all groups of all VOIs], int64 [k], int64 [k]
         From `count.count_gpu`.
     level_of, level_start, vois, work, feature
         See kernels/grouping.py; feature [m, N_SLOTS].

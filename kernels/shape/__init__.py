@@ -1,4 +1,4 @@
-"""The mask of a VOI: its surface (`mesh`), its moments, and what lies around it (`around`).
+"""Surface (`mesh`) and moments of the mask of a VOI, and the shapes around it (`around`).
 
 `features` puts them together.
 """

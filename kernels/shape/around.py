@@ -1,4 +1,4 @@
-"""What lies around a VOI: its convex hull, and the smallest box and the smallest ellipsoid around that."""
+"""Shapes around a VOI: its convex hull, and the smallest box and the smallest ellipsoid around that."""
 
 from __future__ import annotations
 

@@ -43,7 +43,13 @@ LEVEL = 1e-12
 
 @jit.body
 def divisor_of(a, b):
-    """Greatest common divisor of a and b, int64."""
+    """Greatest common divisor.
+
+    Parameters
+    ----------
+    a, b : int64
+        Not negative.
+    """
     while b != 0:
         a, b = b, a % b
     return a
@@ -92,7 +98,15 @@ def faces_up(unit, f, g):
 
 @jit.body
 def next_facet(g, stride, n):
-    """The facet a stride after g, of n (int) in a ring."""
+    """The facet a stride after g in a ring.
+
+    Parameters
+    ----------
+    g, stride
+        See the module's text.
+    n : int
+        Number of facets.
+    """
     return g + stride if g + stride < n else g + stride - n
 
 
@@ -130,9 +144,16 @@ def outline(f, facets, unit, place, stride, rim):
 
 @jit.body
 def flatten(position, rim, m, normal, flat):
-    """Positions of the rim in a plane at right angles to `normal`, float64 [3], into `flat`; their number.
+    """Write the positions of the rim in a plane at right angles to `normal` to `flat`; returns their number.
 
     Those that coincide are taken once.
+
+    Parameters
+    ----------
+    position, rim, m, flat
+        See the module's text.
+    normal : ndarray float64 [3]
+        Of length 1, (z, y, x).
     """
     axis = 0
     for a in range(1, normal.size):
@@ -158,7 +179,15 @@ def flatten(position, rim, m, normal, flat):
 
 @jit.body
 def rectangles(flat, m, depth, best):
-    """Try the boxes of this depth (mm) over a convex polygon that have a side along an edge (rotating callipers)."""
+    """Try the boxes over a convex polygon that have a side along an edge (rotating callipers).
+
+    Parameters
+    ----------
+    flat, m, best
+        See the module's text.
+    depth : float64
+        Extent of the boxes at right angles to the polygon, mm.
+    """
     at, reach = np.zeros(3, np.int64), np.empty(3)  # the outermost corner ahead along the edge, across it, and behind
     for i in range(m):
         j = i + 1 if i + 1 < m else 0
@@ -185,7 +214,15 @@ def rectangles(flat, m, depth, best):
 
 @jit.body
 def keep_smaller(a, b, c, best):
-    """Keep the box of a × b × c mm if its volume is smaller, or equal but for rounding and its area smaller."""
+    """Keep a box if its volume is smaller, or equal but for rounding and its area smaller.
+
+    Parameters
+    ----------
+    a, b, c : float64
+        Edges, mm.
+    best
+        See the module's text.
+    """
     volume, area = a * b * c, 2.0 * (a * b + a * c + b * c)
     if volume < best[VOLUME] * (1.0 - 1e-12) or (volume <= best[VOLUME] * (1.0 + 1e-12) and area < best[AREA]):
         best[VOLUME], best[AREA] = volume, area

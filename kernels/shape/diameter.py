@@ -9,13 +9,25 @@ from voxomics.kernels import block, jit
 
 @jit.body
 def square(z, y, x):
-    """Squared length of the vector (z, y, x), float64 each."""
+    """Squared length of a vector.
+
+    Parameters
+    ----------
+    z, y, x : float64
+        Components, mm.
+    """
     return z * z + y * y + x * x
 
 
 @jit.cpu
 def diameter(position):
-    """Largest distance between two of the points `position`, float64 [h, 3], in mm."""
+    """Largest distance between two points, in mm.
+
+    Parameters
+    ----------
+    position : ndarray float64 [h, 3]
+        (z, y, x) in mm.
+    """
     largest = 0.0
     for i in range(position.shape[0]):
         for j in range(i):

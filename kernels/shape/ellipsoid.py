@@ -35,9 +35,14 @@ STEP, EQUAL = range(2)  # right-hand sides of Newton's step: the gradient, and w
 
 
 def semi_axes(matrix):
-    """√λ of symmetric matrices (matrix, float64 [k, 3, 3]), descending, float64 [k, 3].
+    """√λ of symmetric matrices, descending, float64 [k, 3].
 
     A λ below 1e-13 of the largest is rounding, and 0.
+
+    Parameters
+    ----------
+    matrix : ndarray float64 [k, 3, 3]
+        In mm²; the roots are in mm.
     """
     values = np.linalg.eigvalsh(matrix)[:, ::-1]
     return np.sqrt(np.where(values > 1e-13 * values[:, :1], values, 0.0))
@@ -46,10 +51,18 @@ def semi_axes(matrix):
 def area(axes):
     """Surface of ellipsoids with semi-axes a ≥ b ≥ c by the standard's Legendre series to degree 20; NaN where a = 0.
 
-    axes is float64 [k, 3], in mm; the result float64 [k], in mm².
-
     Terms are scaled, t_ν = (αβ)^ν P_ν(x), so that nothing is divided by an eccentricity of 0: with e = (α² + β²) / 2 the
     recurrence of the polynomials becomes (ν+1) t_{ν+1} = (2ν+1) e t_ν - ν (αβ)² t_{ν-1}.
+
+    Parameters
+    ----------
+    axes : ndarray float64 [k, 3]
+        Semi-axes, descending, mm.
+
+    Returns
+    -------
+    ndarray float64 [k]
+        mm².
     """
     a, b, c = axes.T
     with np.errstate(invalid="ignore"):
@@ -64,9 +77,14 @@ def area(axes):
 
 @jit.body
 def solve(a, x):
-    """Solve a x = b by elimination without pivoting. a, float64 [n, n], is positive definite and used up.
+    """Solve a x = b by elimination without pivoting.
 
-    x, float64 [n, m], comes as b.
+    Parameters
+    ----------
+    a : ndarray float64 [n, n]
+        Positive definite; used up.
+    x : ndarray float64 [n, m]
+        Comes as b, and is overwritten by the solution.
     """
     n = a.shape[0]
     for r in range(n):
@@ -97,7 +115,15 @@ def inverse_of(q, held, weight, n_held, sums, inverse):
 
 @jit.body
 def product(q, i, j, inverse):
-    """q_iᵀ inverse q_j of points i and j (int)."""
+    """q_iᵀ inverse q_j of two points.
+
+    Parameters
+    ----------
+    q, inverse
+        See the module's text.
+    i, j : int
+        Rows of `q`.
+    """
     total = 0.0
     for r in range(inverse.shape[0]):
         along = 0.0
@@ -211,7 +237,17 @@ def enclosing_ellipsoid(position, matrix):
 
 @jit.body
 def give(i, beta, held, weight, n_held):
-    """Move the share beta (float64) of all weight to point i (int); how many points hold weight then."""
+    """Move the share beta of all weight to point i; returns how many points hold weight then.
+
+    Parameters
+    ----------
+    i : int
+        Row of `q`.
+    beta : float64
+        0 to 1.
+    held, weight, n_held
+        See the module's text.
+    """
     at = n_held
     for k in range(n_held):
         weight[k] *= 1.0 - beta

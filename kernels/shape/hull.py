@@ -41,7 +41,15 @@ TETRAHEDRON = np.array([(0, 1, 2, 1, 2, 3), (0, 3, 1, 3, 2, 0), (1, 3, 2, 1, 3, 
 
 @jit.body
 def span(points, a, b, c, f, facets):
-    """Put facet f through points a, b, c (int64)."""
+    """Put facet f through three points.
+
+    Parameters
+    ----------
+    a, b, c : int64
+        Its corners, in this order.
+    points, f, facets
+        See the module's text.
+    """
     facets[f, CORNER], facets[f, CORNER + 1], facets[f, CORNER + 2] = a, b, c
     offset = np.int64(0)
     for axis in range(3):
@@ -99,9 +107,16 @@ def simplex(points, facets):
 
 @jit.body
 def hand_over(points, q, following, lists, of, n, facets):
-    """Give the list of points that begins with q to facets lists[of, :n] (int), each to the first that sees it.
+    """Give the list of points that begins with q to facets, each point to the first facet that sees it.
 
-    Those that no facet sees lie inside.
+    Points that no facet sees lie inside.
+
+    Parameters
+    ----------
+    points, q, following, lists, facets
+        See the module's text.
+    of, n : int64
+        The facets are lists[of, :n]; `of` is OPEN or FRESH.
     """
     while q >= 0:
         then = following[q]
@@ -213,7 +228,15 @@ def convex_hull(points):
 
 @jit.body
 def closed_up(alive, facets):
-    """The facets alive, uint8 [facets], renumbered."""
+    """The facets of the finished hull, renumbered.
+
+    Parameters
+    ----------
+    alive : ndarray uint8 [facets]
+        1 for each facet to keep.
+    facets
+        See the module's text.
+    """
     number = np.empty(alive.size, np.int64)
     n = 0
     for f in range(alive.size):

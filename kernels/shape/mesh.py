@@ -35,8 +35,16 @@ FULL = CONFIGURATIONS - 1
 def face(region, p, nx, plane):
     """Bits 0, 2, 4 and 6 of a cell's configuration, from the four voxels at its lower x.
 
-    Those at its upper x are the face of the next cell, moved by one bit. p (int) is the place of the cell's first voxel
-    in `region`, nx and plane (int) the voxels of a row and of a slice.
+    Those at its upper x are the face of the next cell, moved by one bit.
+
+    Parameters
+    ----------
+    region
+        See the module's text.
+    p : int
+        Place of the cell's first voxel in `region`.
+    nx, plane : int
+        Voxels of a row and of a slice of the padded box.
     """
     near = (region[p] & 1) | (region[p + nx] & 1) << 2
     far = (region[p + plane] & 1) | (region[p + plane + nx] & 1) << 2
@@ -45,9 +53,20 @@ def face(region, p, nx, plane):
 
 @jit.body
 def count_cells(region, base, nz, ny, nx, pad, counts):
-    """Cells of one VOI by configuration into counts int64 [256], configuration 0 left out.
+    """Count the cells of one VOI by configuration.
 
-    base (int64) is where its box of nz, ny, nx (int64) voxels begins, pad (int64) the padding.
+    Parameters
+    ----------
+    region
+        See the module's text.
+    base : int64
+        Where the VOI's padded box begins in `region`.
+    nz, ny, nx : int64
+        Size of the padded box in voxels.
+    pad : int64
+        Voxels of padding on every side.
+    counts : ndarray int64 [256]
+        Added to; configuration 0 is left out.
     """
     for z in range(pad - 1, nz - pad):
         for y in range(pad - 1, ny - pad):
@@ -142,7 +161,10 @@ def count_gpu(region, row, first, length, start, shape, counts):
 def cell_areas(spacing_mm):
     """Area in mm² of the surface in a cell of each configuration, float64 [images, 256].
 
-    spacing_mm is float64 [images, 3], (z, y, x).
+    Parameters
+    ----------
+    spacing_mm : ndarray float64 [images, 3]
+        (z, y, x).
     """
     z, y, x = spacing_mm.T
     scaled = NORMALS * np.stack((y * x, z * x, z * y), axis=1)[:, None, None]
@@ -169,7 +191,15 @@ def surface(counts, image_of, spacing_mm):
 
 
 def volume_mm3(parts, spacing):
-    """Volume in mm³ from 48ths of a voxel; parts int64 [k], spacing float64 [k, 3] in mm."""
+    """Volume in mm³, float64 [k].
+
+    Parameters
+    ----------
+    parts : ndarray int64 [k]
+        Volume in 48ths of a voxel.
+    spacing : ndarray float64 [k, 3]
+        mm, (z, y, x).
+    """
     return parts / 48.0 * (spacing[:, 0] * spacing[:, 1] * spacing[:, 2])
 
 

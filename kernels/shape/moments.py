@@ -21,6 +21,12 @@ weighted : ndarray float64 [k, 4]
     Of the intensity mask, in the image's unit; places TOTAL to TOTAL_X.
 row : int64
     On the CPU the place in `region` where a row along x begins.
+first, last : int
+    On the CPU the first and the last voxel of a row, both inclusive, counted from `row`.
+middle : int
+    The voxel of a row from which x is counted.
+uz, uy : int
+    Place of a row, or of a voxel on a GPU, from the middle of the box, in voxels.
 row, first, length : device int32, int64, int32 [tiles]
     On a GPU the VOI of each tile, where the tile begins in `region`, and the number of its voxels.
 kept : device int32 [tiles]
@@ -42,10 +48,7 @@ N_WEIGHTED = TOTAL_X + 1
 
 @jit.body
 def row_moments(region, row, first, last, middle):
-    """Voxels of one row of the mask, Σx and Σx², int64.
-
-    x is counted from `middle`, and runs from first to last (int).
-    """
+    """Voxels of one row of the mask, Σx and Σx², int64; x is counted from `middle`."""
     n, sx, sxx = np.int64(0), np.int64(0), np.int64(0)
     for x in range(first, last + 1):
         inside = np.int64(region[row + x] & 1)
@@ -58,9 +61,14 @@ def row_moments(region, row, first, last, middle):
 
 @jit.body
 def row_intensities(region, row, first, last, middle, value, j):
-    """ΣI and ΣIx over one row of the intensity mask, whose intensities I begin at value[j].
+    """ΣI and ΣIx over one row of the intensity mask, and where the next row's intensities begin.
 
-    The third number returned is where the next row's begin. x is counted from `middle`, and runs from first to last (int).
+    Parameters
+    ----------
+    region, row, first, last, middle, value
+        See the module's text.
+    j : int64
+        The row's intensities I begin at value[j].
     """
     total, along = 0.0, 0.0
     for x in range(first, last + 1):
@@ -73,7 +81,17 @@ def row_intensities(region, row, first, last, middle, value, j):
 
 @jit.body
 def add_row(n, sx, sxx, uz, uy, m):
-    """Add n voxels of a row at (uz, uy), int, their Σx (sx) and Σx² (sxx), to the moments m, int64 [10]."""
+    """Add the voxels of a row to the moments of the mask.
+
+    Parameters
+    ----------
+    n, sx, sxx : int
+        Number of voxels, Σx and Σx² in voxels and voxels², from `row_moments`.
+    uz, uy
+        See the module's text.
+    m : int64 [≥ 10]
+        Added to; places N to YX.
+    """
     m[N] += n
     m[Z] += n * uz
     m[Y] += n * uy
@@ -88,7 +106,17 @@ def add_row(n, sx, sxx, uz, uy, m):
 
 @jit.body
 def add_intensities(total, along, uz, uy, w):
-    """Add a row's ΣI (total) and ΣIx (along) at (uz, uy), int, to the weighted moments w, float64 [4]."""
+    """Add the intensities of a row to the weighted moments.
+
+    Parameters
+    ----------
+    total, along : float64
+        ΣI and ΣIx of the row, from `row_intensities`.
+    uz, uy
+        See the module's text.
+    w : float64 [4]
+        Added to; places TOTAL to TOTAL_X.
+    """
     w[TOTAL] += total
     w[TOTAL_Z] += total * uz
     w[TOTAL_Y] += total * uy
@@ -97,9 +125,18 @@ def add_intensities(total, along, uz, uy, w):
 
 @jit.body
 def widen(region, row, z, y, pad, nx, low, high):
-    """Let the bounds low and high, int64 [3] (z, y, x), both inclusive, hold a row at (z, y) that is not empty.
+    """Extend the bounds of a mask to include a row that is not empty.
 
-    The row has nx voxels (int), pad (int) of them padding on either side.
+    Parameters
+    ----------
+    region, row
+        See the module's text.
+    z, y : int
+        Place of the row in the padded box.
+    pad, nx : int
+        Voxels of padding on either side of the row, and voxels of the row with them.
+    low, high : ndarray int64 [3]
+        Bounds (z, y, x) in the padded box, both inclusive; updated.
     """
     low[0], high[0] = min(low[0], z), max(high[0], z)
     low[1], high[1] = min(low[1], y), max(high[1], y)
@@ -165,8 +202,16 @@ def moments_gpu(region, row, first, length, start, shape, moments, reach, kept):
 
     A block for each tile.
 
-    `reach`, device int32 [n, 6], tells how far the mask reaches: it lies between shape - reach[:, :3] and reach[:, 3:],
-    both inclusive. All but `kept` are zero before, and indexed by row of the batch.
+    Parameters
+    ----------
+    region, row, first, length, start, shape
+        See the module's text.
+    moments : device int64 [n, 10]
+        Added to; 0 before.
+    reach : device int32 [n, 6]
+        Raised; 0 before. The mask lies between shape - reach[:, :3] and reach[:, 3:], both inclusive.
+    kept : device int32 [tiles]
+        Written.
     """
     room = jit.cuda.shared.array((N_SUMS, COUNTING), np.int64)
     far = jit.cuda.shared.array(N_REACH, np.int32)

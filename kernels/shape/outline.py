@@ -1,4 +1,4 @@
-"""The vertices of a VOI's surface among which all corners of its convex hull are: a few for each slice.
+"""Candidate corners of a VOI's convex hull: a few vertices of its surface per slice.
 
 Along a row only the first and the last voxel can touch the hull, of those only the corners of the slice's convex
 outline, and of those only what does not lie midway between two other voxels. The largest diameter joins two corners of
@@ -33,9 +33,14 @@ TIPS = 6
 
 @jit.body
 def row_ends(region, row, nx):
-    """First and last voxel inside, int64, of the row that begins at region[row] (int).
+    """First and last voxel of a row inside the mask, int64; both are -1 where there is none.
 
-    Both are -1 where there is none.
+    Parameters
+    ----------
+    region, nx
+        See the module's text.
+    row : int
+        The row begins at region[row].
     """
     a, b = np.int64(0), np.int64(nx - 1)
     while a < nx and region[row + a] & 1 == 0:
@@ -97,11 +102,18 @@ def tips(region, p, z, y, x, ny, nx, points, n):
 
     Returns the new n.
 
-    points is int [room, 3], n (int) the number of vertices in it.
-
     The vertex half a voxel away in direction e can be left out when the voxel there, or one beside it across an edge of
     this voxel, is inside: then other vertices reach at least as far in every direction in which this one would be the
     outermost.
+
+    Parameters
+    ----------
+    region, p, z, y, x, ny, nx
+        See the module's text.
+    points : int [room, 3]
+        Vertices (z, y, x) in half voxels; written from row n on.
+    n : int
+        Number of vertices in `points`.
     """
     for axis in range(3):
         e = ny * nx if axis == 0 else (nx if axis == 1 else 1)
@@ -121,9 +133,21 @@ def tips(region, p, z, y, x, ny, nx, points, n):
 def hull_candidates(region, base, nz, ny, nx, pad):
     """Mesh vertices of one VOI among which all corners of its convex hull are.
 
-    The VOI's padded box of nz, ny, nx (int64) voxels begins at region[base] (int64). Returns int64 [n, 3], (z, y, x) in
-    half voxels from the first voxel that is not padding. A corner's voxel is a corner of the outline of its own slice
-    and does not lie midway between two others.
+    A corner's voxel is a corner of the outline of its own slice and does not lie midway between two others.
+
+    Parameters
+    ----------
+    region, pad
+        See the module's text.
+    base : int64
+        The VOI's padded box begins at region[base].
+    nz, ny, nx : int64
+        Size of the padded box in voxels.
+
+    Returns
+    -------
+    ndarray int64 [n, 3]
+        (z, y, x) in half voxels from the first voxel that is not padding.
     """
     first, last, stack = np.empty(ny, np.int64), np.empty(ny, np.int64), np.empty(ny, np.int64)
     found = np.empty((64, 3), np.int64)

@@ -9,9 +9,12 @@ from voxomics.kernels import jit
 
 @jit.body
 def add_up(room):
-    """room[s, 0] = sum of room[s], in a fixed tree; all threads of the block call this together.
+    """Set room[s, 0] to the sum of room[s], in a fixed tree; all threads of the block call this together.
 
-    room is shared memory [sums, threads].
+    Parameters
+    ----------
+    room : shared float64 or int64 [sums, threads]
+        A place for each sum and thread.
     """
     thread = jit.cuda.threadIdx.x
     jit.cuda.syncthreads()
@@ -28,7 +31,14 @@ def add_up(room):
 def sum_before(value, room):
     """Sum of the value over the threads before this one, and over all of them.
 
-    room is shared memory of the value's type, a place for each thread. All threads of the block call this together.
+    All threads of the block call this together.
+
+    Parameters
+    ----------
+    value : int64
+        This thread's value.
+    room : shared int64 [threads]
+        A place for each thread.
     """
     thread = jit.cuda.threadIdx.x
     room[thread] = value
@@ -47,9 +57,14 @@ def sum_before(value, room):
 
 @jit.body
 def position(p, ny, nx):
-    """(z, y, x) of place p, below 2³¹, of a box of rows of nx and slices of ny · nx voxels, int32 all.
+    """(z, y, x) of a voxel of a box, int32. Unsigned, because a signed division takes four times as long.
 
-    Unsigned, because a signed division takes four times as long.
+    Parameters
+    ----------
+    p : int32 or int64
+        Place of the voxel in the box, below 2³¹.
+    ny, nx : int32
+        Rows of a slice, and voxels of a row.
     """
     at = np.uint32(p) // np.uint32(nx)
     z = np.uint32(at) // np.uint32(ny)

@@ -46,14 +46,32 @@ def add(i, j, p, out):
 
 @jit.body
 def spread(i, j, p, mean_level, mean_size, out):
-    """Add a cell to the variances, once `mean_level` and `mean_size` (float) are known."""
+    """Add a cell to the variances.
+
+    Parameters
+    ----------
+    i, j, p, out
+        As above.
+    mean_level, mean_size : float
+        Means of i and of j over all cells, weighted by p.
+    """
     out[slots.LEVEL_VARIANCE] += (i - mean_level) * (i - mean_level) * p
     out[slots.SIZE_VARIANCE] += (j - mean_size) * (j - mean_size) * p
 
 
 @jit.body
 def non_uniformity(sums, n, total, thread, threads):
-    """Σ s² / total of the first `n` marginal sums in `sums` (float64 [≥ n]): a thread's share of it."""
+    """Σ s² / total of marginal sums s: a thread's share of it.
+
+    Parameters
+    ----------
+    sums : float64 [≥ n]
+        Sums of the matrix's rows, or of its columns.
+    n : int
+        Number of marginal sums.
+    total, thread, threads
+        As above.
+    """
     x = 0.0
     while thread < n:
         x += sums[thread] * sums[thread] / total
@@ -63,7 +81,17 @@ def non_uniformity(sums, n, total, thread, threads):
 
 @jit.body
 def energy(count, n_cells, total, thread, threads):
-    """Σ p² of the first `n_cells` counts in `count` (float64 [≥ n_cells]): a thread's share of it."""
+    """Σ p² over the cells: a thread's share of it.
+
+    Parameters
+    ----------
+    count : float64 [≥ n_cells]
+        Count of each cell.
+    n_cells : int
+        Number of cells.
+    total, thread, threads
+        As above.
+    """
     squares = 0.0
     while thread < n_cells:
         squares += count[thread] * count[thread]

@@ -190,10 +190,26 @@ def measure_gpu(
 
 
 def places(n_levels, n_columns):
-    """Scratch for a matrix and its marginal sums: int or ndarray int64 of levels and of sizes."""
+    """Places of scratch for a matrix and its marginal sums, in the type of the arguments.
+
+    Parameters
+    ----------
+    n_levels, n_columns : int or ndarray int64 [any]
+        Rows of each matrix, and its largest size.
+    """
     return n_levels * n_columns + n_levels + n_columns
 
 
 def is_taken(n_cells, n_places, n_voxels):
-    """Whether a device takes a VOI: cells of all its matrices, `places` of the largest, voxels of its box (int64)."""
+    """Whether a device takes each VOI, bool [n].
+
+    Parameters
+    ----------
+    n_cells : ndarray int64 [n]
+        Cells of all matrices of the VOI.
+    n_places : ndarray int64 [n]
+        `places` of the VOI's largest matrix.
+    n_voxels : ndarray int64 [n]
+        Voxels of the VOI's padded box.
+    """
     return (n_cells <= MAX_CELLS) & (n_places <= MAX_PLACES) & (n_voxels < 1 << 31)  # offsets in a box are int32

@@ -5,15 +5,16 @@ Arguments
 The functions here take these arguments in this form; all threads of a block call `open_table` and `close_table`
 together.
 
-shared : int32, shared memory
-    The block's table [rank - 1, size - 1].
+shared : shared int32 [≥ n_levels · width]
+    The block's table, by rank - 1 and size - 1.
 width : int32
     Sizes that it has.
 n_levels, n_columns : int32
     Rows of the matrix, and the largest size possible.
-counts : int32
-    Where the device counts: [rank - 1, size - 1] of n_columns, from `matrix` on.
+counts : int32 [cells of all matrices]
+    Where the device counts: by rank - 1 and size - 1, n_columns of them, from counts[matrix] on.
 matrix : int64
+    Where the matrix begins.
 """
 
 from __future__ import annotations
@@ -30,7 +31,15 @@ ROOM = 4096
 
 @jit.body
 def open_table(shared, room, n_levels, n_columns):
-    """Clear the block's table, and return its width: as many sizes as `room` (int32) cells allow."""
+    """Clear the block's table, and return its width: as many sizes as its cells allow.
+
+    Parameters
+    ----------
+    room : int32
+        Cells of the table.
+    shared, n_levels, n_columns
+        As above.
+    """
     width = min(n_columns, room // max(n_levels, np.int32(1)))
     c = np.int32(jit.cuda.threadIdx.x)
     while c < n_levels * width:
@@ -42,7 +51,15 @@ def open_table(shared, room, n_levels, n_columns):
 
 @jit.body
 def enter(rank, size, shared, width, n_columns, counts, matrix):
-    """Count an entry of some `rank` and `size` (int32): in shared memory if it has a column there, else in `counts`."""
+    """Count an entry: in shared memory if its size has a column there, else in `counts`.
+
+    Parameters
+    ----------
+    rank, size : int32
+        From 1.
+    shared, width, n_columns, counts, matrix
+        As above.
+    """
     if size <= width:
         jit.cuda.atomic.add(shared, (rank - 1) * width + size - 1, 1)
     else:

@@ -21,15 +21,15 @@ def depths(region, start, shape, vois, planar, depth_start, depth):
 
     Parameters
     ----------
-    region : uint8, like `level`
-        Bit 0: the voxel lies in the morphological mask.
+    region : uint8 [voxels of all boxes]
+        Laid out like `level`. Bit 0: the voxel lies in the morphological mask.
     start, shape, vois
         See kernels/grouping.py.
     planar : bool
         Distances within the slice.
     depth_start : int64 [k + 1]
         Where the box of VOI vois[k] begins in `depth`.
-    depth : uint16
+    depth : uint16 [depth_start[k]]
         Receives the distance of each voxel.
     """
     for k in range(vois.size):
@@ -67,7 +67,7 @@ def sweep_gpu(region, tile_row, tile_first, tile_length, start, place, shape, ax
     place : int64 [n + 1]
         Where each row's box begins in `depth`.
     axis : int
-    depth : uint16
+    depth : uint16 [place[n]]
         The distance of each voxel, as far as the sweeps before know it.
     """
     i, t = tile_row[jit.cuda.blockIdx.x], jit.cuda.threadIdx.x

@@ -31,7 +31,7 @@ def joins_of(box, p, row, slab, one, deep):
 
     Parameters
     ----------
-    box : uint8 or uint16
+    box : uint8 or uint16 [voxels of the box]
         Levels of a VOI's box.
     p : int
         The voxel's place in it.

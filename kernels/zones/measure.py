@@ -39,7 +39,7 @@ def measure(zone_start, n_zones, zone_rank, column, size, slice_of, level_of, le
     ----------
     zone_start, n_zones, zone_rank, size, slice_of
         From `runs.find`.
-    column : int32, like size
+    column : int32 [zone_start[k]]
         The second axis of the matrix: sizes or distances.
     level_of, level_start, vois, work, feature
         See kernels/grouping.py; feature [m, N_SLOTS]. The work list keeps slices.
@@ -97,7 +97,11 @@ def alike(codes, k, first, last, shift):
     Only the first of them is told; the others are told 0. Strides double until one leads too far: what it costs grows
     with the logarithm of the answer.
 
-    codes : int64 [≥ last]. k, first, last, shift : int.
+    Parameters
+    ----------
+    codes : int64 [≥ last]
+        Ascending.
+    k, first, last, shift : int
     """
     code = codes[k] >> shift
     if k > first and codes[k - 1] >> shift == code:
@@ -178,7 +182,7 @@ def measure_gpu(
 
     Parameters
     ----------
-    size_entries, size_columns, distance_entries, distance_columns : int64
+    size_entries, size_columns, distance_entries, distance_columns : int64 [zones]
         From `code_gpu`, each list sorted; all four hold a matrix's zones at the same places. Without distances the last
         two are empty.
     level_of, level_start, vois, work, feature

@@ -11,11 +11,11 @@ Arguments
 ---------
 The functions here take these arguments in this form.
 
-box : uint8 or uint16
+box : uint8 or uint16 [voxels of the box]
     Levels of a VOI's box, in (z, y, x) order.
 nx, plane : int
     Voxels of a row and of a slice of it.
-joins : uint16
+joins : uint16 [≥ voxels of a slice]
     What `joins_of` says of each voxel of a slice.
 rank, length, near : int32 [≥ runs]
     Rank of each run's level, its voxels, and its smallest depth where `depth` is not empty.
@@ -51,7 +51,15 @@ def compare(box, first, count, nx, plane, planar, joins):
 
 @jit.body
 def link(parent, a, b):
-    """Join the zones of two runs, `a` and `b` (int); the earlier root stays. Paths are halved on the way up."""
+    """Join the zones of two runs; the earlier root stays. Paths are halved on the way up.
+
+    Parameters
+    ----------
+    parent
+        As above.
+    a, b : int
+        Runs.
+    """
     if parent[a] == parent[b]:
         return
     while parent[a] != a:
@@ -70,8 +78,9 @@ def number_runs(box, first, count, depth, n, run, run_first, rank, length, near,
     Parameters
     ----------
     first, count, n : int
-    depth : uint16, like `box`, or empty
-    run : int32
+    depth : uint16 [voxels of the box, or 0]
+        Laid out like `box`; from depth.py.
+    run : int32 [≥ run_first + count]
         run[run_first:] receive the run of each voxel.
     run_first : int
     """
@@ -96,12 +105,12 @@ def number_runs(box, first, count, depth, n, run, run_first, rank, length, near,
 
 @jit.body
 def join_runs(joins, count, nx, run, here, before, parent, step):
-    """Make the joins of one slice.
+    """Join the runs of one slice.
 
     Parameters
     ----------
     count, nx : int
-    run : int32
+    run : int32 [voxels of two slices]
         Run of each voxel: of this slice from `here` on, of the slice before from `before` on.
     here, before : int
     step : int64 [12]
@@ -125,7 +134,7 @@ def list_zones(slice_end, z_first, z_last, rank, length, near, parent, base, zon
 
     Parameters
     ----------
-    slice_end : int64
+    slice_end : int64 [padded slices]
         slice_end[z]: runs up to the end of padded slice z.
     z_first, z_last : int
         Padded slices, the last one exclusive.

@@ -10,11 +10,11 @@ tile_first, tile_length: see kernels/block.py.
 
 place : int64 [n + 1]
     Where a row's voxels stand in the arrays below: that of voxel p of box i is place[i] + p.
-parent : int32
+parent : int32 [place[n]]
     Of each voxel: an earlier voxel of the same zone, or itself.
-size : int32
+size : int32 [place[n]]
     Of each zone, at its root: its voxels.
-near : int32
+near : int32 [place[n], or 0]
     Of each zone, at its root: its smallest depth; empty where none is wanted.
 """
 
@@ -56,7 +56,15 @@ def runs_gpu(level, tile_row, tile_first, tile_length, start, place, parent, siz
 
 @jit.body
 def root_of(parent, a):
-    """The first voxel on the way up from voxel a (int32) that is its own parent."""
+    """The first voxel on the way up from voxel a that is its own parent.
+
+    Parameters
+    ----------
+    parent
+        As above.
+    a : int32
+        Place of a voxel in `parent`.
+    """
     b = parent[a]
     while b != a:
         a = b
@@ -132,7 +140,7 @@ def total_gpu(level, tile_row, tile_first, tile_length, start, place, depth, par
 
     Parameters
     ----------
-    depth : uint16
+    depth : uint16 [place[n], or 0]
         From `depth.sweep_gpu`, laid out like `parent`; or empty.
     n_zones : int64 [t]
         Receives the roots of each tile.

@@ -126,7 +126,7 @@ def test_a_voi_too_small_for_the_grid_is_a_failed_row():
     ours = Extractor(settings={"resampling": {"spacing_mm": [4, 4, 4]}})
     found = ours.extract(image, mask, spacing_mm=ONE)
     assert found["status"].tolist()[0] == "failed"
-    assert "resampling left no voxel" in found.loc[0, "reason"]
+    assert "no voxel is left after resampling" in found.loc[0, "reason"]
     assert found["n_voxels"].tolist()[0] == 0
     assert found.loc[1, "original.morphology.volume_voxel_counting"] > 0
 

@@ -1,4 +1,4 @@
-"""Every argument of a texture kernel is described: in its docstring, in its file's, or in one that these name."""
+"""Every argument of a kernel has a type, an array also a shape: in its docstring, in its file's, or in one named there."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import pytest
 from shared import ROOT
 
 KERNELS = ROOT / "kernels"
-FOLDERS = ("glcm", "ngtdm", "size_matrix", "zones")
-FILES = [KERNELS / f"{name}.py" for name in ("block", "glrlm", "grouping", "ngldm", "search", "sorting")]
-FILES += [path for folder in FOLDERS for path in sorted((KERNELS / folder).glob("*.py")) if path.stem != "__init__"]
+ORDINARY = ("__init__.py", "jit.py", "device.py")  # ordinary Python, with types
+FILES = [path for path in sorted(KERNELS.rglob("*.py")) if path.name not in ORDINARY]
 
 
 def functions(path):
-    """The compiled functions of a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
+    """The functions of a file, compiled or not."""
+    return [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
 
 
 def referred(text, path):
@@ -33,23 +31,34 @@ def referred(text, path):
                 yield from (ast.get_docstring(node) or "" for node in functions(file) if node.name == name)
 
 
-def is_described(name, text):
-    """Whether a name stands in front of its type or meaning, alone or in a list: ``shape, vois``, ``first : int``."""
-    listed = rf"^\s*(?:\w+, )*{name}(?:, \w+)*(?: :.*|;.*|,)?$"
-    in_prose = rf"(?:^|[\s,(`]){name}(?:`|, \w+)* (?::|\()"
-    return bool(re.search(listed, text, re.M) or re.search(in_prose, text, re.M) or f"`{name}`" in text)
+TYPE = r"(?:(?:device|shared|ndarray) )*(?:(?:u?int|float|complex)\d*|integer|bool|str|tuples?|sequence|number|real)\b"
+
+
+def is_described(name, text, array):
+    """Whether a name stands in front of a type, alone or in a list: ``shape, vois : int``; an array has a shape, too."""
+    entry = rf"(?:^|[\s,(.])`?{name}`?(?:, `?\w+`?)* : {TYPE}(.*)"
+    return any("[" in rest or not array for rest in re.findall(entry, text, re.M))
+
+
+def arrays(function):
+    """Names that a function indexes, or whose shape it reads."""
+    for node in ast.walk(function):
+        is_read = isinstance(node, ast.Attribute) and node.attr in ("shape", "size", "T")
+        if (is_read or isinstance(node, ast.Subscript)) and isinstance(node.value, ast.Name):
+            yield node.value.id
 
 
 def undescribed(path):
-    """(function, argument) of a file's compiled functions."""
+    """(function, argument) of a file's functions."""
     page = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     for node in functions(path):
         own = f"{ast.get_docstring(node) or ''}\n{page}"
         texts = [own, *referred(own, path)]
         texts += [more for text in texts[1:] for more in referred(text, path)]
-        for argument in node.args.args:
-            if not any(is_described(argument.arg, text) for text in texts):
-                yield node.name, argument.arg
+        indexed = set(arrays(node))
+        for argument in (a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)):
+            if not any(is_described(argument, text, argument in indexed) for text in texts):
+                yield node.name, argument
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: Path(path).relative_to(KERNELS).as_posix())
@@ -57,7 +66,19 @@ def test_every_argument_is_described(path):
     assert list(undescribed(path)) == []
 
 
-def test_an_argument_without_a_description_is_seen(tmp_path):
+@pytest.mark.parametrize(
+    ("entry", "seen"),
+    [
+        ("y : float64 [k]", True),
+        ("x, y : float64 [k]", True),
+        ("y : float64", False),
+        ("y : that of x [0]", False),
+        ("y\n        Added.", False),
+        ("Of `y`.", False),
+    ],
+)
+def test_an_argument_without_a_type_or_an_array_without_a_shape_is_seen(entry, seen, tmp_path):
     path = tmp_path / "kernel.py"
-    path.write_text('"""Page."""\n@jit.cpu\ndef run(x, y):\n    """Add.\n\n    x : int64 [k]\n    """\n')
-    assert list(undescribed(path)) == [("run", "y")]
+    docstring = f'"""Add.\n\n    x : int64\n    {entry}\n    """'
+    path.write_text(f'"""Page."""\n@jit.cpu\ndef run(x, y):\n    {docstring}\n    y[0] = x\n')
+    assert list(undescribed(path)) == ([] if seen else [("run", "y")])

@@ -1,6 +1,8 @@
-"""The catalogues and the places in what the kernels write are the same features, each once."""
+"""The catalogues and the places where kernels write are the same features, each once."""
 
 from __future__ import annotations
+
+import importlib
 
 import pytest
 
@@ -9,6 +11,22 @@ from voxomics.engine.families.zones import GLDZM, GLSZM, catalogue
 from voxomics.kernels.glcm import slots as glcm_slots
 from voxomics.kernels.ngtdm import slots as ngtdm_slots
 from voxomics.kernels.size_matrix import slots as size_slots
+
+IN_ORDER = {
+    "intensity_statistics": "intensity.features",
+    "intensity_histogram": "histogram",
+    "intensity_volume_histogram": "ivh",
+    "local_intensity": "local",
+    "morphology": "shape.features",
+    "spatial_autocorrelation": "spatial",
+}
+
+
+@pytest.mark.parametrize("family", IN_ORDER)
+def test_kernels_write_in_the_order_of_the_catalogue(family):
+    kernel = importlib.import_module(f"voxomics.kernels.{IN_ORDER[family]}")
+    features = importlib.import_module(f"voxomics.engine.families.{family}").FEATURES
+    assert [getattr(kernel, feature.name.upper()) for feature in features] == list(range(len(features)))
 
 
 @pytest.mark.parametrize(("family", "slots"), [(glcm, glcm_slots), (ngtdm, ngtdm_slots)])

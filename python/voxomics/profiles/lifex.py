@@ -48,7 +48,7 @@ class LifexSettings(Settings):
 
 @dataclass(frozen=True)
 class Entry:
-    """One LIFEx feature: the IBSI features it is made of, and how where it is not simply one of them."""
+    """One LIFEx feature, the IBSI features that it depends on, and the formula if it is not equal to one of them."""
 
     name: str
     sources: tuple[str, ...]
@@ -172,7 +172,7 @@ def _key(source: str, settings: Settings) -> ColumnKey:
 
 
 def remarks(batch: VoiBatch) -> list[str]:
-    """For each VOI "" or a warning that LIFEx would not have accepted it: it has more than one cluster of voxels."""
+    """Remark on each VOI: a warning if it has more than one cluster of voxels, which LIFEx does not accept, or ""."""
     return [f"{n} separate clusters of voxels; LIFEx expects one" if n > 1 else "" for n in clusters(batch.geometry)]
 
 
