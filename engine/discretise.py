@@ -38,10 +38,10 @@ def channel(
     below : ndarray int64 [n]
         See prepare.Prepared.below.
     """
-    from voxomics.kernels import pack
+    from voxomics.kernels.pack import levels as kernel
 
     n = len(batch)
-    method = {"fbn": pack.FBN, "fbs": pack.FBS, "bounds": pack.BOUNDS, "none": pack.NONE}[chosen.method]
+    method = {"fbn": kernel.FBN, "fbs": kernel.FBS, "bounds": kernel.BOUNDS, "none": kernel.NONE}[chosen.method]
     origin = chosen.origin if chosen.origin is not None else (settings.resegmentation.range or (None,))[0]
     size = len(batch.value)
     rank, levels, number = np.empty(size, np.uint16), np.empty(size, np.int64), np.empty(size, np.int64)
@@ -49,7 +49,7 @@ def channel(
     refused, spread = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
 
     def discretise_part(part: I64) -> None:
-        pack.discretise(
+        kernel.discretise(
             batch.value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
             np.nan if origin in (None, "minimum") else float(origin), chosen.low or 0.0, chosen.high or 0.0, level_min,
             rank, levels, number, n_present, n_nominal, below, refused, spread,
@@ -59,8 +59,8 @@ def channel(
     for i in np.flatnonzero(spread):  # rare: levels millions apart
         own = slice(batch.value_start[i], batch.value_start[i + 1])
         present, ranks, counts = np.unique(levels[own], return_inverse=True, return_counts=True)
-        if len(present) > pack.MAX_PRESENT:
-            refused[i] = pack.TOO_MANY
+        if len(present) > kernel.MAX_PRESENT:
+            refused[i] = kernel.TOO_MANY
             continue
         n_present[i] = len(present)
         rank[own] = ranks + 1
@@ -68,21 +68,21 @@ def channel(
         number[own][: len(present)] = counts
     level_start = offsets(n_present)
     level_of, count = np.empty(level_start[-1], np.int64), np.empty(level_start[-1], np.int64)
-    pack.compact(levels, batch.value_start, n_present, level_of, level_start)
-    pack.compact(number, batch.value_start, n_present, count, level_start)
+    kernel.compact(levels, batch.value_start, n_present, level_of, level_start)
+    kernel.compact(number, batch.value_start, n_present, count, level_start)
     level = _placed(batch, rank, n_present, threads) if places else np.empty(0, np.uint8)
     return Channel(level, level_of, level_start, count, n_nominal), refused, below
 
 
 def _placed(batch: VoiBatch, rank: np.ndarray, n_present: I64, threads: int) -> np.ndarray:
     """Channel.level from the voxels' ranks, in the smallest type that holds them."""
-    from voxomics.kernels import pack
+    from voxomics.kernels.pack import levels as kernel
 
     g = batch.geometry
     level = np.zeros(len(g.region), np.uint8 if n_present.max(initial=0) < 256 else np.uint16)
 
     def scatter_part(part: I64) -> None:
-        pack.scatter(g.region, g.start, part, rank, batch.value_start, n_present, level)
+        kernel.scatter(g.region, g.start, part, rank, batch.value_start, n_present, level)
 
     pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, scatter_part)
     return level

@@ -289,12 +289,12 @@ def _too_large(need: int, call: Call, settings: Settings) -> str:
 
 
 def _refusal(code: int, name: str) -> str:
-    from voxomics.kernels import pack
+    from voxomics.kernels.pack import levels
 
     scaled = "choose fbn, fbs or bounds"
     return {
-        pack.BELOW_ONE: f"discretisation {name} needs grey levels ≥ 1, but there are lower values; {scaled}",
-        pack.NOT_INTEGER: f"discretisation {name} needs integer intensities; {scaled}",
-        pack.TOO_MANY: f"more than {pack.MAX_PRESENT:,} grey levels present under {name}; choose fewer, wider bins",
-        pack.TOO_WIDE: f"grey levels beyond 2^53 under {name}; choose wider bins",
+        levels.BELOW_ONE: f"discretisation {name} needs grey levels ≥ 1, but there are lower values; {scaled}",
+        levels.NOT_INTEGER: f"discretisation {name} needs integer intensities; {scaled}",
+        levels.TOO_MANY: f"more than {levels.MAX_PRESENT:,} grey levels present under {name}; choose fewer, wider bins",
+        levels.TOO_WIDE: f"grey levels beyond 2^53 under {name}; choose wider bins",
     }[code]

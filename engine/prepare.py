@@ -53,7 +53,7 @@ def find_vois(mask: MaskStack) -> list[Voi]:
     -------
     list of Voi
     """
-    from voxomics.kernels import pack
+    from voxomics.kernels.pack import masks
 
     found = []
     for layer, labels in enumerate(mask.layers):
@@ -62,7 +62,7 @@ def find_vois(mask: MaskStack) -> list[Voi]:
         number = np.zeros(max(len(slot), 1), np.int64)
         low = np.full((len(number), 3), np.iinfo(np.int64).max)
         high = np.full((len(number), 3), -1, dtype=np.int64)
-        pack.survey(labels, slot, number, low, high)
+        masks.survey(labels, slot, number, low, high)
         for s in np.flatnonzero(number):
             value = int(values[s + 1])
             found.append(Voi(layer, value, mask.names.get((layer, value), ""), int(number[s]), _index(low[s]), _index(high[s])))
@@ -104,8 +104,8 @@ class Prepared:
     derived_nonfinite : dict str -> ndarray int64 [n]
         By image type: NaN or infinite values in the intensity mask, which only a derived image can have.
     refused : dict (str, str) -> ndarray uint8 [n]
-        By image type and discretisation name: kernels.pack.BELOW_ONE, NOT_INTEGER, TOO_MANY or TOO_WIDE where a VOI has no grey
-        levels, else 0.
+        By image type and discretisation name: BELOW_ONE, NOT_INTEGER, TOO_MANY or TOO_WIDE of kernels/pack/levels.py where a
+        VOI has no grey levels, else 0.
     below : dict (str, str) -> ndarray int64 [n]
         By image type and discretisation name: voxels under the origin of a fixed bin size, which took level 1.
     """
@@ -177,7 +177,7 @@ def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settin
 
 def _resegmented(geometry: Geometry, image: Image, settings: Settings, threads: int) -> tuple[I64, I64]:
     """Set the intensity mask of a geometry; the numbers of voxels that are not finite, and where the first is."""
-    from voxomics.kernels import pack
+    from voxomics.kernels.pack import intensities
 
     g, n = geometry, len(geometry.label)
     nonfinite, first = np.zeros(n, np.int64), np.zeros((n, 3), np.int64)
@@ -186,7 +186,7 @@ def _resegmented(geometry: Geometry, image: Image, settings: Settings, threads: 
     sigma = settings.resegmentation.outliers_sigma or 0.0
 
     def one_part(part: I64) -> None:
-        pack.resegment(
+        intensities.resegment(
             image.array, g.corner, g.pad, g.start, g.shape, part, *bounds, sigma, g.region, g.n_intensity, nonfinite, first
         )
 
@@ -196,14 +196,14 @@ def _resegmented(geometry: Geometry, image: Image, settings: Settings, threads: 
 
 def _gathered(geometry: Geometry, image: Image, settings: Settings, threads: int) -> tuple[VoiBatch, I64]:
     """The intensities of one image type, and how many of each VOI's are not finite."""
-    from voxomics.kernels import pack
+    from voxomics.kernels.pack import intensities
 
     g = geometry
     value_start = offsets(g.n_intensity)
     values, nonfinite = np.empty(value_start[-1]), np.zeros(len(g.label), np.int64)
 
     def one_part(part: I64) -> None:
-        pack.gather(image.array, g.corner, g.pad, g.start, g.shape, part, g.region, values, value_start, nonfinite)
+        intensities.gather(image.array, g.corner, g.pad, g.start, g.shape, part, g.region, values, value_start, nonfinite)
 
     pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, one_part)
     return VoiBatch(geometry, values, value_start, _surroundings(geometry, image, settings)), nonfinite
@@ -226,7 +226,7 @@ def _surroundings(geometry: Geometry, image: Image, settings: Settings) -> tuple
 
 def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings: Settings, threads: int) -> Geometry:
     """Boxes on the prepared grid that contain the morphological mask; the intensity mask is still empty."""
-    from voxomics.kernels import pack
+    from voxomics.kernels.pack import masks
 
     pad, n, chosen, new = settings.pad, len(vois), settings.resampling, processed.grid
     origin = np.array(mask.corner)
@@ -249,12 +249,12 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
         for index, labels in enumerate(mask.layers):
             some = part[layer[part] == index]
             if new:
-                pack.mark_resampled(
+                masks.mark_resampled(
                     labels, origin, size, value, offset, step, chosen.mask_threshold, chosen.mask == "nearest", corner, pad,
                     start, shape, some, region, number,
                 )  # fmt: skip
             else:
-                pack.mark(labels, value, (corner - origin).astype(np.int32), pad, start, shape, some, region)
+                masks.mark(labels, value, (corner - origin).astype(np.int32), pad, start, shape, some, region)
 
     pool.for_parts(np.diff(start), PACKED_VOXELS, threads, mark_part)
     spacing = np.array([processed.image.spacing_mm])

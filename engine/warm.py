@@ -31,10 +31,11 @@ _ORDER = ("shape", "directional", "intensity", "zones")  # first and third, seco
 
 def is_cold(families: tuple[str, ...]) -> bool:
     """Whether the compiled kernels of these families are missing from the cache."""
-    from voxomics.kernels import jit, pack
+    from voxomics.kernels import jit
+    from voxomics.kernels.pack.levels import discretise
 
     names = {family.last_kernel for family in FAMILIES if family.name in families and family.last_kernel}
-    return not all(jit.is_cached(kernel) for kernel in (pack.discretise, *map(_kernel, names)))
+    return not all(jit.is_cached(kernel) for kernel in (discretise, *map(_kernel, names)))
 
 
 def _kernel(name: str) -> Any:

@@ -70,7 +70,8 @@ def _memory() -> str:
 
 def _cache() -> str:
     """Folder in which compiled kernels are kept between processes."""
-    from voxomics.kernels import jit, pack
+    from voxomics.kernels import jit
+    from voxomics.kernels.pack import masks
 
-    found = jit.cache_folder(pack.survey)
+    found = jit.cache_folder(masks.survey)
     return found or "none, because no folder is writable; set NUMBA_CACHE_DIR to a writable folder"

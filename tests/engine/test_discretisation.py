@@ -7,7 +7,7 @@ import pytest
 
 from volumes import noise_and_box
 from voxomics import Extractor, SettingsError, extract
-from voxomics.kernels import pack
+from voxomics.kernels.pack import levels
 
 ONE = (1.0, 1.0, 1.0)
 
@@ -19,7 +19,7 @@ def test_fixed_bin_number_has_no_level_above_the_last(bins):
         low = rng.normal() * 10
         high = low + abs(rng.normal()) * 10
         beside = np.nextafter(high, low)
-        level = pack.level_of_value.py_func(beside, pack.FBN, bins, 0.0, low, high)
+        level = levels.level_of_value.py_func(beside, levels.FBN, bins, 0.0, low, high)
         assert 1 <= level <= bins
 
 

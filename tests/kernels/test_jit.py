@@ -67,10 +67,11 @@ def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path, hashed, expected)
 def test_sources_are_hashed_when_a_kernel_is_first_looked_up(hashed, expected):
     code = (
         "import numpy as np\n"
-        "from voxomics.kernels import jit, pack\n"
+        "from voxomics.kernels import jit\n"
+        "from voxomics.kernels.pack import levels\n"
         "print(jit._sources.cache_info().misses)\n"
-        "pack.compact(np.zeros(1), np.zeros(1, int), np.ones(1, int), np.zeros(1), np.zeros(1, int))\n"
-        "print(jit.is_cached(pack.compact), jit._sources.cache_info().misses)\n"
+        "levels.compact(np.zeros(1), np.zeros(1, int), np.ones(1, int), np.zeros(1), np.zeros(1, int))\n"
+        "print(jit.is_cached(levels.compact), jit._sources.cache_info().misses)\n"
     )
     assert " ".join(told(code, VOXOMICS_HASH_SOURCES=hashed)) == expected
 
@@ -134,11 +135,12 @@ def test_without_a_folder_to_keep_code_in_it_still_computes():
         "caching.CacheImpl.__init__ = refuse\n"
         "with warnings.catch_warnings(record=True) as caught:\n"
         "    warnings.simplefilter('always')\n"
-        "    from voxomics.kernels import jit, pack\n"
+        "    from voxomics.kernels import jit\n"
+        "    from voxomics.kernels.pack import levels\n"
         "import numpy as np\n"
         "out = np.zeros(2)\n"
-        "pack.compact(np.array([3.0, 4.0]), np.array([0, 2]), np.array([2]), out, np.array([0, 2]))\n"
-        "kernel = pack.compact\n"
+        "levels.compact(np.array([3.0, 4.0]), np.array([0, 2]), np.array([2]), out, np.array([0, 2]))\n"
+        "kernel = levels.compact\n"
         "print(out.tolist(), [str(w.message)[:40] for w in caught], jit.is_cached(kernel), repr(jit.cache_folder(kernel)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
