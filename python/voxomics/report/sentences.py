@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from voxomics.report.tables import SCORE_NAMES, interval, number, percent, probability
+from voxomics.study.checks import listed
 from voxomics.study.results import Number, Part, StudyResults
 
 MAIN = {"continuous": "r", "binary": "auc", "survival": "c"}
@@ -54,8 +55,18 @@ def headline(results: StudyResults) -> list[str]:
             f"removes {percent(q2.value)} of the variance" if q2.value > 0 else "is worse than predicting the mean for everybody"
         )
         said.append(f"As a prediction of patients that the fit has not seen it {worth} (Q² = {number(q2.value)}).")
-    said.append(_verdict(twin.get(main), main))
-    return said
+    return [*said, *not_used(results), _verdict(twin.get(main), main)]
+
+
+def not_used(results: StudyResults) -> list[str]:
+    """Columns of the table of features that the study did without, by reason; nothing where it used all."""
+    cohort = results.parts["cohort"].tables
+    unused = [(str(row.feature), str(row.reason)) for row in cohort["unused_columns"].data.itertuples()]
+    if "features" in cohort:
+        unused += [(str(row.feature), str(row.reason)) for row in cohort["features"].data.itertuples() if row.reason]
+    reasons = dict.fromkeys(why for _, why in unused)
+    named = [f"{listed([name for name, reason in unused if reason == why])} ({why})" for why in reasons]
+    return [f"Columns that were not used as features: {'; '.join(named)}."] if named else []
 
 
 def _why_not(protocol: dict[str, Number]) -> str:
