@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.engine.batch import VoiBatch
+from voxomics.engine.batch import I64, MORPHOLOGICAL, Geometry, VoiBatch, offsets
 from voxomics.engine.prepare import Prepared
 from voxomics.engine.settings import Settings
 
@@ -43,3 +43,19 @@ def _crowded(batch: VoiBatch, name: str) -> np.ndarray:
     channel = batch.channels[name]
     few: np.ndarray = (channel.n_present <= 2) & (channel.n_nominal > 8) & (batch.geometry.n_intensity >= 64)
     return few
+
+
+def clusters(geometry: Geometry) -> I64:
+    """Number of clusters of each drawn mask, int64 [n]; a cluster's voxels are linked through faces, edges and corners."""
+    from voxomics.kernels.zones import runs
+
+    g, vois = geometry, np.arange(len(geometry.label), dtype=np.int64)
+    room = offsets(g.n_morphological)
+    number = np.zeros(len(vois), np.int64)
+    rank, size, slice_of = (np.empty(room[-1], np.int32) for _ in range(3))
+    no_depth, no_distance = np.empty(0, np.uint16), np.empty(0, np.int32)
+    runs.find(
+        g.region & MORPHOLOGICAL, g.start, g.shape, vois, g.pad, False, no_depth, np.zeros(len(vois) + 1, np.int64),
+        room, number, rank, size, no_distance, slice_of,
+    )  # fmt: skip
+    return number
