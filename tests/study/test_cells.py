@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import math
+import random
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +236,38 @@ def test_copies_of_ids_times_and_events_are_no_features(tmp_path: Path) -> None:
     assert unused["PatientID"] == "a copy of the ids" and list(found.features) == ["age", "a"]
 
 
+def test_names_that_keep_a_column_from_being_a_feature_are_told(tmp_path: Path) -> None:
+    """A feature called as the marker is, or as a column of ours; nothing is told of a table that is ours altogether."""
+    text = "id,marker,age,n_voxels,a\nP1,4,5,9,1\nP2,6,2,8,4\nP3,1,9,7,9\n"
+    clinical = "patient,marker,age\nP1,1,60\nP2,2,61\nP3,4,50\n"
+    found, results = cohort(tmp_path, text, clinical, clinical_={"covariates": {"age": "number"}})
+    assert list(found.features) == ["a"]
+    assert sentences.not_used(results) == [
+        "Columns that were not used as features: n_voxels (a name of voxomics' own columns); "
+        "marker, age (a column of the clinical settings)."
+    ]
+    text = "id,image,mask,label,name,n_voxels,status,reason,a\n" + "".join(f"P{k},i,m,1,,{k},ok,,{k * k}\n" for k in (1, 2, 3))
+    assert sentences.not_used(cohort(tmp_path, text, clinical)[1]) == []
+
+
+def test_patients_left_out_are_counted_in_the_headline(tmp_path: Path) -> None:
+    clinical = "patient,marker\nP1,2\nP2,3\nP3,\nP4,7\nP9,8\n"
+    _, results = cohort(tmp_path, lines(",", ["1", "2", "4", "8", "9"]), clinical, clinical_={"missing": "drop_patients"})
+    assert sentences.left_out(results) == [
+        "Left out of the tables' patients: 1 not in the clinical table; 1 no features; 1 no outcome "
+        "(ids: tables/cohort_left_out.csv)."
+    ]
+
+
+def test_a_discretisation_that_is_not_there_loses_no_texture(tmp_path: Path) -> None:
+    names = ["original.glcm.contrast.3d_merged.fbn32", "original.morphology.sphericity"]
+    text = lines(",", ["1.5", "2", "4", "8", "9"], names[0]).replace("other", names[1])
+    found, _ = cohort(tmp_path, text, features_={"discretisation": "fbn32"})
+    assert list(found.features) == names
+    with pytest.raises(InputError, match=r"no column of f\.csv has discretisation 'fbn64'; there are fbn32"):
+        cohort(tmp_path, text, features_={"discretisation": "fbn64"})
+
+
 def test_a_column_asked_for_by_its_name_is_a_feature(tmp_path: Path) -> None:
     found, _ = cohort(tmp_path, lines(",", ["1", "2", "3", "4", "5"], name="X"), features_={"columns": ["X", "o*"]})
     assert list(found.features) == ["X", "other"]
@@ -343,3 +378,63 @@ def test_parquet_keeps_its_types_and_its_words(tmp_path: Path) -> None:
     assert found.ids == ["1", "2", "3", "4", "5"] and math.isnan(found.features["a"].iloc[1])
     assert read_table(tmp_path / "f.parquet").text("kind").tolist() == ["None", "NA", None, "x", "y"]
     assert "kind" in notes(results)
+
+
+# ---------------------------------------------------------------------- at random
+
+CELLS = [
+    "None", "NA", "nan", "a,b", "x;y", "tab\tx", 'quote"d', "two\nlines", "'", "=A1", "001", "1.10", "\u2028", "  sp  ", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_tables_read_back(tmp_path: Path, seed: int) -> None:
+    """Python's csv module writes them: separator, decimal mark, quotes, line ends and byte order mark by the seed."""
+    rng = random.Random(seed)
+    path = tmp_path / "t.csv"
+    for _ in range(60):
+        separator, mark = rng.choice(",;\t"), rng.choice(".,")
+        numbers = [rng.gauss(0, 1) * 10 ** rng.choice([0, 6, -300, 300]) for _ in range(rng.randint(3, 8))]
+        texts = [rng.choice(CELLS) for _ in numbers]
+        stream = io.StringIO(newline="")
+        quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+        out = csv.writer(stream, delimiter=separator, quoting=quoting, lineterminator=rng.choice(["\n", "\r\n"]))
+        out.writerow(["id", "v", "t", "k"])
+        for k, (number, text) in enumerate(zip(numbers, texts, strict=True)):
+            out.writerow([f"P{k}", repr(number).replace(".", mark), text, k * k])
+        path.write_bytes(stream.getvalue().encode(rng.choice(["utf-8", "utf-8-sig"])))
+        found = read_table(path)
+        assert list(found.frame.columns) == ["id", "v", "t", "k"]
+        assert found.text("id").tolist() == [f"P{k}" for k in range(len(numbers))]
+        assert found.text("t").tolist() == [text.strip() or None for text in texts]
+        assert found.numbers("v", "v").tolist() == numbers
+        assert found.numbers("k", "k").tolist() == [k * k for k in range(len(numbers))]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_tables_are_read_or_refused(tmp_path: Path, seed: int) -> None:
+    """Bytes changed, added and taken away: a table or an error of ours, and no number that its cell does not show."""
+    rng = random.Random(seed)
+    sound = list(WRITTEN.values())
+    path = tmp_path / "t.csv"
+    for _ in range(100):
+        content = bytearray(rng.choice(sound).encode())
+        for _ in range(rng.randint(1, 4)):
+            place = rng.randrange(len(content))
+            added = bytes(rng.choice(b',;\t"\n\r.-0<\x00\xff') for _ in range(rng.randint(0, 2)))
+            content[place : place + rng.choice([0, 1, 1, 3])] = added
+        path.write_bytes(content)
+        try:
+            found = read_table(path)
+        except InputError:
+            continue
+        for name in found.frame.columns:
+            if name in found.doubled:
+                continue
+            values, odd = found.parsed(name)
+            cells = found.column(name)
+            for value, wrong, cell in zip(values, odd, cells, strict=True):
+                if cell is None or wrong:
+                    assert math.isnan(value) and (wrong or cell is None)
+                else:
+                    assert value == float(cell.replace(",", ".")), cell

@@ -57,7 +57,17 @@ def headline(results: StudyResults) -> list[str]:
             else "is worse than predicting the mean for everyone"
         )
         said.append(f"For patients who were not used for the fit, this prediction {worth} (Q² = {number(q2.value)}).")
-    return [*said, *not_used(results), _verdict(twin.get(main), main)]
+    return [*said, *left_out(results), *not_used(results), _verdict(twin.get(main), main)]
+
+
+def left_out(results: StudyResults) -> list[str]:
+    """How many rows of the tables the study did without, by reason; nothing where it used all."""
+    gone = results.parts["cohort"].tables["left_out"].data
+    if not len(gone):
+        return []
+    counts = gone["reason"].value_counts(sort=False)
+    said = "; ".join(f"{n} {reason}" for reason, n in counts.items())
+    return [f"Left out of the tables' patients: {said} (ids: tables/cohort_left_out.csv)."]
 
 
 def not_used(results: StudyResults) -> list[str]:

@@ -183,6 +183,11 @@ def _outcomes(clinical: Clinical) -> list[str]:
     return [name for name in (*_keys(clinical), *named, *cycles) if name]
 
 
+def _spoken_of(clinical: Clinical) -> set[str]:
+    """Columns that the clinical settings name; never features by the way."""
+    return {*_outcomes(clinical), *clinical.covariates, *(name for name in (clinical.stage, clinical.centre) if name)}
+
+
 def chosen_features(
     table: Cells, features: Features, clinical: Clinical, known: Cells, remark: Remark
 ) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -209,22 +214,11 @@ def chosen_features(
         A name or pattern that fits no column, a column with cells that are neither numbers nor missing, or no feature at all.
     """
     names = [str(c) for c in table.frame.columns]
+    chosen, unused = _asked_for(names, features, clinical)
     exact = set(names) & set(features.columns) if features.columns != "all" else set()
-    if features.columns == "all":
-        not_features = {*_keys(features), *features.where, *IDENTITY, *_outcomes(clinical), *clinical.covariates}
-        not_features |= {name for name in (clinical.stage, clinical.centre) if name}
-        chosen = [name for name in names if name not in not_features and not name.startswith("INFO_")]
-    else:
-        chosen = list(dict.fromkeys(name for pattern in features.columns for name in _fitting(pattern, names, features)))
-    if features.image_type is not None:
-        chosen = [n for n in chosen if n.split(".")[0] == features.image_type and n.count(".") >= _IMAGE_TYPE_PARTS - 1]
-    if features.discretisation is not None:
-        chosen = [n for n in chosen if not _DISCRETISED.search(n) or n.endswith(f".{features.discretisation}")]
-    dropped = {name for pattern in features.drop for name in _fitting(pattern, names, features)}
-    chosen = [name for name in chosen if name not in dropped]
     told = _told_apart(table, features, clinical, known)
     reasons = {name: _why_unused(table, name, features.columns == "all", told) for name in chosen if name not in exact}
-    unused = {name: why for name, why in reasons.items() if why}
+    unused |= {name: why for name, why in reasons.items() if why}
     chosen = [name for name in chosen if name not in unused]
     for why in dict.fromkeys(unused.values()):
         remark(f"{table.name}: columns that are no features, {why}: {listed([n for n in unused if unused[n] == why])}")
@@ -234,6 +228,36 @@ def chosen_features(
         )
     found = pd.DataFrame({name: table.numbers(name, f"feature {name}") for name in chosen}, index=table.frame.index)
     return found.replace([np.inf, -np.inf], np.nan), unused
+
+
+def _asked_for(names: list[str], features: Features, clinical: Clinical) -> tuple[list[str], dict[str, str]]:
+    """Columns that the settings ask for, and those that only their names keep from being features."""
+    unused: dict[str, str] = {}
+    if features.columns == "all":
+        if not set(names).issuperset(IDENTITY):
+            unused |= dict.fromkeys((name for name in names if name in IDENTITY), "a name of voxomics' own columns")
+        if features.table != clinical.table:
+            unused |= dict.fromkeys((name for name in names if name in _spoken_of(clinical)), "a column of the clinical settings")
+        others = {*_keys(features), *features.where, *IDENTITY, *_spoken_of(clinical)}
+        chosen = [name for name in names if name not in others and not name.startswith("INFO_")]
+        unused = {name: why for name, why in unused.items() if name not in (*_keys(features), *features.where)}
+    else:
+        chosen = list(dict.fromkeys(name for pattern in features.columns for name in _fitting(pattern, names, features)))
+    if features.image_type is not None:
+        chosen = [n for n in chosen if n.split(".")[0] == features.image_type and n.count(".") >= _IMAGE_TYPE_PARTS - 1]
+    if features.discretisation is not None:
+        discretised = [name for name in chosen if _DISCRETISED.search(name)]
+        fitting = [name for name in discretised if name.endswith(f".{features.discretisation}")]
+        if discretised and not fitting:
+            there = sorted({name.rsplit(".", 1)[1] for name in discretised})
+            raise InputError(
+                f"features: no column of {features.table.name} has discretisation {features.discretisation!r}; "
+                f"there are {listed(there)}"
+            )
+        chosen = [name for name in chosen if name in fitting or name not in discretised]
+    dropped = {name for pattern in features.drop for name in _fitting(pattern, names, features)}
+    unused = {name: why for name, why in unused.items() if name not in dropped}
+    return [name for name in chosen if name not in dropped], unused
 
 
 def _why_unused(table: Cells, name: str, may_be_text: bool, told: dict[str, Floats]) -> str:
