@@ -14,7 +14,7 @@ from voxomics.engine.errors import InputError, nearest
 from voxomics.engine.table import IDENTITY
 from voxomics.io.delimited import read_delimited
 from voxomics.study.cells import REMEDY, Cells, Missing, are_codes, looks_like_a_number, row_numbers, writes_decimal_commas
-from voxomics.study.checks import Floats, listed
+from voxomics.study.checks import Bools, Floats, listed
 from voxomics.study.qpcr import is_not_seen, relative_expression
 from voxomics.study.settings import Clinical, Controls, Features, Qpcr, _Source
 
@@ -217,17 +217,22 @@ def chosen_features(
     chosen, unused = _asked_for(names, features, clinical)
     exact = set(names) & set(features.columns) if features.columns != "all" else set()
     told = _told_apart(table, features, clinical, known)
-    reasons = {name: _why_unused(table, name, features.columns == "all", told) for name in chosen if name not in exact}
-    unused |= {name: why for name, why in reasons.items() if why}
-    chosen = [name for name in chosen if name not in unused]
+    found: dict[str, Floats] = {}
+    for name in chosen:
+        values, odd = table.parsed(name)
+        may_be_text = features.columns == "all"
+        why = "" if name in exact and not odd.any() else _why_unused(table, name, values, odd, may_be_text, told)
+        if why:
+            unused[name] = why
+        else:
+            found[name] = values
     for why in dict.fromkeys(unused.values()):
         remark(f"{table.name}: columns that are no features, {why}: {listed([n for n in unused if unused[n] == why])}")
-    if not chosen:
+    if not found:
         raise InputError(
             f"features: no column of {features.table.name} is left; check columns, image_type, discretisation and drop"
         )
-    found = pd.DataFrame({name: table.numbers(name, f"feature {name}") for name in chosen}, index=table.frame.index)
-    return found.replace([np.inf, -np.inf], np.nan), unused
+    return pd.DataFrame(found, index=table.frame.index).replace([np.inf, -np.inf], np.nan), unused
 
 
 def _asked_for(names: list[str], features: Features, clinical: Clinical) -> tuple[list[str], dict[str, str]]:
@@ -260,7 +265,9 @@ def _asked_for(names: list[str], features: Features, clinical: Clinical) -> tupl
     return [name for name in chosen if name not in dropped], unused
 
 
-def _why_unused(table: Cells, name: str, may_be_text: bool, told: dict[str, Floats]) -> str:
+def _why_unused(
+    table: Cells, name: str, values: Floats, odd: Bools, may_be_text: bool, told: dict[str, Floats]
+) -> str:
     """Why a column is no feature; "" for a feature.
 
     Raises
@@ -268,7 +275,6 @@ def _why_unused(table: Cells, name: str, may_be_text: bool, told: dict[str, Floa
     InputError
         Some cells are numbers and others are not, or cells look like numbers and cannot be read as such.
     """
-    values, odd = table.parsed(name)
     if odd.any():
         cells = table.column(name)
         almost = np.zeros(len(odd), bool)
