@@ -348,6 +348,7 @@ def glioma(endpoint: str, **clinical: Any) -> StudyResults:
             "clinical": {"table": shared("data", "stats", "glioma", tables[endpoint]), "centre_pattern": "TCGA-(..)"} | clinical,
             "centres": {"combat": True, "leave_one_out": True},
             "twin": {"repeats": 1, "permutations": 19, "bootstrap": 0},
+            "missing_values": ["NA"],
         }
     )
 
