@@ -72,6 +72,11 @@ def results(endpoint: str) -> StudyResults:
     return study(settings)
 
 
+def patients_of(found: StudyResults) -> pd.DataFrame:
+    """The study's table of patients."""
+    return found.parts["cohort"].tables["patients"].data
+
+
 def write_images(folder: Path, rows: list[int]) -> Path:
     """CT and masks of some patients, by the phantom's scanner, and the table that lists them."""
     import SimpleITK as sitk

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import logging
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from voxomics.engine import run, table
 from voxomics.engine.batch import F64
 from voxomics.engine.errors import InputError, VoxomicsError
 from voxomics.extractor import fingerprint
+from voxomics.io.delimited import read_delimited
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("voxomics")
 
 COLUMNS = ("id", "image", "mask")
-"""Columns of a list of cases; others are left alone."""
+"""Columns that a list of cases needs. A column "label" chooses VOIs; others are left alone."""
+_LABEL = re.compile(r"(-?[0-9]{1,18})(?:\.0*)?")  # 1.0 is how programs write 1 above an empty cell
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,25 @@ class Case:
     ----------
     id : str
     image, mask : Path
+    label : int, str or None
+        Number or segment name of the VOI that is measured; None: those of the call.
     """
 
     id: str
     image: Path
     mask: Path
+    label: int | str | None = None
 
 
 def read_cases(path: str | os.PathLike[str]) -> list[Case]:
-    """The cases of a CSV file with the columns id, image and mask.
+    """Read the cases of a CSV file with the columns id, image and mask, and where it has one, label.
 
     Parameters
     ----------
     path : path
-        Files named in it are looked for beside it, unless their paths are absolute.
+        Files named in it are looked for beside it, unless their paths are absolute. A label is a number or a segment's name,
+        and "name:" before it makes it a name in any case; an empty cell chooses nothing. An id may come several times, each
+        with another label of the same image and mask.
 
     Returns
     -------
@@ -60,43 +67,60 @@ def read_cases(path: str | os.PathLike[str]) -> list[Case]:
     Raises
     ------
     InputError
-        The file cannot be read, a column is missing or there twice, a cell is empty, a row has too many, or an id comes twice.
+        If the file cannot be read, a column is missing or there twice, a cell is empty, a row has too many, or an id comes
+        twice without a label that tells its rows apart.
     """
     source = Path(path)
-    try:
-        lines = source.read_text(encoding="utf-8-sig").splitlines()
-        separator = max(",;\t", key=lines[0].count) if lines else ","
-        header = [name.strip() for name in next(csv.reader(lines[:1], delimiter=separator), [])]
-        reader = csv.DictReader(lines[1:], header, delimiter=separator)
-        rows = [(reader.line_num + 1, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{source.name}: the list of cases cannot be read ({error}); a CSV file in UTF-8 is needed") from error
-    if not rows:
+    found = read_delimited(source, f"list of cases {source.name}")
+    if not found.rows:
         raise InputError(f"{source.name}: no cases; a list of cases has the columns {', '.join(COLUMNS)} and a row for each")
+    header = found.header
     if absent := [name for name in COLUMNS if name not in header]:
         raise InputError(
             f"{source.name}: no column {' and no column '.join(absent)}; there are {', '.join(header)}. "
             f"A list of cases has {', '.join(COLUMNS)}"
         )
-    if twice := [name for name in COLUMNS if header.count(name) > 1]:
+    if twice := [name for name in (*COLUMNS, "label") if header.count(name) > 1]:
         raise InputError(f"{source.name}: column {twice[0]} is there more than once; which one counts?")
-    cells = [_cells(row, f"{source.name}, line {line}") for line, row in rows]
-    ids = [row["id"] for row in cells]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
+    rows = [(dict(zip(header, cells, strict=True)), n) for cells, n in zip(found.rows, found.lines, strict=True) if any(cells)]
+    cases = [_case(row, source.parent, f"{source.name}, line {line}") for row, line in rows]
+    _check_ids(cases, source.name)
+    return cases
+
+
+def _case(row: dict[str, str], folder: Path, where: str) -> Case:
+    """The case of a row."""
+    for name in COLUMNS:
+        if not row[name]:
+            raise InputError(f"{where}: {name} is empty; each case needs {', '.join(COLUMNS)}")
+    text = row.get("label", "")
+    number = _LABEL.fullmatch(text)
+    label = int(number[1]) if number else text.removeprefix("name:") or None
+    return Case(row["id"], folder / row["image"], folder / row["mask"], label)
+
+
+def _check_ids(cases: list[Case], name: str) -> None:
+    """Refuse rows of one id that nothing tells apart, or that name different files."""
+    first: dict[str, Case] = {}
+    seen: set[tuple[str, int | str | None]] = set()
+    twice, elsewhere = [], []
+    for case in cases:
+        other = first.setdefault(case.id, case)
+        if (case.id, case.label) in seen or (other is not case and None in (case.label, other.label)):
+            twice.append(case.id)
+        elif (case.image, case.mask) != (other.image, other.mask):
+            elsewhere.append(case.id)
+        seen.add((case.id, case.label))
     if twice:
-        raise InputError(f"{source.name}: id {', '.join(twice[:5])} comes more than once; each case needs an id of its own")
-    return [Case(row["id"], source.parent / row["image"], source.parent / row["mask"]) for row in cells]
-
-
-def _cells(row: dict[str, str | None], where: str) -> dict[str, str]:
-    """The cells of a case, none of them empty."""
-    if None in row:
-        raise InputError(f"{where}: more fields than the header has names; quote a path that holds the separator")
-    cells = {name: (row[name] or "").strip() for name in COLUMNS}
-    for name, text in cells.items():
-        if not text or "\0" in text:
-            raise InputError(f"{where}: {name} is {'not text' if text else 'empty'}; each case needs {', '.join(COLUMNS)}")
-    return cells
+        raise InputError(
+            f"{name}: id {', '.join(dict.fromkeys(twice[:5]))} comes more than once; each case needs an id of its own, or "
+            "rows of one id a label each"
+        )
+    if elsewhere:
+        raise InputError(
+            f"{name}: id {', '.join(dict.fromkeys(elsewhere[:5]))} comes with several images or masks; labels of one id are "
+            "labels of one image and mask, so give other files another id"
+        )
 
 
 def extract_cases(
@@ -114,7 +138,7 @@ def extract_cases(
     extractor : Extractor
     cases : list of Case
     labels : "all", int, str or sequence of them
-        As for `Extractor.extract`, the same for each case.
+        As for `Extractor.extract`, the same for each case that chooses none.
     include_paths : bool
         As for `Extractor.extract`.
     progress : callable, optional
@@ -124,8 +148,13 @@ def extract_cases(
     -------
     pandas.DataFrame
         As of `Extractor.extract`, with the case's id as first column. A case that cannot be read is one row of status "failed"
-        with label 0; so is one that meets an error of ours, which is logged with its traceback.
+        with the label it chose, or 0; so is one that meets an error of ours, which is logged with its traceback.
         ``attrs["voxomics"]["inputs"]`` has the inputs of each case by its id, ``["internal_errors"]`` the ids of the latter.
+
+    Raises
+    ------
+    InputError
+        If `labels` chooses too where cases do.
 
     Examples
     --------
@@ -143,7 +172,12 @@ def extract_cases(
         if progress:
             progress(done / len(cases))
 
-    runs = [run.Case(case, partial(extractor.read, case.image, case.mask), labels) for case in cases]
+    if labels != "all" and any(case.label is not None for case in cases):
+        raise InputError("labels are chosen twice: by the list's column label, and by the call; leave one of them out")
+    runs = [
+        run.Case(case, partial(extractor.read, case.image, case.mask), labels if case.label is None else [case.label])
+        for case in cases
+    ]
     collected = _Collected(extractor, include_paths)
     for rows in extractor.run(runs, inner):
         collected.add(rows.case.key, rows)
@@ -167,7 +201,8 @@ class _Collected:
         self.inputs[case.id] = {}
         if rows.error:
             reason = self._failed(case, rows.error)
-            cells = (*names, 0, "", 0, "failed", reason)
+            number, name = (case.label, "") if isinstance(case.label, int) else (0, case.label or "")
+            cells = (*names, number, name, 0, "failed", reason)
             own: dict[str, Any] = {name: [cell] for name, cell in zip(table.IDENTITY, cells, strict=True)}
             self.values.append(np.full((1, len(self.extractor.columns)), np.nan))
         else:

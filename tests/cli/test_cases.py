@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 from typer.testing import CliRunner
 
 from voxomics import Extractor, InputError, phantom
@@ -95,7 +96,12 @@ def test_a_list_that_is_none_is_refused(tmp_path, text, says):
         ("id,image,mask\na,b,c,d\n", "line 2: more fields than the header"),
         ("id,image,image,mask\na,b,x,c\n", "column image is there more than once"),
         ("id,image,mask\na,b,c\n\n,e,f\n", "line 4: id is empty"),
-        ("id,image,mask\na\0,b,c\n", "line 2: id is not text"),
+        ("id,image,mask\na\0,b,c\n", "it is not text"),
+        ("id,image,mask,label\n1,a,b,1\n1,a,b,1.0\n", r"id 1 comes more than once; .*rows of one id a label each"),
+        ("id,image,mask,label\n1,a,b,1\n1,a,b,\n", "id 1 comes more than once"),
+        ("id,image,mask,label\n1,a,b,1\n1,a,c,2\n", "id 1 comes with several images or masks"),
+        ("id,image,mask,label,label\n1,a,b,1,2\n", "column label is there more than once"),
+        ('id,image,mask\n1,"a,b\n2,c,d\n', "cannot be read as CSV"),
         ("", "no cases"),
     ],
 )
@@ -113,6 +119,43 @@ def test_lists_of_cases_as_people_write_them(tmp_path: Path, text: str) -> None:
     path = tmp_path / "cases.csv"
     path.write_text(text, encoding="utf-8")
     assert read_cases(path) == [Case("007", tmp_path / "b", tmp_path / "c")]
+
+
+def test_words_and_separators_of_lines_are_text_in_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text('id,image,mask\nNone,NA,null\n"a\u2028b",c\x0c,"d\x85e"\n', encoding="utf-8")
+    wanted = [("None", "NA", "null"), ("a\u2028b", "c", "d\x85e")]
+    assert read_cases(path) == [Case(one, tmp_path / image, tmp_path / mask) for one, image, mask in wanted]
+
+
+def test_the_column_label_chooses(folder: Path) -> None:
+    """Each row is that of the call with its label, and a label that is not there fails alone."""
+    path = folder / "labels.csv"
+    rows = [("a", 3), ("b", 2), ("a", "1.0"), ("a", 77), ("b", "name:1")]
+    path.write_text("id,image,mask,label\n" + "".join(f"{c},{c}/image.nii.gz,{c}/mask.nii.gz,{label}\n" for c, label in rows))
+    cases = read_cases(path)
+    assert [case.label for case in cases] == [3, 2, 1, 77, "1"]
+    ours = Extractor(settings=FEW)
+    found = extract_cases(ours, cases)
+    assert found["id"].tolist() == ["a", "b", "a", "a", "b"]
+    assert found["label"].tolist() == [3, 2, 1, 77, 0] and found["name"].tolist()[4] == "1"
+    assert found["status"].tolist() == ["ok", "ok", "ok", "failed", "failed"]
+    assert "label 77 is not in mask" in found["reason"][3]
+    for k, (name, label) in enumerate([("a", 3), ("b", 2), ("a", 1)]):
+        alone = ours.extract(folder / name / "image.nii.gz", folder / name / "mask.nii.gz", label)
+        mine = found.iloc[[k]].drop(columns="id").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, alone, check_exact=True)
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "a" / "mask.nii.gz")))
+    assert found["n_voxels"].tolist()[0] == int((mask == 3).sum())
+    assert list(found.attrs["voxomics"]["inputs"]) == ["a", "b"]
+    with pytest.raises(InputError, match="labels are chosen twice"):
+        extract_cases(ours, cases, labels=1)
+
+
+def test_an_empty_label_chooses_nothing(folder: Path) -> None:
+    path = folder / "some.csv"
+    path.write_text("id;image;mask;label\na;a/image.nii.gz;a/mask.nii.gz;\nb;b/image.nii.gz;b/mask.nii.gz;2\n")
+    assert extract_cases(Extractor(settings=FEW), read_cases(path))["label"].tolist() == [1, 2, 3, 2]
 
 
 def test_paths_are_beside_the_list_unless_absolute(tmp_path):

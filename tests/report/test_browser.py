@@ -16,9 +16,9 @@ pytest.importorskip("playwright", reason="the report's browser tests need the pa
 
 from playwright.sync_api import sync_playwright
 
-from report_cohort import results, write_images
+from report_cohort import patients_of, results, write_images
 from voxomics.report import write_report
-from voxomics.report.images import representatives
+from voxomics.study.pictured import middle_patients
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -30,7 +30,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
-    images = write_images(folder, list(representatives(results("continuous")).values()))
+    images = write_images(folder, list(middle_patients(patients_of(results("continuous"))).values()))
     return write_report(results("continuous"), folder / "out", images=images).as_uri()
 
 

@@ -20,11 +20,12 @@ pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex
 from matplotlib.path import Path as MplPath
 
-from report_cohort import IDS, results, write_images
+from report_cohort import IDS, patients_of, results, write_images
 from voxomics.engine.errors import InputError
 from voxomics.report import curves, figures, ink, page, tables, write_report
 from voxomics.report.exhibits import drawn
-from voxomics.report.images import OUTLINE, examples, largest_slices, representatives
+from voxomics.report.images import OUTLINE, examples, largest_slices
+from voxomics.study.pictured import middle_patients
 from voxomics.study.results import StudyResults
 
 ENDPOINTS = ("continuous", "binary", "survival")
@@ -80,7 +81,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         folder = tmp_path_factory.mktemp(endpoint)
         images = None
         if endpoint == "continuous":
-            images = write_images(folder, list(representatives(results(endpoint)).values()))
+            images = write_images(folder, list(middle_patients(patients_of(results(endpoint))).values()))
         write_report(results(endpoint), folder / "report", images=images)
         made[endpoint] = folder / "report"
     return made
@@ -159,7 +160,7 @@ def test_text_is_escaped(folders: dict[str, Path]) -> None:
 def test_representatives_are_in_the_middle() -> None:
     patients = results("continuous").parts["cohort"].tables["patients"].data
     threshold = results("continuous").parts["protocol"].numbers["threshold"].value
-    for group, row in representatives(results("continuous")).items():
+    for group, row in middle_patients(patients_of(results("continuous"))).items():
         values = [v for v in patients["truth"] if (v > threshold) == (group == "high")]
         below = sum(v < patients["truth"][row] for v in values)
         above = sum(v > patients["truth"][row] for v in values)

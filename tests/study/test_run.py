@@ -348,6 +348,7 @@ def glioma(endpoint: str, **clinical: Any) -> StudyResults:
             "clinical": {"table": shared("data", "stats", "glioma", tables[endpoint]), "centre_pattern": "TCGA-(..)"} | clinical,
             "centres": {"combat": True, "leave_one_out": True},
             "twin": {"repeats": 1, "permutations": 19, "bootstrap": 0},
+            "missing_values": ["NA"],
         }
     )
 
@@ -366,7 +367,7 @@ def test_idh_of_gliomas() -> None:
     [("pfs", "ProgFreeSurvTime_days", "ProgFreeSurvEvent01"), ("death", "daystolastordeath", "death01")],
 )
 def test_survival_of_gliomas(endpoint: str, time: str, event: str) -> None:
-    covariates = {"age_at_initial_pathologic": "number", "gender": "category", "neoplasm_histologic_grade": "category"}
+    covariates = {"age_at_initial_pathologic": "number", "gender": "category", "tumor_location": "category"}
     found = glioma(endpoint, id="Tumor", centre="Tumor", time=time, event=event, covariates=covariates, missing="drop_patients")
     left_out = table(found, "cohort", "left_out")
     joined = 100 - (left_out["reason"] == "no outcome").sum() - (left_out["reason"] == "no follow-up").sum()

@@ -443,3 +443,22 @@ def test_the_command_writes_features_cases_and_values(cohort, tmp_path):
 def test_the_command_ends_with_one_message(tmp_path):
     done = CliRunner().invoke(app, ["stability", str(tmp_path / "none.csv"), "-o", str(tmp_path / "s.csv")])
     assert done.exit_code == 2 and done.stderr.startswith("error: none.csv: the list of cases cannot be read")
+
+
+def test_a_list_may_choose_the_label_of_each_case(tmp_path, monkeypatch):
+    """It was ignored, so that a mask of two VOIs failed, or the call's label was measured."""
+    (tmp_path / "cases.csv").write_text("id,image,mask,label\na,i.nii,m.nii,2\nb,j.nii,n.nii,Tumour\nc,k.nii,o.nii,\n")
+    scans = read_scans(tmp_path / "cases.csv")
+    assert [scan.label for scan in scans] == [2, "Tumour", None]
+    asked = []
+
+    def measured(case, extractor, perturbations, seed, amplitudes, label, progress):
+        asked.append(label)
+        raise InputError("not here")
+
+    monkeypatch.setattr("voxomics.study.stability.measure_case", measured)
+    with pytest.raises(InputError, match="0 of 3 cases"):
+        stability(scans)
+    assert asked == [2, "Tumour", None]
+    with pytest.raises(InputError, match="labels are chosen twice"):
+        stability(scans, label=1)

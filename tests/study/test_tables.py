@@ -123,7 +123,7 @@ def test_a_lifex_export(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         table(found, "twin", "predictions")["prediction"], table(plain, "twin", "predictions")["prediction"], rtol=1e-9
     )
-    assert "columns that are not numbers are not features: note" in notes(found)
+    assert "columns that are no features, text: note" in notes(found)
 
 
 def test_our_table_by_image_type_discretisation_and_label(tmp_path: Path) -> None:
@@ -152,4 +152,4 @@ def test_fields_without_a_name_are_refused(tmp_path: Path) -> None:
 def test_a_decimal_comma_may_come_late(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id;a\nP1;1\nP2;2\nP3;0,5\n")
-    assert read_table(path)["a"].tolist() == [1.0, 2.0, 0.5]
+    assert read_table(path).numbers("a", "a").tolist() == [1.0, 2.0, 0.5]

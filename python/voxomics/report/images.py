@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import ndimage
 
-from voxomics.engine.errors import InputError
-from voxomics.io import read_image, read_mask
+from voxomics.engine.volume import Image
 from voxomics.report.ink import canvas
+from voxomics.study.pictured import middle_patients, pictured, read_pictured
 from voxomics.study.results import StudyResults
 
 OUTLINE = "#ffb000"
@@ -58,24 +57,6 @@ class Example:
     unit: str
 
 
-def representatives(results: StudyResults) -> dict[str, int]:
-    """Row numbers (from 0) of the patient in the middle of the high and of the low group, so that nobody picks them.
-
-    High and low are the real marker's groups; without a real marker, the prediction's. With an even number of patients it is
-    the one below the middle.
-    """
-    patients = results.parts["cohort"].tables["patients"].data
-    for side, values in (("protocol_real_high", "truth"), ("protocol_predicted_high", "protocol_prediction")):
-        if patients[side].notna().all():
-            high = patients[side].astype(bool)
-            ordered = {
-                group: patients.loc[mine, values].sort_values(kind="stable")
-                for group, mine in (("high", high), ("low", ~high))
-            }
-            return {group: int(rows.index[(len(rows) - 1) // 2]) for group, rows in ordered.items() if len(rows)}
-    return {}
-
-
 def examples(results: StudyResults, table: Path) -> list[Example]:
     """Read the images of the representative patients.
 
@@ -83,7 +64,7 @@ def examples(results: StudyResults, table: Path) -> list[Example]:
     ----------
     results : StudyResults
     table : Path
-        CSV with the columns id, image and mask; paths start from the table's folder.
+        List of cases, see `voxomics.cases.read_cases`; a column label chooses the VOIs that are shown.
 
     Returns
     -------
@@ -95,38 +76,15 @@ def examples(results: StudyResults, table: Path) -> list[Example]:
     InputError
         A table without these columns or patients, or images that cannot be read.
     """
-    try:
-        places = pd.read_csv(table, dtype=str)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"table of images {table.name} cannot be read ({error}); give a CSV file with the columns id, image and "
-            "mask"
-        ) from None
-    if absent := [name for name in ("id", "image", "mask") if name not in places.columns]:
-        raise InputError(f"table of images {table.name} has no column {', '.join(absent)}; it needs id, image and mask")
-    places = places.drop_duplicates("id").set_index("id")
     patients = results.parts["cohort"].tables["patients"].data
-    found = []
-    for group, row in representatives(results).items():
-        name = str(patients["id"].iloc[row])
-        if name not in places.index:
-            raise InputError(
-                f"table of images {table.name} has no row for the study's patient in row {row + 1}; use the same ids "
-                "as the study"
-            )
-        image, mask = (table.parent / str(places.at[name, kind]) for kind in ("image", "mask"))
-        found.append(_example(image, mask, row + 1, group, float(patients["truth"].iloc[row])))
-    return found
+    rows = middle_patients(patients)
+    return [
+        _example(*read_pictured(cases, rows[group]), rows[group] + 1, group, float(patients["truth"].iloc[rows[group]]))
+        for group, cases in pictured(table, patients).items()
+    ]
 
 
-def _example(image_path: Path, mask_path: Path, row: int, group: str, truth: float) -> Example:
-    image = read_image(image_path)
-    mask = read_mask(mask_path, image)
-    voi = np.zeros(image.array.shape, bool)
-    for layer in mask.layers:
-        voi[tuple(slice(c, c + n) for c, n in zip(mask.corner, layer.shape, strict=True))] |= layer > 0
-    if not voi.any():
-        raise InputError(f"mask of the patient in row {row} is empty")
+def _example(image: Image, voi: Bools, row: int, group: str, truth: float) -> Example:
     box = []
     for axis, spacing in enumerate(image.spacing_mm):
         inside = np.flatnonzero(voi.any(axis=tuple(a for a in range(3) if a != axis)))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from voxomics.report.tables import SCORE_NAMES, interval, number, percent, probability
+from voxomics.study.checks import listed
 from voxomics.study.results import Number, Part, StudyResults
 
 MAIN = {"continuous": "r", "binary": "auc", "survival": "c"}
@@ -56,8 +57,28 @@ def headline(results: StudyResults) -> list[str]:
             else "is worse than predicting the mean for everyone"
         )
         said.append(f"For patients who were not used for the fit, this prediction {worth} (Q² = {number(q2.value)}).")
-    said.append(_verdict(twin.get(main), main))
-    return said
+    return [*said, *left_out(results), *not_used(results), _verdict(twin.get(main), main)]
+
+
+def left_out(results: StudyResults) -> list[str]:
+    """How many rows of the tables the study did without, by reason; nothing where it used all."""
+    gone = results.parts["cohort"].tables["left_out"].data
+    if not len(gone):
+        return []
+    counts = gone["reason"].value_counts(sort=False)
+    said = "; ".join(f"{n} {reason}" for reason, n in counts.items())
+    return [f"Left out of the tables' patients: {said} (ids: tables/cohort_left_out.csv)."]
+
+
+def not_used(results: StudyResults) -> list[str]:
+    """Columns of the table of features that the study did without, by reason; nothing where it used all."""
+    cohort = results.parts["cohort"].tables
+    unused = [(str(row.feature), str(row.reason)) for row in cohort["unused_columns"].data.itertuples()]
+    if "features" in cohort:
+        unused += [(str(row.feature), str(row.reason)) for row in cohort["features"].data.itertuples() if row.reason]
+    reasons = dict.fromkeys(why for _, why in unused)
+    named = [f"{listed([name for name, reason in unused if reason == why])} ({why})" for why in reasons]
+    return [f"Columns that were not used as features: {'; '.join(named)}."] if named else []
 
 
 def _why_not(protocol: dict[str, Number]) -> str:

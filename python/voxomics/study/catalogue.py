@@ -134,6 +134,7 @@ TABLES = {
         "protocol_predicted_high twin_real_high twin_predicted_high",
     ),
     "left_out": _spec("Rows that were not used", "an id", "id source reason"),
+    "unused_columns": _spec("Columns of the table of features that are none", "a column", "feature reason"),
     "features": _spec("Features", "a feature", "feature n missing minimum median maximum reason"),
     "baseline": _spec(
         "Patient characteristics", "a covariate or one of its levels", "covariate level n share mean sd median minimum maximum"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,6 +29,21 @@ def listed(items: Sequence[Any]) -> str:
     """
     text = ", ".join(str(item) for item in items[:_LISTED])
     return text + (f" and {len(items) - _LISTED} more" if len(items) > _LISTED else "")
+
+
+def in_order(names: Iterable[Any]) -> list[Any]:
+    """Names of groups in order; text that holds numbers alone goes by these numbers.
+
+    Examples
+    --------
+    >>> in_order(["10", "9", "1"]), in_order(["II", "I", "10"])
+    (['1', '9', '10'], ['10', 'I', 'II'])
+    """
+    found = list(names)
+    try:
+        return sorted(found, key=lambda name: (str(type(name)), float(name), str(name)))
+    except (TypeError, ValueError):
+        return sorted(found, key=lambda name: (str(type(name)), name))
 
 
 def as_floats(values: ArrayLike, name: str) -> Floats:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Bools, Floats, Ints, as_floats, constant_columns, listed, survival_times, two_classes
+from voxomics.study.cells import Cells
+from voxomics.study.checks import Bools, Floats, Ints, constant_columns, in_order, listed, survival_times, two_classes
 from voxomics.study.folds import check_folds, codes
 from voxomics.study.results import StudyResults
 from voxomics.study.settings import StudySettings
-from voxomics.study.tables import centres_of, chosen_features, column_of, marker_of, rows_by_id
+from voxomics.study.tables import centres_of, chosen_features, marker_of, rows_by_id
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,24 +98,28 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
 
     clinical = settings.clinical
     left_out: list[dict[str, str]] = []
-    given = rows_by_id(settings.features, "features")
-    known = rows_by_id(clinical, "clinical")
-    ids = _matching(given, known, settings, results, left_out)
-    table = known.loc[ids]
-    follow_up = {
-        name: as_floats(column_of(table, name, clinical.table), name) for name in (clinical.time, clinical.event) if name
-    }
+    given = rows_by_id(settings.features, "features", settings.missing_values)
+    known = rows_by_id(clinical, "clinical", settings.missing_values)
+    ids = _matching(given.frame, known.frame, settings, results, left_out)
+    table = known.rows(ids)
+    follow_up = {name: table.numbers(name, name) for name in (clinical.time, clinical.event) if name}
     truth = _truth(table, settings, results, follow_up)
     centre = centres_of(table, clinical)
-    fold = None if clinical.fold is None else column_of(table, clinical.fold, clinical.table)
+    fold = None if clinical.fold is None else _fold_numbers(table.text(clinical.fold))
     absent = _absent(truth, follow_up, centre, fold)
-    features = chosen_features(given.loc[ids], settings.features, clinical, remark)
+    features, unused = chosen_features(given.rows(ids), settings.features, clinical, table, remark)
+    results.part("cohort").table("unused_columns", [{"feature": name, "reason": why} for name, why in unused.items()])
     keep = _without(absent, ids, settings, results, left_out)
     features, keep = _complete(features, keep, settings, results, left_out)
-    covariates = pd.DataFrame({name: column_of(table, name, clinical.table) for name in clinical.covariates}, index=table.index)
-    for name, kind in clinical.covariates.items():
-        if kind == "number":
-            covariates[name] = as_floats(covariates[name], f"covariate {name} (declare it a category if it is one)")
+    covariates = pd.DataFrame(
+        {
+            name: table.text(name)
+            if kind == "category"
+            else table.numbers(name, f"covariate {name} (declare it a category if it is one)")
+            for name, kind in clinical.covariates.items()
+        },
+        index=table.frame.index,
+    )
     number, centres = (None, []) if centre is None else codes(centre[keep].astype(str), "centre")
     if len(centres) == 1 and (settings.centres.combat or settings.centres.leave_one_out):
         raise InputError(f"all patients come from one centre, {centres[0]}, so there is nothing to harmonise or to leave out")
@@ -128,11 +133,16 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
         categories=frozenset(name for name, kind in clinical.covariates.items() if kind == "category"),
         centre=number,
         centres=centres,
-        stage=None if clinical.stage is None else column_of(table, clinical.stage, clinical.table)[keep],
+        stage=None if clinical.stage is None else table.text(clinical.stage)[keep],
         folds=None if fold is None else check_folds(fold[keep], int(keep.sum())),
         controls=_controls(settings, results),
         left_out=left_out,
     )
+
+
+def _fold_numbers(folds: pd.Series) -> pd.Series:
+    """Folds as numbers from 0, in the order of their names; NaN where there is none."""
+    return folds.map({name: k for k, name in enumerate(in_order(folds.dropna().unique()))})
 
 
 def _absent(truth: Floats, follow_up: dict[str, Floats], centre: pd.Series | None, fold: pd.Series | None) -> dict[str, Bools]:
@@ -176,29 +186,36 @@ def _matching(
     return ids
 
 
-def _truth(table: pd.DataFrame, settings: StudySettings, results: StudyResults, follow_up: dict[str, Floats]) -> Floats:
+def _truth(table: Cells, settings: StudySettings, results: StudyResults, follow_up: dict[str, Floats]) -> Floats:
     clinical = settings.clinical
     if settings.endpoint == "continuous":
         results.names["marker"] = clinical.marker or "marker"  # of threshold cycles: expression, not the cycles
         return marker_of(table, clinical, lambda text: results.note("input", text))
     if settings.endpoint == "survival":
         return follow_up[str(clinical.event)]
-    label = column_of(table, str(clinical.label), clinical.table)
+    label = table.text(str(clinical.label))
     present = label.notna().to_numpy()
-    text = label[present].map(_label_text)
-    _, classes = two_classes(text.to_numpy(), str(clinical.label))
-    positive = classes[1] if clinical.positive is None else clinical.positive
+    _, classes = two_classes(label[present].to_numpy(str), str(clinical.label))
+    positive = str(classes[1]) if clinical.positive is None else _class_of(clinical.positive, [str(one) for one in classes])
     if positive not in classes:
         raise InputError(f"clinical.positive: {positive!r} is not a class of {clinical.label}; it has {listed(list(classes))}")
-    results.names |= {"marker": str(clinical.label), "positive": str(positive)}
-    found = np.full(len(table), np.nan)
-    found[present] = (text == positive).to_numpy(dtype=float)
+    results.names |= {"marker": str(clinical.label), "positive": positive}
+    found = np.full(len(label), np.nan)
+    found[present] = (label[present] == positive).to_numpy(dtype=float)
     return found
 
 
-def _label_text(value: Any) -> str:
-    """1.0 beside missing values was 1 in the file."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _class_of(wanted: str, classes: list[str]) -> str:
+    """The class as it stands in the table; 1 may stand there as 1.0, and true as TRUE."""
+    alike = [one for one in classes if one.lower() == wanted.lower() or _same_number(one, wanted)]
+    return alike[0] if wanted not in classes and len(alike) == 1 else wanted
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def _without(
@@ -281,9 +298,9 @@ def _complete(
 def _controls(settings: StudySettings, results: StudyResults) -> pd.Series | None:
     if settings.controls is None:
         return None
-    rows = rows_by_id(settings.controls, "controls")
+    rows = rows_by_id(settings.controls, "controls", settings.missing_values)
     values = marker_of(rows, settings.controls, lambda text: results.note("controls", text))
-    gone = np.isnan(values)
+    names, gone = rows.frame.index, np.isnan(values)
     if gone.any():
-        results.note("controls", f"{int(gone.sum())} controls have no marker and are left out: {listed(list(rows.index[gone]))}")
-    return pd.Series(values[~gone], index=rows.index[~gone])
+        results.note("controls", f"{int(gone.sum())} controls have no marker and are left out: {listed(list(names[gone]))}")
+    return pd.Series(values[~gone], index=names[~gone])

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Bools, Floats, column, constant_columns, matrix, same_length, two_classes
+from voxomics.study.checks import Bools, Floats, column, constant_columns, in_order, matrix, same_length, two_classes
 from voxomics.study.fdr import q_values
 
 Alternative = Literal["two-sided", "greater", "less"]
@@ -116,7 +116,7 @@ def against_controls(
     if stage is not None:
         stages = pd.Series(stage).reset_index(drop=True)
         same_length(patients=marker, stage=stages.to_numpy())
-        for name in sorted(stages.dropna().unique()):
+        for name in in_order(stages.dropna().unique()):
             groups[str(name)] = marker[(stages == name).to_numpy(dtype=bool)]
     rows = {}
     for name, values in groups.items():

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from voxomics.engine.errors import InputError
-from voxomics.study.checks import Bools, Floats
+from voxomics.study.checks import Bools, Floats, in_order
 from voxomics.study.cohort import Cohort, FollowUp
 from voxomics.study.concordance import time_dependent_auc
 from voxomics.study.cox import CoxModel, ScreenedCox, cox
@@ -116,7 +116,7 @@ def covariate_blocks(cohort: Cohort) -> dict[str, pd.DataFrame]:
         if name not in cohort.categories:
             blocks[str(name)] = pd.DataFrame({str(name): given.to_numpy(dtype=float)})
             continue
-        levels = sorted(given.dropna().unique(), key=lambda level: (str(type(level)), level))
+        levels = in_order(given.dropna().unique())
         columns = {f"{name}={level}": np.where(given.isna(), np.nan, given == level) for level in levels[1:]}
         columns = columns or {str(name): np.where(given.isna(), np.nan, 0.0)}  # one level alone: constant
         blocks[str(name)] = pd.DataFrame(columns, dtype=float)

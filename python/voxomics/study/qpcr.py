@@ -28,6 +28,17 @@ class Expression:
     rule: str
 
 
+def is_not_seen(value: object) -> bool:
+    """Whether a cell says that nothing was detected.
+
+    Examples
+    --------
+    >>> is_not_seen("Undetermined"), is_not_seen("24.3")
+    (True, False)
+    """
+    return isinstance(value, str) and value.strip().lower() in _NOT_SEEN
+
+
 def cycles_of(values: ArrayLike, name: str) -> Floats:
     """Threshold cycles as numbers; a machine's "Undetermined" becomes NaN.
 
@@ -41,7 +52,7 @@ def cycles_of(values: ArrayLike, name: str) -> Floats:
     >>> cycles_of(["24.3", "Undetermined"], "target").tolist()
     [24.3, nan]
     """
-    plain = [np.nan if isinstance(v, str) and v.strip().lower() in _NOT_SEEN else v for v in pd.Series(values).tolist()]
+    plain = [np.nan if is_not_seen(v) else v for v in pd.Series(values).tolist()]
     found = as_floats(plain, name)
     if wrong := np.flatnonzero((found <= 0) | np.isinf(found)).tolist():
         raise InputError(f"{name}: a threshold cycle is a positive number; rows {listed(wrong)} (from 0) are not")

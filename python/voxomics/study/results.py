@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from voxomics.engine.errors import InputError
-from voxomics.io.outputs import write_whole
+from voxomics.io.outputs import check_writable, write_whole
 from voxomics.study.catalogue import COLUMNS, NUMBERS, PARTS, TABLES, TableSpec
 
 SCHEMA = 1
@@ -182,8 +182,11 @@ def make_folder(folder: Path) -> None:
     """
     try:
         (folder / "tables").mkdir(parents=True, exist_ok=True)
+        if (folder / "figures").exists() and not (folder / "figures").is_dir():
+            raise InputError(f"output {folder.name!r}: figures is a file there, and a folder of this name is needed; remove it")
     except OSError as error:
         raise InputError(f"output {folder.name!r} cannot be created ({error.strerror}); choose another folder") from None
+    check_writable(folder / "results.json", folder / "report.html", folder / "tables" / "cohort_patients.csv")
 
 
 def _plain(value: Any) -> Any:

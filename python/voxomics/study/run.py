@@ -15,6 +15,7 @@ from joblib import parallel_config
 from threadpoolctl import threadpool_limits
 
 from voxomics._version import __version__
+from voxomics.cases import read_cases
 from voxomics.engine.errors import InputError
 from voxomics.study.checks import Ints
 from voxomics.study.cohort import Cohort, read_cohort
@@ -22,6 +23,7 @@ from voxomics.study.figures import roc_tables
 from voxomics.study.folds import repeated_folds
 from voxomics.study.groups import against_controls
 from voxomics.study.models import model_of, strata_of
+from voxomics.study.pictured import middle_patients, pictured, read_pictured
 from voxomics.study.prognosis import Split
 from voxomics.study.protocol import kept_patients, run_protocol
 from voxomics.study.results import StudyResults, make_folder
@@ -87,6 +89,8 @@ def study(
 def _run(chosen: StudySettings, results: StudyResults, stage: Stage) -> None:
     for remark in chosen.remarks:
         results.note("input", remark)
+    if chosen.report.images is not None:
+        read_cases(chosen.report.images)
     cohort = read_cohort(chosen, results)
     _refuse_hopeless(cohort, chosen)
     _describe(cohort, results)
@@ -94,12 +98,27 @@ def _run(chosen: StudySettings, results: StudyResults, stage: Stage) -> None:
         _compare_with_controls(cohort, cohort.controls, results)
     folds = _folds(cohort, chosen)
     splits = run_protocol(cohort, chosen, folds[0], results)
+    if chosen.report.images is not None:
+        _check_images(chosen.report.images, cohort, splits)
     found, honest = run_twin(cohort, chosen, folds, results, stage)
     if chosen.centres.combat or chosen.centres.leave_one_out:
         run_centres(cohort, chosen, folds, found, results, stage)
     if chosen.sensitivity:
         run_sensitivity(cohort, chosen, folds, found, results, stage)
     _list_patients(cohort, chosen, folds, splits, found, honest, results)
+
+
+def _check_images(table: Path, cohort: Cohort, splits: list[Split]) -> None:
+    """Read the images of the report before the twin computes: the protocol, which takes seconds, tells whose they are."""
+    known: dict[str, Any] = {"id": cohort.ids, "truth": cohort.truth}
+    for split in splits:
+        known[f"protocol_{split.marker}_high"] = split.high
+        if split.marker == "predicted":
+            known["protocol_prediction"] = split.values
+    patients = pd.DataFrame(known)
+    rows = middle_patients(patients)
+    for group, cases in pictured(table, patients).items():
+        read_pictured(cases, rows[group])
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -256,6 +256,9 @@ class StudySettings(_Part):
         For a continuous marker only.
     remarks : list of str
         What readers should know about the data; they come first among the notes.
+    missing_values : list of str
+        Words that stand for a missing value in every table, such as NA, beside the empty cell. Nothing else does. A number, such
+        as -99, is compared by its value.
     report : Report
     """
 
@@ -271,7 +274,18 @@ class StudySettings(_Part):
     model: ModelName = "linear"
     sensitivity: tuple[Sensitivity, ...] = ()
     remarks: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ()
     report: Report = Report()
+
+    @field_validator("missing_values", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        for word in value:
+            if not isinstance(word, str | int | float) or isinstance(word, bool) or not str(word).strip():
+                raise ValueError(f"{word!r} is no word; put it in quotes as it stands in the table")
+        return tuple(str(word).strip() for word in value)
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySettings:

@@ -43,6 +43,7 @@ class Scan:
     image: Any
     mask: Any
     spacing_mm: Triple | None = None  #: needed for arrays, refused for anything else
+    label: int | str | None = None  #: which VOI of the mask; None: that of the call
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ def read_scans(path: str | os.PathLike[str]) -> list[Scan]:
     InputError
         As `read_cases`.
     """
-    return [Scan(case.id, case.image, case.mask) for case in read_cases(path)]
+    return [Scan(case.id, case.image, case.mask, label=case.label) for case in read_cases(path)]
 
 
 def stability(
@@ -147,6 +148,8 @@ def stability(
     chosen = amplitudes or Amplitudes()
     given = list(cases)
     unique_ids([case.id for case in given])
+    if label is not None and any(case.label is not None for case in given):
+        raise InputError("labels are chosen twice: by the list's column label, and by the call; leave one of them out")
     if perturbations < 2 or seed < 0:
         raise SettingsError(f"perturbations must be at least 2 and seed at least 0, got {perturbations} and {seed}")
     ours = extractor or Extractor()
@@ -159,8 +162,9 @@ def stability(
                 progress((before + fraction) / len(given))
 
         row: dict[str, Any] = {"id": case.id, "status": "ok", "reason": ""}
+        wanted = label if case.label is None else case.label
         try:
-            found, facts = measure_case(case, ours, perturbations, seed, chosen, label, inner)
+            found, facts = measure_case(case, ours, perturbations, seed, chosen, wanted, inner)
             row |= facts
             tables.append(found)
         except VoxomicsError as error:
