@@ -70,7 +70,9 @@ def read_image(source: Any, spacing_mm: Sequence[float] | None = None, *, max_by
         )
     if array.ndim != 3:
         itk.check_scalar(array.shape[3], volume.name or "image")
-    return Image(array, grid.spacing_mm, grid.origin_mm, grid.direction, volume.name, looked_at.digest_text)
+    return Image(
+        array, grid.spacing_mm, grid.origin_mm, grid.direction, volume.name, looked_at.digest_text, volume.remarks
+    )
 
 
 def _array_grid(array: npt.NDArray[Any], spacing_mm: Sequence[float] | None) -> PhysicalGrid:
