@@ -37,6 +37,8 @@ class Volume:
         Keys and values of the header that ITK passes on.
     remarks : tuple of str
         What a user should know about how the file was read; no name and no text of its header.
+    flat : bool
+        Whether it is one slice whose height is not known; the grid then says 1 mm.
     """
 
     array: npt.NDArray[Any]
@@ -44,6 +46,7 @@ class Volume:
     name: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    flat: bool = False
 
 
 class Source:
