@@ -18,8 +18,8 @@ import pytest
 import SimpleITK as sitk
 
 from files import ORIGIN, SPACING_XYZ, drawn, itk_image, saved_nifti, voxels, written
-from voxomics.engine.errors import InputError
-from voxomics.io import read_image, read_mask
+from voxomics.engine.errors import InputError, ResourceError
+from voxomics.io import read_image, read_mask, streams
 
 META = "ObjectType = Image\nNDims = 3\nBinaryData = True\nElementSpacing = 1 2 3\n{more}DimSize = 6 5 4\n"
 META_END = "ElementType = MET_SHORT\nElementDataFile = {data}\n"
@@ -487,3 +487,28 @@ def test_labels_above_the_largest_are_refused_in_every_type():
         mask[0, 0, 0] = 2**31
         with pytest.raises(InputError, match="above 2147483647"):
             read_mask(mask, image)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nrrd", "a.mha"])
+def test_voxels_for_which_there_is_no_memory(tmp_path, name, monkeypatch):
+    """A sparse file of 30 GB, say: Linux would promise the memory and end the process that uses it."""
+    path = written(tmp_path / name, voxels())
+    monkeypatch.setattr(streams, "UNASKED_BYTES", 100)
+    monkeypatch.setattr(streams, "free_bytes", lambda: 239)
+    with pytest.raises(ResourceError, match="no memory for its 240 bytes"):
+        read_image(path)
+    monkeypatch.setattr(streams, "free_bytes", lambda: 240)
+    np.testing.assert_array_equal(read_image(path).array, voxels())
+    monkeypatch.undo()
+    assert streams.free_bytes() > 2**20
+
+
+def test_30_gigabytes_in_a_sparse_file(tmp_path, monkeypatch):
+    path = saved_nifti(tmp_path / "a.nii", voxels())
+    raw = bytearray(path.read_bytes()[:352])
+    raw[42:48] = np.array([2500, 2500, 2400], "<i2").tobytes()
+    path.write_bytes(raw)
+    os.truncate(path, 352 + 2 * 2500 * 2500 * 2400)
+    monkeypatch.setattr(streams, "free_bytes", lambda: 2**31)
+    with pytest.raises(ResourceError, match="no memory for its 30,000,000,000 bytes"):
+        read_image(path)

@@ -39,6 +39,7 @@ from voxomics.io.slices import (
     short,
 )
 from voxomics.io.source import Source, Volume
+from voxomics.io.streams import empty
 
 # Gaps that differ from their median by less than this share are rounding in the headers (as dcm2niix, highdicom).
 GAP_NOTED = 0.01
@@ -113,6 +114,7 @@ def read_series(source: Source) -> Volume:
     grid = PhysicalGrid((len(slices), y, x), (gap, first.spacing[1], first.spacing[0]), origin, first.direction)  # type: ignore[arg-type]
     check_grid(grid, name)
     itk.check_bytes(x * y * len(slices) * dtype.itemsize, source.max_bytes, name)
+    empty((len(slices), y, x), dtype, name)  # ITK makes the array; this says whether there is room for it
     source.hash(paths)
     return Volume(itk.read_stack([s.path for s in slices], dtype, name), grid, name, remarks=remarks)
 

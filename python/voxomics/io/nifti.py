@@ -15,7 +15,7 @@ from voxomics.io import itk
 from voxomics.io.grid import ORTHONORMAL_TOLERANCE, Float, PhysicalGrid, check_grid
 from voxomics.io.headers import check_real
 from voxomics.io.source import Source, Volume
-from voxomics.io.streams import ANY_WRAPPER, Inflate, Stream, number_of_bytes, read_voxels, skip
+from voxomics.io.streams import ANY_WRAPPER, Inflate, Stream, empty, number_of_bytes, read_voxels, skip
 
 HEADER_BYTES = 348
 # A file begins with the size of its header, in either byte order: NIfTI-1 and Analyze 7.5, NIfTI-2.
@@ -104,7 +104,7 @@ def read_nifti(source: Source) -> Volume:
         stream = _plain(source.open(data_path))
     stream.expect(ahead + number_of_bytes(shape, dtype))
     skip(stream, ahead)
-    array = _scaled(read_voxels(stream, shape, dtype), *_scaling(header))
+    array = _scaled(read_voxels(stream, shape, dtype), *_scaling(header), name)
     grid, flat, remarks = _grid(header, header_path, name)
     if not flat:
         _check_transforms(header, grid, name)
@@ -113,12 +113,11 @@ def read_nifti(source: Source) -> Volume:
 
 def _grid(header: Any, path: Path, name: str) -> tuple[PhysicalGrid, bool, tuple[str, ...]]:
     """ITK's grid, whether it is one slice without a height, and remarks; ITK refuses any shear, we allow rounding."""
+    _check_forms(header, name)
     shear = 0.0
     if int(header["qform_code"]) <= 0 and int(header["sform_code"]) > 0:
         axes = np.asarray(header["srow"], float).reshape(3, 4)[:, :3]
         lengths = np.linalg.norm(axes, axis=0)
-        if not (np.isfinite(lengths).all() and (lengths > 0).all()):
-            raise InputError(f"{name}: its sform holds no axes (numbers missing or 0). Correct its header.")
         cosines = axes / lengths
         shear = float(np.abs(cosines.T @ cosines - np.eye(3)).max())
         if shear > ORTHONORMAL_TOLERANCE:
@@ -156,6 +155,18 @@ def _pair(path: Path) -> tuple[Path, Path]:
                     return (path, other) if ending.startswith(".hdr") else (other, path)
             raise InputError(f"{path.name}: its other half {stem}{twins[0]} is missing; put both files in one folder.")
     return path, path
+
+
+def _check_forms(header: Any, name: str) -> None:
+    """Refuse a qform that is no rotation, and an sform without axes, where the header says that they count."""
+    if int(header["qform_code"]) > 0:
+        squared = float(np.square(header["quatern"].astype(float)).sum())
+        if not squared <= 1 + ORTHONORMAL_TOLERANCE or not np.isfinite(header["qoffset"]).all():
+            raise InputError(f"{name}: its qform is no rotation (its numbers are too large or none). Correct its header.")
+    if int(header["sform_code"]) > 0:
+        rows = header["srow"].astype(float).reshape(3, 4)
+        if not np.isfinite(rows).all() or not np.abs(rows[:, :3]).max(axis=0).all():
+            raise InputError(f"{name}: its sform holds no axes (numbers missing or 0). Correct its header.")
 
 
 def _check_name(path: Path, compressed: bool) -> None:
@@ -252,12 +263,12 @@ def _scaling(header: Any) -> tuple[float, float]:
     return (slope, inter) if slope != 0 else (1.0, 0.0)
 
 
-def _scaled(array: npt.NDArray[Any], slope: float, inter: float) -> npt.NDArray[Any]:
+def _scaled(array: npt.NDArray[Any], slope: float, inter: float, name: str) -> npt.NDArray[Any]:
     """Voxels × slope + intercept, computed in float64 slice by slice and kept in float32 where that is exact enough."""
     if (slope, inter) == (1.0, 0.0):
         return array
     wide = array.dtype.itemsize > (4 if array.dtype.kind == "f" else 2)
-    scaled = np.empty(array.shape, np.float64 if wide else np.float32)
+    scaled = empty(array.shape, np.dtype(np.float64 if wide else np.float32), name)
     for target, stored in zip(scaled, array, strict=True):
         target[...] = stored.astype(np.float64) * slope + inter
     return scaled

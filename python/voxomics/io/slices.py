@@ -173,7 +173,9 @@ def read_slice(image: DicomImage, name: str) -> Slice:
 def _pixels(image: DicomImage, name: str) -> tuple[int, int]:
     """Columns and rows, after a look at whether the pixel data can be what the header says."""
     elements, said = image.elements, f"{name}/{image.path.name}"
-    itk.check_scalar(elements.whole(SAMPLES) or 1, said)
+    if elements.whole(SAMPLES) is None:
+        raise lost_slice(image.path, name, "its header does not describe its pixels")
+    itk.check_scalar(elements.whole(SAMPLES) or 0, said)
     frames = elements.text(FRAMES) or "1"
     if frames != "1":
         many = f"{frames} frames" if frames.isdecimal() and len(frames) < 8 else "an odd number of frames"

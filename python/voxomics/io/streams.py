@@ -27,6 +27,8 @@ EXPANSION_LIMIT = {"deflate": 1032, "bzip2": 2**26}
 PADDING = 1024
 # zlib's code for "gzip or zlib wrapper, whichever is there".
 ANY_WRAPPER = 47
+# Arrays smaller than this are made without a look at the free memory.
+UNASKED_BYTES = 2**28
 MEMBER_STARTS = {"deflate": b"\x1f\x8b", "bzip2": b"BZh"}
 
 Codec = Literal["deflate", "bzip2"]
@@ -212,7 +214,17 @@ def skip(stream: Stream | Inflate, count: int) -> None:
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> npt.NDArray[Any]:
-    """An array for voxels; ResourceError if there is no memory for it."""
+    """An array for voxels; ResourceError if there is no memory for it.
+
+    Linux promises memory that it does not have and ends the process that uses it, so large arrays are compared with
+    what is free before.
+    """
+    wanted = number_of_bytes(shape, dtype)
+    if wanted > UNASKED_BYTES and wanted > free_bytes():
+        raise ResourceError(
+            f"{name}: there is no memory for its {wanted:,} bytes of voxels, {free_bytes():,} are free. "
+            "Crop the image, or use a machine with more memory."
+        )
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError) as error:
@@ -220,6 +232,20 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> npt.NDArra
             f"{name}: there is no memory for its voxels, {' × '.join(map(str, shape))} of {dtype.itemsize} bytes. "
             "Crop the image, or use a machine with more memory."
         ) from error
+
+
+def free_bytes() -> int:
+    """Memory that this process may still take, as far as Linux says; without limit elsewhere."""
+    free = 2**63
+    try:
+        with open("/proc/meminfo") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        free = 1024 * int(fields["MemAvailable"].split()[0])
+        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
+            free = min(free, int(limit.read()) - int(used.read()))
+    except (OSError, KeyError, ValueError):  # no Linux, no control group, or "max"
+        pass
+    return free
 
 
 def fill(target: memoryview, stream: Stream | Inflate, padding: int = PADDING) -> None:
