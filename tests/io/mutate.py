@@ -125,7 +125,9 @@ def misplaced(path: Path, name: str, image: Image) -> str:
         return "" if image.origin_mm in ends and np.allclose(image.spacing_mm[1:], spacing, rtol=2e-4) else "misplaced"
     if ".nii" not in name:
         return ""
-    header = nib.load(path).header
+    with nib.openers.ImageOpener(path) as file:
+        header = nib.Nifti1Header.from_fileobj(file, check=False)
+    header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1  # as the NIfTI library has it
     unit = {1: 1000.0, 3: 0.001}.get(int(header["xyzt_units"]) & 7, 1.0)
     forms = [form for form, code in (header.get_qform(coded=True), header.get_sform(coded=True)) if code > 0]
     corners = grid_of(image).corners()
