@@ -27,11 +27,11 @@ KERNEL_TESTS := tests/kernels tests/engine/test_batch.py tests/engine/test_resam
 
 .PHONY: help demo test bounds cuda cuda-gate study-truth study-null long check bench bench-gpu env dev clean
 
-help:  ## this list
+help:  ## show this list
 	@echo "make TARGET, where TARGET is one of"
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(STUDY)  ## a synthetic cohort, its features, the study, the report
+demo: $(STUDY)  ## write a synthetic cohort, extract its features, run the study and write the report
 	$(VOXOMICS) phantom $(DEMO) --patients 92 --controls 35 --seed 1
 	$(VOXOMICS) extract $(DEMO)/clinical.csv -o $(DEMO)/features.csv --profile lifex
 	$(VOXOMICS) study $(DEMO)/study.yaml -o $(DEMO)/report
@@ -40,38 +40,38 @@ demo: $(STUDY)  ## a synthetic cohort, its features, the study, the report
 test: $(DEV)  ## run every test
 	$(PY) -m pytest $(ARGS)
 
-bounds: $(DEV)  ## the kernels against their twins once more, with Numba's bounds check on
+bounds: $(DEV)  ## run the kernel tests with Numba's bounds checks
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/.bounds-cache $(PY) -m pytest -q -k "twin or alone or levels" $(KERNEL_TESTS)
 
-cuda: $(GPU)  ## the GPU's kernels, run on CPU threads with their checks on
+cuda: $(GPU)  ## run the GPU kernels on CPU threads, with checks
 	LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS=0 $(PY) -m pytest -q tests/cuda $(ARGS)
 
-cuda-gate: $(GPU)  ## compile every GPU kernel and judge ptxas' report
+cuda-gate: $(GPU)  ## compile every GPU kernel and check the report of ptxas
 	$(PY) tools/cuda_gate.py $(ARGS)
 
-study-truth: $(DEV)  ## 1,500 synthetic patients against the planted correlations (some minutes)
+study-truth: $(DEV)  ## compare 1,500 synthetic patients with the simulated correlations (some minutes)
 	VOXOMICS_STUDY_TRUTH=1500 $(PY) -m pytest -q -s tests/phantom/test_cohort.py -k correlations
 
-study-null: $(DEV)  ## 200 cohorts without any relation: are p-values uniform? (some minutes)
+study-null: $(DEV)  ## check that p-values are uniform in 200 cohorts without association (some minutes)
 	$(PY) bench/study_null.py $(ARGS)
 
 long: $(DEV)  ## what takes too long for every change: slow tests, new examples, bounds, the two study checks, scale
 	$(PY) bench/long.py $(ARGS)
 
-check: $(DEV)  ## ruff and mypy
+check: $(DEV)  ## run ruff and mypy
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
 bench: $(DEV)  ## time the engine against another commit: make bench AGAINST=v0.1 (by default the last tag)
 	$(PY) bench/compare.py $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
 
-bench-gpu: $(CORE)  ## time a GPU against the CPU; needs one, and the extra [cuda]
+bench-gpu: $(CORE)  ## time a GPU and the CPU; needs a GPU and the extra [cuda]
 	$(PY) bench/gpu.py $(ARGS)
 
-env: $(CORE)  ## the environment alone, with voxomics in it
-dev: $(DEV)  ## the environment with the tools for working on voxomics
+env: $(CORE)  ## create the environment with voxomics
+dev: $(DEV)  ## create the environment with the development tools
 
-clean:  ## remove what was built; the environment stays
+clean:  ## remove built files but keep the environment
 	rm -rf build dist $(DEMO) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage *.egg-info python/*.egg-info
 	find engine kernels python tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 

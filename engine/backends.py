@@ -1,4 +1,4 @@
-"""Where to compute: only "auto" chooses."""
+"""Choice of the backend. Only "auto" may choose; a backend requested by name runs or raises."""
 
 from __future__ import annotations
 

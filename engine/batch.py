@@ -23,7 +23,7 @@ INTENSITY = 2
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the voxels of n VOIs lie. Every image type, discretisation and backend shares it.
+    """Positions of the voxels of n VOIs, shared by every image type, discretisation and backend.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Geometry:
     n_intensity: I64
 
     def part(self, first: int, last: int) -> Geometry:
-        """Rows first .. last - 1, their voxels not copied."""
+        """Rows first to last - 1, without copying their voxels."""
         rows = slice(first, last)
         return replace(
             self,
@@ -121,7 +121,7 @@ class Channel:
         return np.diff(self.level_start)
 
     def part(self, geometry: Geometry, first: int, last: int) -> Channel:
-        """Rows first .. last - 1, nothing copied; `geometry` is that of the whole batch."""
+        """Rows first to last - 1, without copying; `geometry` is that of the whole batch."""
         own = slice(self.level_start[first], self.level_start[last])
         return Channel(
             self.level[geometry.start[first] : geometry.start[last]],
@@ -185,7 +185,7 @@ class VoiBatch:
         return len(self.geometry.label)
 
     def part(self, first: int, last: int, geometry: Geometry | None = None) -> VoiBatch:
-        """Rows first .. last - 1, their voxels not copied; `geometry` is that of these rows, where it is known already."""
+        """Rows first to last - 1, without copying their voxels; `geometry` is that of these rows, if known already."""
         channels = {name: channel.part(self.geometry, first, last) for name, channel in self.channels.items()}
         own = slice(self.value_start[first], self.value_start[last])
         start = self.value_start[first : last + 1] - self.value_start[first]

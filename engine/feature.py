@@ -1,4 +1,4 @@
-"""What a feature and a family are."""
+"""Definitions of a feature and of a family of features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ZONAL = ("2d", "2_5d", "3d")
 
 @dataclass(frozen=True)
 class Feature:
-    """One definition of the standard.
+    """One feature as defined by the standard.
 
     Attributes
     ----------
@@ -134,7 +134,7 @@ class Family:
         return bool(self.aggregations)
 
     def discretisations(self, settings: Settings) -> tuple[Discretisation | None, ...]:
-        """What the family is measured under; (None,) when it reads no discretisation."""
+        """Discretisations with which the family is measured; (None,) if it needs none."""
         if not self.discretised:
             return (None,)
         chosen = getattr(settings, self.discretised)

@@ -1,4 +1,7 @@
-"""Run every call on packed VOIs: chunks on the pool and on a device, refusals named, nothing lost."""
+"""Measure every call on packed VOIs, in chunks on the thread pool and on a device.
+
+Every missing value has a reason.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ _CPU = Backend("cpu", None)
 
 @dataclass
 class Measured:
-    """Values of packed VOIs and why some are missing.
+    """Values of packed VOIs, and the reasons for missing ones.
 
     Attributes
     ----------
@@ -49,7 +52,7 @@ class Measured:
     failed: dict[int, str] = field(default_factory=dict)
 
     def refuse(self, call: Call, rows: I64, text: str) -> None:
-        """Name the cause why a call has no values for some rows."""
+        """Store the reason why a call has no values for some rows."""
         for i in rows.tolist():
             self.causes[i, call.number] = text
 
@@ -109,16 +112,16 @@ def measure(
 def _ordered(
     call: Call, levels: Channel | None, vois: I64, prepared: Prepared, settings: Settings, backend: Backend, device: Device
 ) -> tuple[offload.Order | None, I64]:
-    """What the backend's device takes of a call, and the rows it leaves to the CPU."""
+    """Split a call into what the backend's device measures and the rows that the CPU measures."""
     try:
-        return offload.order(call, levels, vois, prepared.batches[call.image], settings, device)
+        return offload.order(call, levels, vois, prepared, settings, device)
     except BackendError as error:
         backend.failed(error)
         return None, vois
 
 
 def _beside(run: _Run, jobs: list[_Job], given: offload.Offload, backend: Backend) -> list[_Job]:
-    """The device does its orders while the CPU does its jobs; what the device leaves are the jobs returned."""
+    """Run the orders on the device while the CPU runs the jobs; return jobs for what the device has not done."""
     with ThreadPoolExecutor(1) as executor:
         try:
             tasks = given.tasks(run.keep, run.done.count)
@@ -138,7 +141,7 @@ def _beside(run: _Run, jobs: list[_Job], given: offload.Offload, backend: Backen
 
 @dataclass(frozen=True)
 class _Job:
-    """A call and the rows that the CPU does."""
+    """A call and the rows that the CPU measures."""
 
     call: Call
     levels: Channel | None
@@ -146,7 +149,7 @@ class _Job:
 
 
 class _Done:
-    """How much of the work is done."""
+    """Progress of the work."""
 
     def __init__(self, progress: Callable[[float], None] | None) -> None:
         self.progress = progress
@@ -154,17 +157,17 @@ class _Done:
         self.lock = threading.Lock()
 
     def count(self) -> None:
-        """Count one more finished piece, from any thread."""
+        """Count one more finished piece; called from any thread."""
         with self.lock:
             self.finished += 1
 
     def tell(self) -> None:
-        """Report, from the caller's thread."""
+        """Report the progress; called from the caller's thread."""
         if self.progress and self.total:
             self.progress(min(self.finished / self.total, 1.0))
 
     def advance(self) -> None:
-        """Count one more finished piece and report, from the caller's thread."""
+        """Count one more finished piece and report the progress; called from the caller's thread."""
         self.count()
         self.tell()
 
@@ -237,7 +240,9 @@ def _channel_of(
 def _fail(prepared: Prepared, settings: Settings, result: Measured) -> None:
     g = prepared.geometry
     for i in np.flatnonzero(g.n_morphological == 0):
-        result.failed[int(i)] = "resampling left no voxel: the VOI is smaller than a new voxel; choose a finer spacing_mm"
+        result.failed[int(i)] = (
+            "no voxel is left after resampling: the VOI is smaller than a new voxel; choose a finer spacing_mm"
+        )
     if settings.nonfinite == "exclude":
         return
     for i in np.flatnonzero(prepared.nonfinite):
@@ -251,7 +256,7 @@ def _fail(prepared: Prepared, settings: Settings, result: Measured) -> None:
 def _fit(
     call: Call, alive: I64, refused: np.ndarray | None, prepared: Prepared, settings: Settings, result: Measured
 ) -> I64:
-    """VOIs a call can measure; the others get their cause."""
+    """VOIs that a call can measure; for the others the reason is stored."""
     number, lost = prepared.geometry.n_intensity, prepared.derived_nonfinite[call.image]
     fit = np.ones(len(prepared), bool)
 
@@ -261,7 +266,7 @@ def _fit(
             result.refuse(call, np.array([i]), text(int(i)))
 
     if call.family.channel != "mask":
-        refuse(alive[number[alive] == 0], lambda i: "re-segmentation left no voxel")
+        refuse(alive[number[alive] == 0], lambda i: "no voxel is left after re-segmentation")
         refuse(alive[lost[alive] > 0], lambda i: f"{lost[i]} values of the {call.image} image are NaN or infinite")
     if refused is not None and call.discretisation is not None:
         name = call.discretisation.name
@@ -269,26 +274,27 @@ def _fit(
     if call.family.is_texture and settings.min_voxels_texture:
         least = settings.min_voxels_texture
         few = alive[fit[alive] & (number[alive] < least)]
-        refuse(few, lambda i: f"{number[i]} voxels are fewer than min_voxels_texture = {least}")
+        refuse(few, lambda i: f"{number[i]} voxels, fewer than min_voxels_texture = {least}")
     return alive[fit[alive]]
 
 
 def _too_large(need: int, call: Call, settings: Settings) -> str:
     if need >= UNCOUNTABLE:
-        return "more voxels, or levels further apart, than can be counted exactly" + (
+        return "too many voxels, or grey levels too far apart, to be counted exactly" + (
             "; choose fewer, wider bins" if call.discretisation else ""
         )
-    size = text_of_bytes(1.005 * need)  # rounded up: "needs 12 GB, the limit is 12GB" would be no reason
-    text = f"needs {size}, the limit is {settings.memory}; raise `memory`"
+    size = text_of_bytes(1.005 * need)  # rounded up: "needs 12 GB, but the limit is 12GB" would be no reason
+    text = f"needs {size}, but the limit is {settings.memory}; raise `memory`"
     return text + (" or choose fewer, wider bins" if call.discretisation else "")
 
 
 def _refusal(code: int, name: str) -> str:
     from voxomics.kernels import pack
 
+    scaled = "choose fbn, fbs or bounds"
     return {
-        pack.BELOW_ONE: f"intensities below 1 are no grey levels, which discretisation {name} needs; choose fbn, fbs or bounds",
-        pack.NOT_INTEGER: f"intensities are not integers, which discretisation {name} needs; choose fbn, fbs or bounds",
+        pack.BELOW_ONE: f"discretisation {name} needs grey levels ≥ 1, but there are lower values; {scaled}",
+        pack.NOT_INTEGER: f"discretisation {name} needs integer intensities; {scaled}",
         pack.TOO_MANY: f"more than {pack.MAX_PRESENT:,} grey levels present under {name}; choose fewer, wider bins",
         pack.TOO_WIDE: f"grey levels beyond 2^53 under {name}; choose wider bins",
     }[code]

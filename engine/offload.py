@@ -1,4 +1,4 @@
-"""Run calls on a device: packed VOIs in pieces that fit its memory, two streams so that one copies while the other counts."""
+"""Run calls on a device, in pieces that fit its memory and on two streams: one copies while the other counts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Keep = Callable[[Call, I64, F64], None]
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """A call that a device does for some rows.
+    """A call that a device runs for some rows.
 
     Attributes
     ----------
@@ -150,15 +150,21 @@ class Offload:
 
 
 def order(
-    call: Call, levels: Channel | None, rows: I64, batch: VoiBatch, settings: Settings, device: Device
+    call: Call, levels: Channel | None, rows: I64, prepared: Prepared, settings: Settings, device: Device
 ) -> tuple[Order | None, I64]:
-    """What a device takes of a call, and the rows it leaves to the CPU."""
+    """Split a call into the rows that the device measures and the rows that the CPU measures."""
     family = call.family.device
     if family is None:
         return None, rows
-    need = family.need(batch, levels, settings, call.aggregations)
-    fits = (need + work.resident_bytes(batch))[rows] <= limit(device, settings)[0]
+    need = family.need(prepared.batches[call.image], levels, settings, call.aggregations)
+    fits = (need + resident_bytes(prepared))[rows] <= limit(device, settings)[0]
     return Order(call, family, levels, rows[fits], need), rows[~fits]
+
+
+def resident_bytes(prepared: Prepared) -> I64:
+    """Bytes of each row on a device, in all its image types, int64 [n]."""
+    total: I64 = np.sum([work.resident_bytes(batch) for batch in prepared.batches.values()], axis=0, dtype=np.int64)
+    return total
 
 
 def limit(device: Device, settings: Settings) -> tuple[int, int]:
@@ -175,7 +181,7 @@ def limit(device: Device, settings: Settings) -> tuple[int, int]:
 
 @contextlib.contextmanager
 def _named(device: Device) -> Iterator[None]:
-    """Turn what CuPy, Numba and the driver raise into a BackendError; what only our own code raises stays what it is."""
+    """Turn errors of CuPy, Numba and the driver into a BackendError; errors of our own code stay as they are."""
     try:
         yield
     except (MemoryError, VoxomicsError, *_OURS):
@@ -200,8 +206,7 @@ def _pieces(orders: list[Order], prepared: Prepared, most: int) -> Iterator[Piec
     for one in orders:
         size[one.rows] = np.maximum(size[one.rows], one.need[one.rows])
         wanted[one.rows] = True
-    for batch in prepared.batches.values():
-        size += work.resident_bytes(batch)
+    size += resident_bytes(prepared)
     most = min(most, max(PIECE, int(size[wanted].sum()) // (2 * STREAMS)))
     for part in work.parts(np.flatnonzero(wanted), [(size, most)]):
         # rows between that the device does not take are copied with the others, unless they stand apart

@@ -1,4 +1,4 @@
-"""What a run will do before it does it: its columns, and the calls that fill them."""
+"""Plan of a run: its columns, and the calls that fill them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Call:
 
     @property
     def family(self) -> Family:
-        """The first of the families: its compute and need stand for all."""
+        """First of the families, whose compute and need serve all of them."""
         return self.families[0]
 
 
@@ -113,7 +113,7 @@ class Plan:
 
 
 def columns(settings: Settings) -> list[Column]:
-    """Every feature column in order; follows from the settings alone, never from a case.
+    """Every feature column in order. Columns depend only on the settings, never on a case.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def is_measured_on(family: Family, image: str) -> bool:
 
 
 def aggregations(family: Family, settings: Settings) -> tuple[str, ...]:
-    """Chosen aggregations of a family, () for a family without.
+    """Chosen aggregations of a family; () if the family has none.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def aggregations(family: Family, settings: Settings) -> tuple[str, ...]:
     chosen = tuple(name for name in family.aggregations if name in settings.aggregations)
     if family.aggregations and not chosen:
         raise SettingsError(
-            f"aggregations {list(settings.aggregations)} name none of {family.name}, which is wanted; add one of "
+            f"aggregations {list(settings.aggregations)} contain none for {family.name}; add one of "
             f"{', '.join(family.aggregations)}, or put {family.name!r} in `exclude`"
         )
     return chosen

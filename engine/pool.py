@@ -1,4 +1,4 @@
-"""Threads of our own over kernels that release the GIL: the largest piece first, no global state."""
+"""A thread pool for kernels that release the GIL. The largest piece runs first; there is no global state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Task:
-    """A piece of work and how large it is against the others (any unit)."""
+    """A piece of work and its size relative to the others (any unit)."""
 
     cost: float
     call: Callable[[], None]

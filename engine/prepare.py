@@ -43,7 +43,7 @@ class Voi:
 
 
 def find_vois(mask: MaskStack) -> list[Voi]:
-    """Every VOI of a mask in one pass over each layer: by layer, then by label value; declared segments that are empty last.
+    """Find every VOI of a mask in one pass over each layer, ordered by layer and label value; empty segments come last.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def _index(row: I64) -> tuple[int, int, int]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Packed VOIs, and what was noticed on the way.
+    """Packed VOIs, and what was found while they were prepared.
 
     Attributes
     ----------
@@ -225,7 +225,7 @@ def _surroundings(geometry: Geometry, image: Image, settings: Settings) -> tuple
 
 
 def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings: Settings, threads: int) -> Geometry:
-    """Boxes on the prepared grid with the morphological mask in them; the intensity mask is still empty."""
+    """Boxes on the prepared grid that contain the morphological mask; the intensity mask is still empty."""
     from voxomics.kernels import pack
 
     pad, n, chosen, new = settings.pad, len(vois), settings.resampling, processed.grid

@@ -32,7 +32,7 @@ class Processed:
 
 
 def process(image: Image, settings: Settings) -> Processed:
-    """The image as it will be measured: on the new grid, rounded where asked for. Voxels that are not finite stay so.
+    """Prepare an image: resample it, and round it if requested. Voxels that are not finite stay so.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def process(image: Image, settings: Settings) -> Processed:
         need = 8.0 * (prod(new.shape) + image.array.size)
         if need > settings.memory_bytes:
             raise ResourceError(
-                f"resampling to {' × '.join(map(str, new.shape))} voxels needs {text_of_bytes(need)}, the limit is "
+                f"resampling to {' × '.join(map(str, new.shape))} voxels needs {text_of_bytes(need)}, but the limit is "
                 f"{settings.memory}; raise `memory` or choose a coarser `resampling.spacing_mm`"
             )
         result = resampling.resample(image, new, settings.resampling)

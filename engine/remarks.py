@@ -1,10 +1,10 @@
-"""What a reader of a row should know about its values, though each feature has one."""
+"""Remarks on a row whose features all have values, for the reader of these values."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from voxomics.engine.batch import VoiBatch
+from voxomics.engine.batch import I64, MORPHOLOGICAL, Geometry, VoiBatch, offsets
 from voxomics.engine.prepare import Prepared
 from voxomics.engine.settings import Settings
 
@@ -24,7 +24,7 @@ def remarks(prepared: Prepared, settings: Settings) -> list[list[str]]:
     noted: list[list[str]] = [[] for _ in range(len(prepared))]
     if settings.nonfinite == "exclude":
         for i in np.flatnonzero(prepared.nonfinite):
-            noted[i].append(f"{prepared.nonfinite[i]} NaN or infinite voxels left out")
+            noted[i].append(f"{prepared.nonfinite[i]} NaN or infinite voxels were left out")
     for (_, name), below in prepared.below.items():
         for i in np.flatnonzero(below):
             noted[i].append(f"{below[i]} voxels below the origin of {name} are counted in level 1")
@@ -33,13 +33,29 @@ def remarks(prepared: Prepared, settings: Settings) -> list[list[str]]:
         for name in filter(between.__contains__, batch.channels):
             for i in np.flatnonzero(_crowded(batch, name)):
                 noted[i].append(
-                    f"all intensities fall into two levels of {name} or fewer; check its bounds (PET needs bounds in SUV)"
+                    f"all intensities are in at most two levels of {name}; check its bounds (PET needs bounds in SUV)"
                 )
     return noted
 
 
 def _crowded(batch: VoiBatch, name: str) -> np.ndarray:
-    """VOIs whose many intensities a discretisation crowds into one or two of many levels, bool [n]."""
+    """VOIs with many intensities of which a discretisation leaves one or two of many levels, bool [n]."""
     channel = batch.channels[name]
     few: np.ndarray = (channel.n_present <= 2) & (channel.n_nominal > 8) & (batch.geometry.n_intensity >= 64)
     return few
+
+
+def clusters(geometry: Geometry) -> I64:
+    """Number of clusters of each drawn mask, int64 [n]; a cluster's voxels are linked through faces, edges and corners."""
+    from voxomics.kernels.zones import runs
+
+    g, vois = geometry, np.arange(len(geometry.label), dtype=np.int64)
+    room = offsets(g.n_morphological)
+    number = np.zeros(len(vois), np.int64)
+    rank, size, slice_of = (np.empty(room[-1], np.int32) for _ in range(3))
+    no_depth, no_distance = np.empty(0, np.uint16), np.empty(0, np.int32)
+    runs.find(
+        g.region & MORPHOLOGICAL, g.start, g.shape, vois, g.pad, False, no_depth, np.zeros(len(vois) + 1, np.int64),
+        room, number, rank, size, no_distance, slice_of,
+    )  # fmt: skip
+    return number

@@ -7,19 +7,18 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from voxomics.engine.batch import F64
 from voxomics.engine.settings import Resampling
 from voxomics.engine.volume import Image, Index, Triple
 
-F64 = npt.NDArray[np.float64]
 _ORDER: dict[str, Literal[0, 1, 3]] = {"nearest": 0, "linear": 1, "cubic_spline": 3}
 _WHOLE = 1e-6  # a size this close to a whole number is that number: ceil(40 · 0.5 / 0.1) must be 200, not 201
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the voxels of a new grid lie on an old one: old index = new index · step + offset, axis by axis.
+    """Position of a new grid on an old one: old index = new index · step + offset for each axis.
 
     Attributes
     ----------
@@ -38,7 +37,7 @@ class Grid:
 
 
 def grid(shape: tuple[int, ...], spacing_mm: Triple, chosen: Resampling) -> Grid | None:
-    """The new grid: aligned with the old at the centre, its size rounded up; None when nothing changes.
+    """New grid, centred on the old one and rounded up in size; None if nothing changes.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ logger = logging.getLogger("voxomics")
 
 JOINED_VOXELS = 1 << 20
 """Voxels of VOIs after which a batch of several images is closed on the CPU. A device takes as many as memory allows."""
-_EMPTY = "no voxel carries this label: an empty segment, or too small for the grid it was resampled to"
+_EMPTY = "no voxel has this label: the segment is empty, or too small for the new grid"
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _open(case: Case, recipe: Recipe) -> _Opened:
             reason[k] = _EMPTY
         elif need[k] > settings.memory_bytes:
             size = text_of_bytes(float(need[k]))
-            reason[k] = f"needs {size} to be packed, the limit is {settings.memory}; raise `memory`"
+            reason[k] = f"needs {size} to be packed, but the limit is {settings.memory}; raise `memory`"
     rows = Rows(
         case, (image.name, image.digest), (masks.name, masks.digest), vois, np.full((n, columns), np.nan),
         np.array([voi.n_voxels for voi in vois], dtype=np.int64), ["failed" if text else "" for text in reason], reason,

@@ -1,4 +1,4 @@
-"""What comes out of a file: an image on a grid, and the masks drawn on it."""
+"""Image and masks as they are read: a volume on a grid, and label volumes on the same grid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Index = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Image:
-    """A scalar volume and where it lies.
+    """A scalar volume and its grid.
 
     Attributes
     ----------

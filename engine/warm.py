@@ -1,4 +1,4 @@
-"""Compile every kernel before it is needed, on several processes: Numba compiles on one thread of a process at a time."""
+"""Compile every kernel in advance on several processes, because Numba compiles on only one thread of a process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ORDER = ("shape", "directional", "intensity", "zones")  # first and third, seco
 
 
 def is_cold(families: tuple[str, ...]) -> bool:
-    """True when this installation has not kept the compiled kernels of these families yet."""
+    """Whether the compiled kernels of these families are missing from the cache."""
     from voxomics.kernels import jit, pack
 
     names = {family.last_kernel for family in FAMILIES if family.name in families and family.last_kernel}

@@ -1,4 +1,4 @@
-"""Moran's I and Geary's C: the two of morphology's 29 features (IBSI HCUG) that look at all pairs of voxels.
+"""Moran's I and Geary's C: the two of the 29 morphological features (IBSI HCUG) that depend on all pairs of voxels.
 
 A family object of its own with morphology's name: it takes memory in proportion to the box, and a VOI whose box is too large for
 that keeps the other 27.

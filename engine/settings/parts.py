@@ -34,9 +34,9 @@ class Discretisation(Part):
     width : float
         Bin width in intensity units (fbs).
     origin : float or "minimum" or None
-        Lower edge of level 1 (fbs); in textures and histogram, intensities below it take level 1 and the row says how many.
-        None: the lower bound of the re-segmentation range, which must then be set; "minimum": each VOI's own minimum, against the
-        standard's advice.
+        Lower edge of level 1 (fbs). In textures and histogram, lower intensities take level 1, and the row gives their
+        number. None: the lower bound of the re-segmentation range, which must then be set.
+        "minimum": the minimum of each VOI, which the standard advises against.
     low, high : float
         Bounds in intensity units (bounds).
     """
@@ -63,7 +63,7 @@ class Discretisation(Part):
 
     @property
     def name(self) -> str:
-        """How column names call it: fbn32, fbs25, bounds64_-1000_1000, none."""
+        """Name used in columns: fbn32, fbs25, bounds64_-1000_1000, none."""
         if self.method == "fbn":
             return f"fbn{self.bins}"
         if self.method == "fbs":
@@ -91,12 +91,12 @@ class Discretisation(Part):
 
 
 class Resegmentation(Part):
-    """Which voxels of the drawn mask keep their intensity (IBSI IFBS): first the range, then the outliers among what is left.
+    """Re-segmentation (IBSI IFBS): keep the voxels within the range, then remove outliers among them.
 
     Attributes
     ----------
     range : (float or None, float or None), optional
-        Inclusive bounds in intensity units; None, or infinity, leaves a side open.
+        Inclusive bounds in intensity units. None or infinity means no bound.
     outliers_sigma : float, optional
         Keep intensities within the mean ± this many standard deviations (population).
     """
@@ -125,11 +125,11 @@ class Resampling(Part):
     spacing_mm : (float or None, float or None, float or None), optional
         New voxel size (z, y, x) in mm; None keeps an axis as it is. Without it nothing is resampled.
     image : {"linear", "nearest", "cubic_spline"}
-        Interpolation of intensities; outside of the outermost voxel centres the nearest one counts.
+        Interpolation of intensities. Beyond the outermost voxel centres, the value of the nearest voxel is used.
     mask : {"linear", "nearest"}
-        Interpolation of each VOI's 0/1 mask, on its own: two VOIs that touch may come to share a voxel.
+        Interpolation of the 0/1 mask of each VOI, one by one. Two VOIs that touch can therefore share a voxel.
     mask_threshold : float
-        A voxel belongs to the VOI from this partial volume on (linear).
+        A voxel belongs to the VOI if its interpolated mask value is at least this (linear).
     """
 
     spacing_mm: tuple[float | None, float | None, float | None] | None = None

@@ -38,13 +38,13 @@ def read_yaml(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     try:
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"settings file {source.name}: cannot be read ({error.strerror}); give a YAML file's path") from None
+        raise InputError(f"settings file {source.name}: cannot be read ({error.strerror}); give a YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"settings file {source.name} is not YAML: {error}") from None
     if content is None:
         return {}
     if not isinstance(content, Mapping):
-        raise SettingsError(f"settings file {source.name}: a mapping of keys is needed, got {type(content).__name__}")
+        raise SettingsError(f"settings file {source.name}: it must be a mapping of keys, got {type(content).__name__}")
     return content
 
 

@@ -1,4 +1,4 @@
-"""Everything a user may choose for a run, as one checked object that is also one YAML file."""
+"""Settings of a run: one checked object that can be read from and written to YAML."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ S = TypeVar("S", bound="Settings")
 
 
 class Settings(Part):
-    """Every choice of a run. Unknown keys and names raise SettingsError and offer the nearest accepted one.
+    """Settings of a run. An unknown key or name raises SettingsError, which suggests the nearest accepted one.
 
     Attributes
     ----------
@@ -49,15 +49,16 @@ class Settings(Part):
     round_intensities : bool
         Round intensities to integers after resampling, as the standard asks for CT.
     discretisation : list of Discretisation
-        For textures and, unless it has its own, the intensity histogram; each gives its own columns.
+        For textures, and for the intensity histogram unless it has its own. Each discretisation has its own columns.
     histogram_discretisation : list of Discretisation, optional
-        For the intensity histogram alone.
+        For the intensity histogram only.
     ivh_discretisation : Discretisation
         For the intensity-volume histogram. none: steps of one unit; fbs: bin centres; fbn: 1000 levels is IBSI's advice for
         arbitrary units.
     resegmentation : Resegmentation
     percentile : str
-        Rule between two order statistics, NumPy's names: linear, lower, higher, nearest, midpoint, inverted_cdf (nearest rank).
+        Method of percentiles, with NumPy's names: linear, lower, higher, nearest, midpoint or
+        inverted_cdf (nearest rank).
     glcm, glrlm, ngtdm, ngldm : Glcm, Glrlm, Ngtdm, Ngldm
     nonfinite : {"fail", "exclude"}
         NaN or infinity inside a VOI: fail its row, or leave those voxels out of the intensity mask (their count is in `reason`).
@@ -143,18 +144,18 @@ class Settings(Part):
             names = [d.name for d in chosen]
             twice = {name for name in names if names.count(name) > 1}
             if twice:
-                raise ValueError(f"discretisation {sorted(twice)} stands twice: the columns would share a name")
+                raise ValueError(f"discretisation {sorted(twice)} is given twice, so columns would have the same name")
             if not names:
                 raise ValueError("discretisation is empty; for intensities that are grey levels already use method none")
         meant: dict[str, Discretisation] = {}
         for d in (*self.discretisation, *self.for_histogram):
             if meant.setdefault(d.name, d) != d:
-                raise ValueError(f"{d.name} stands for two discretisations that differ in origin; give both the same one")
+                raise ValueError(f"{d.name} names two discretisations with different origins; give them the same")
         low = (self.resegmentation.range or (None, None))[0]
         for d in (*self.discretisation, *self.for_histogram, self.ivh_discretisation):
             if d.method == "fbs" and d.origin is None and low is None:
                 raise ValueError(
-                    f"fixed bin size {short(d.width)} needs to know where level 1 begins: set its `origin` (a number, or "
+                    f"fixed bin size {short(d.width)} needs to know where level 1 begins: set `origin` (a number, or "
                     '"minimum"), or a lower bound in `resegmentation.range`'
                 )
         return self
@@ -194,7 +195,7 @@ class Settings(Part):
 
     @classmethod
     def of(cls: type[S], settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None) -> S:
-        """Settings from themselves, from a mapping, from a YAML file, or the defaults from None.
+        """Read settings from a mapping, a YAML file or other settings; None gives the defaults.
 
         Raises
         ------
@@ -212,7 +213,7 @@ class Settings(Part):
         return validated(cls, read_yaml(settings), f"settings file {Path(settings).name}")
 
     def to_yaml(self) -> str:
-        """The whole object as YAML; `Settings.of` reads it back equal.
+        """All settings as YAML, which `Settings.of` reads back to an equal object.
 
         Examples
         --------

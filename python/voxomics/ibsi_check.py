@@ -1,4 +1,4 @@
-"""Compare the engine with the IBSI-1 reference values: `voxomics ibsi-check DIR`."""
+"""Compare voxomics with the reference values of IBSI-1: `voxomics ibsi-check DIR`."""
 
 from __future__ import annotations
 
@@ -200,7 +200,8 @@ def check(
     """
     if not folder.is_dir():
         raise InputError(
-            f"{folder.name}: no such folder; give the one with the IBSI's phantoms (https://github.com/theibsi/data_sets)"
+            f"folder {folder.name} does not exist; give the folder of the IBSI phantoms "
+            "(https://github.com/theibsi/data_sets)"
         )
     outcomes = []
     for config in dict.fromkeys(row.config for row in rows):
@@ -254,7 +255,8 @@ def phantom(folder: Path, config: str) -> tuple[Path, Path]:
             found = [_one_file(base, kind) for kind in ("image", "mask")]
             if found[0] and found[1]:
                 return found[0], found[1]
-    raise InputError(f"no phantom for configuration {config}: looked for {' or '.join(names)} with image and mask as NIfTI")
+    expected = f"{' or '.join(names)} with image and mask as NIfTI"
+    raise InputError(f"no phantom for configuration {config}; expected {expected}")
 
 
 def _one_file(base: Path, kind: str) -> Path | None:

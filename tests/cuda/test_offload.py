@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from types import SimpleNamespace
 
@@ -12,8 +13,13 @@ from threads import Threads
 
 from volumes import noise_and_labels
 from voxomics import Extractor
-from voxomics.engine import offload
+from voxomics.engine import images, offload
+from voxomics.engine.backends import Backend
+from voxomics.engine.measure import measure
+from voxomics.engine.plan import Plan
+from voxomics.engine.prepare import Prepared, build, find_vois
 from voxomics.engine.settings import Settings
+from voxomics.engine.volume import Image, MaskStack
 
 
 class Weighed(Threads):
@@ -73,7 +79,34 @@ def test_a_large_batch_keeps_both_streams_busy(offer, monkeypatch):
     ours = Extractor(settings={"features": ["glcm"]}, backend="cuda")
     whole = ours.extract(*noise_and_labels(), spacing_mm=(1, 1, 1))
     launches = len(device.findings)
-    monkeypatch.setattr(offload, "PIECE", 100_000)
+    monkeypatch.setattr(offload, "PIECE", 10_000)
     cut = ours.extract(*noise_and_labels(), spacing_mm=(1, 1, 1))
     assert len(device.findings) - launches >= offload.STREAMS * launches
     pd.testing.assert_frame_equal(cut, whole, check_exact=True)
+
+
+def test_two_images_and_two_image_types_share_a_batch_on_the_device(offer, monkeypatch):
+    """The geometry is copied once, and each value is that of the image and the image type alone."""
+
+    def doubled(image, settings):
+        yield dataclasses.replace(image, array=2 * image.array)
+
+    monkeypatch.setitem(images.IMAGE_TYPES, "doubled", (lambda settings: ("doubled",), doubled))
+    rng = np.random.default_rng(1)
+    scans = []
+    for shape, spacing_mm in (((9, 10, 11), (2.0, 1.0, 1.0)), ((8, 7, 12), (1.0, 0.7, 3.0))):
+        labels = np.kron([[[1, 2]]], np.ones((shape[0], shape[1], shape[2] // 2), np.int32)).astype(np.int32)
+        scans.append((Image(rng.normal(100, 30, labels.shape), spacing_mm), MaskStack((labels,))))
+    settings = Settings.of({"image_types": ["original", "doubled"], "discretisation": ["fbn:8"], "exclude": ["local_intensity"]})
+    plan = Plan.of(settings)
+    packed = [build(image, stack, find_vois(stack), settings) for image, stack in scans]
+    device = offer(Threads(checked=False))
+    put, copies = device.put, []
+    monkeypatch.setattr(device, "put", lambda array: copies.append(array.nbytes) or put(array))
+    together = measure(Prepared.join(packed), plan, settings, 1, backend=Backend("cuda", device)).values
+    region = sum(len(one.geometry.region) for one in packed)
+    assert copies.count(region) - 2 == 1, "two image types have levels of a byte each; the masks are there once"
+    alone = np.concatenate([measure(one, plan, settings, 1, backend=Backend("cuda", device)).values for one in packed])
+    np.testing.assert_array_equal(together, alone)
+    cpu = measure(Prepared.join(packed), plan, settings, 1).values
+    np.testing.assert_allclose(together, cpu, rtol=1e-9, atol=1e-9)

@@ -158,7 +158,7 @@ def test_nan_may_be_excluded_and_is_counted():
     image[6, 3, 4] = np.nan
     row = Extractor(settings={"nonfinite": "exclude"}).extract(image, mask, spacing_mm=ONE).iloc[1]
     assert row["status"] == "ok"
-    assert row["reason"] == "1 NaN or infinite voxels left out"
+    assert row["reason"] == "1 NaN or infinite voxels were left out"
     inside = image[mask == 4].astype(float)
     assert row["original.intensity_statistics.mean"] == pytest.approx(inside[np.isfinite(inside)].mean())
     assert row["original.morphology.volume_voxel_counting"] == 72.0
@@ -175,7 +175,7 @@ def test_re_segmentation_that_leaves_nothing_is_partial():
     ours = Extractor(settings={"resegmentation": {"range": [5000, 6000]}})
     found = ours.extract(image, mask, spacing_mm=ONE)
     assert found["status"].tolist() == ["partial", "partial"]
-    assert "re-segmentation left no voxel" in found.loc[0, "reason"]
+    assert "no voxel is left after re-segmentation" in found.loc[0, "reason"]
     assert found.loc[0, "original.morphology.volume_voxel_counting"] == 120.0
     assert np.isnan(found.loc[0, "original.intensity_statistics.mean"])
 
@@ -191,9 +191,9 @@ def test_a_constant_voi_has_no_outliers(sigma):
 @pytest.mark.parametrize(
     ("discretisation", "reason"),
     [
-        ({"method": "none"}, "intensities are not integers, which discretisation none needs"),
+        ({"method": "none"}, "discretisation none needs integer intensities"),
         ({"method": "fbs", "width": 1e-18, "origin": 0}, "grey levels beyond"),
-        ({"method": "fbs", "width": 5e-14, "origin": 0}, "levels further apart, than can be counted exactly"),
+        ({"method": "fbs", "width": 5e-14, "origin": 0}, "grey levels too far apart, to be counted exactly"),
     ],
 )
 def test_levels_that_cannot_be_are_refused_and_the_rest_is_kept(discretisation, reason):
@@ -208,7 +208,7 @@ def test_levels_that_cannot_be_are_refused_and_the_rest_is_kept(discretisation, 
 def test_integers_below_one_are_no_levels():
     image, mask = np.zeros((3, 3, 3)), np.ones((3, 3, 3), int)
     row = Extractor(settings={"discretisation": [{"method": "none"}]}).extract(image, mask, spacing_mm=ONE).iloc[0]
-    assert "intensities below 1 are no grey levels" in row["reason"]
+    assert "needs grey levels ≥ 1, but there are lower values" in row["reason"]
 
 
 def test_voxels_below_the_origin_take_level_1_and_are_counted():
@@ -227,7 +227,7 @@ def test_more_memory_than_allowed_is_refused_with_the_number_and_the_setting():
     )
     row = ours.extract(image, np.ones(image.shape, int), spacing_mm=ONE).iloc[0]
     assert row["status"] == "partial"
-    assert "the limit is 20MB; raise `memory`" in row["reason"]
+    assert "but the limit is 20MB; raise `memory`" in row["reason"]
     assert "glcm" in row["reason"]
     assert row["original.ngtdm.coarseness.3d.fbn900"] > 0
 
@@ -238,14 +238,14 @@ def test_a_voi_that_cannot_be_packed_is_a_failed_row():
     mask[:3, :3, :3] = 2
     found = Extractor(settings={"memory": "1MB", "features": ["intensity_statistics"]}).extract(image, mask, spacing_mm=ONE)
     assert found["status"].tolist() == ["failed", "ok"]
-    assert "to be packed, the limit is 1MB; raise `memory`" in found.loc[0, "reason"]
+    assert "to be packed, but the limit is 1MB; raise `memory`" in found.loc[0, "reason"]
 
 
 def test_small_vois_may_be_kept_from_textures():
     image, mask = case()
     found = Extractor(settings={"min_voxels_texture": 100}).extract(image, mask, spacing_mm=ONE)
     assert found["status"].tolist() == ["ok", "partial"]
-    assert found.loc[1, "reason"].startswith("72 voxels are fewer than min_voxels_texture = 100: glcm")
+    assert found.loc[1, "reason"].startswith("72 voxels, fewer than min_voxels_texture = 100: glcm")
     assert found.loc[1, "original.intensity_statistics.mean"] > 0
 
 

@@ -10,6 +10,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 from voxomics import Extractor, InputError
 from voxomics.engine import run as engine_run
@@ -17,6 +18,7 @@ from voxomics.engine.families import glcm
 from voxomics.engine.measure import measure
 from voxomics.engine.plan import Plan
 from voxomics.engine.prepare import Prepared, build, find_vois
+from voxomics.engine.remarks import clusters
 from voxomics.engine.run import Case
 from voxomics.engine.settings import Settings
 from voxomics.engine.stages import ahead
@@ -256,3 +258,15 @@ def test_remarks_are_logged(caplog):
     with caplog.at_level(logging.INFO, logger="voxomics"):
         Extractor(settings=settings, backend="cpu").extract(image.array, stack.layers[0], spacing_mm=image.spacing_mm)
     assert "below the origin of fbs10" in caplog.text
+
+
+def test_clusters_are_those_of_scipys_labels():
+    rng = np.random.default_rng(6)
+    labels = np.zeros((9, 12, 40), np.int32)
+    for k in range(4):
+        labels[1:8, 1:11, 10 * k + 1 : 10 * k + 9] = (rng.random((7, 10, 8)) < 0.02 + 0.06 * k) * (k + 1)
+    stack = MaskStack((labels,))
+    geometry = build(Image(labels.astype(float), (1, 1, 1)), stack, find_vois(stack), Settings()).geometry
+    expected = [ndimage.label(labels == k + 1, np.ones((3, 3, 3)))[1] for k in range(4)]
+    assert min(expected) > 1
+    assert clusters(geometry).tolist() == expected

@@ -42,7 +42,7 @@ def test_an_empty_file_is_the_defaults(tmp_path):
         ({"discretisation": [{"method": "fbs", "width": 25}]}, "needs to know where level 1 begins"),
         ({"discretisation": [{"method": "fbn", "width": 25}]}, "does not belong to method 'fbn'"),
         ({"discretisation": [{"method": "fbn"}]}, r"needs \['bins'\]"),
-        ({"discretisation": [{"method": "fbn", "bins": 8}] * 2}, "stands twice"),
+        ({"discretisation": [{"method": "fbn", "bins": 8}] * 2}, "is given twice"),
         ({"discretisation": []}, "discretisation is empty"),
         ({"discretisation": [{"method": "bounds", "bins": 8, "low": 5, "high": 5}]}, "low must be below high"),
         ({"discretisation": [{"method": "fbn", "bins": 0}]}, "greater than or equal to 1, got 0"),
@@ -76,7 +76,7 @@ def test_settings_files_that_are_none(tmp_path):
     with pytest.raises(InputError, match=r"absent\.yaml: cannot be read"):
         Settings.of(tmp_path / "absent.yaml")
     (tmp_path / "list.yaml").write_text("- 1\n")
-    with pytest.raises(SettingsError, match="a mapping of keys is needed, got list"):
+    with pytest.raises(SettingsError, match="must be a mapping of keys, got list"):
         Settings.of(tmp_path / "list.yaml")
     (tmp_path / "broken.yaml").write_text("a: [")
     with pytest.raises(SettingsError, match="is not YAML"):
@@ -144,7 +144,7 @@ def test_columns_follow_from_the_settings():
 
 
 def test_a_family_without_its_aggregation_is_refused():
-    with pytest.raises(SettingsError, match=r"name none of glszm, which is wanted; add one of 2d, 2_5d, 3d"):
+    with pytest.raises(SettingsError, match=r"contain none for glszm; add one of 2d, 2_5d, 3d"):
         plan.columns(Settings.of({"aggregations": ["3d_merged"]}))
 
 
@@ -185,6 +185,6 @@ def test_settings_made_for_another_profile_are_refused():
 
     written = yaml.safe_load(Extractor("ibsi").settings.to_yaml())
     assert written["profile"] == "ibsi"
-    with pytest.raises(SettingsError, match="these settings are for profile ibsi, and profile lifex was asked for"):
+    with pytest.raises(SettingsError, match="these settings are for profile ibsi, but profile lifex was requested"):
         Extractor("lifex", written)
     assert Extractor("ibsi", written).settings == Extractor("ibsi").settings

@@ -1,4 +1,4 @@
-"""Files in: every format gives the same voxels and the same geometry, and nothing wrong passes in silence."""
+"""Every file format gives the same voxels and geometry, and every wrong file raises an error."""
 
 from __future__ import annotations
 

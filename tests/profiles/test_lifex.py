@@ -80,7 +80,7 @@ def test_two_clusters_are_remarked_on():
 def test_suv_in_bounds_meant_for_hu_is_remarked_on():
     image = np.random.default_rng(0).gamma(2.0, 2.0, (5, 5, 5))
     row = Extractor("lifex").extract(image, np.ones(image.shape, int), spacing_mm=(4, 4, 4)).iloc[0]
-    assert "all intensities fall into two levels of bounds64_-1000_1000 or fewer" in row["reason"]
+    assert "all intensities are in at most two levels of bounds64_-1000_1000" in row["reason"]
     suv = {"discretisation": [{"method": "bounds", "bins": 64, "low": 0, "high": 20}]}
     assert Extractor("lifex", suv).extract(image, np.ones(image.shape, int), spacing_mm=(4, 4, 4)).loc[0, "reason"] == ""
 

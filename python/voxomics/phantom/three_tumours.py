@@ -1,4 +1,4 @@
-"""A synthetic CT with three tumours, for trying things without a patient."""
+"""A synthetic CT with three tumours, for trying voxomics without patient data."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def write(folder: str | Path, seed: int = 0) -> list[Path]:
     Raises
     ------
     InputError
-        The folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     import SimpleITK as sitk
 
@@ -78,7 +78,7 @@ def write(folder: str | Path, seed: int = 0) -> list[Path]:
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"folder {target.name!r} cannot be made ({error.strerror}); give one that can be written to") from None
+        raise InputError(f"folder {target.name!r} cannot be created ({error.strerror}); choose a writable folder") from None
     for name in ("image.nii.gz", "mask.nii.gz"):
         check_writable(target / name)
     paths = []

@@ -1,4 +1,4 @@
-"""Profiles: which settings a run starts from, and what its columns are called."""
+"""Profiles: default settings of a run, and names of its columns."""
 
 from __future__ import annotations
 

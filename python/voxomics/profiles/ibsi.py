@@ -1,4 +1,4 @@
-"""The standard under its own names: every column of the engine as it is."""
+"""Profile ibsi: every column of the engine, with its IBSI name."""
 
 from __future__ import annotations
 

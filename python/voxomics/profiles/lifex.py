@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 
 from voxomics.engine import images
-from voxomics.engine.batch import F64, MORPHOLOGICAL, VoiBatch
+from voxomics.engine.batch import F64, VoiBatch
 from voxomics.engine.columns import ColumnKey
 from voxomics.engine.errors import SettingsError
 from voxomics.engine.families import FAMILIES
+from voxomics.engine.remarks import clusters
 from voxomics.engine.settings import Part, Settings
 from voxomics.profiles.profile import N_VOXELS, Output, Profile
 
@@ -47,7 +48,7 @@ class LifexSettings(Settings):
 
 @dataclass(frozen=True)
 class Entry:
-    """One LIFEx feature: the IBSI features it is made of, and how where it is not simply one of them."""
+    """One LIFEx feature, the IBSI features that it depends on, and the formula if it is not equal to one of them."""
 
     name: str
     sources: tuple[str, ...]
@@ -171,16 +172,8 @@ def _key(source: str, settings: Settings) -> ColumnKey:
 
 
 def remarks(batch: VoiBatch) -> list[str]:
-    """For each VOI "" or a warning that LIFEx would not have accepted it: it has more than one cluster of voxels."""
-    from scipy import ndimage
-
-    g = batch.geometry
-    texts = []
-    for i in range(len(batch)):
-        box = g.region[g.start[i] : g.start[i + 1]].reshape(g.shape[i])
-        _, clusters = ndimage.label(box & MORPHOLOGICAL, np.ones((3, 3, 3)))
-        texts.append(f"{clusters} separate clusters of voxels; LIFEx expects one" if clusters > 1 else "")
-    return texts
+    """Remark on each VOI: a warning if it has more than one cluster of voxels, which LIFEx does not accept, or ""."""
+    return [f"{n} separate clusters of voxels; LIFEx expects one" if n > 1 else "" for n in clusters(batch.geometry)]
 
 
 PROFILE = Profile(

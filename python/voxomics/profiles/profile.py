@@ -1,4 +1,4 @@
-"""What a profile is."""
+"""Definition of a profile."""
 
 from __future__ import annotations
 
@@ -97,14 +97,14 @@ class Profile:
         asked = chosen.pop("profile", None)
         if asked not in (None, self.name):
             raise SettingsError(
-                f"these settings are for profile {asked}, and profile {self.name} was asked for; choose that one, or "
-                "take `profile` out of the settings"
+                f"these settings are for profile {asked}, but profile {self.name} was requested; "
+                f"use profile {asked}, or remove `profile` from the settings"
             )
         return validated(self.model, {**self.defaults, **chosen, "profile": self.name}, where)
 
 
 def values_of(outputs: list[Output], place: Mapping[ColumnKey, int], values: F64, n_voxels: np.ndarray) -> F64:
-    """A profile's columns from the engine's; these themselves where the profile takes them all as they are.
+    """Columns of a profile, derived from those of the engine.
 
     Parameters
     ----------

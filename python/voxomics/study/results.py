@@ -80,7 +80,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Note:
-    """Something a reader has to know: a fallback that was taken, rows that were left out, a choice made."""
+    """What readers should know: a fallback that was used, rows that were left out, or a choice."""
 
     where: str  #: name of a part, or "input"
     text: str
@@ -164,9 +164,9 @@ class StudyResults:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"{path.name}: not a results.json that can be read ({error})") from None
+            raise InputError(f"{path.name} cannot be read as a results.json ({error})") from None
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise InputError(f"{path.name}: not results of schema {SCHEMA}; run the study again with this version")
+            raise InputError(f"{path.name} does not have schema {SCHEMA}; run the study again with this version")
         parts = {name: _part_of(name, item) for name, item in content.pop("parts").items()}
         notes = [Note(**note) for note in content.pop("notes")]
         del content["schema"]
@@ -174,7 +174,7 @@ class StudyResults:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder of the results, before hours of work where it can be known that it cannot be made.
+    """Create the folder of the results before the work begins, so that an error is reported early.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def make_folder(folder: Path) -> None:
     try:
         (folder / "tables").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"output {folder.name!r}: cannot be made ({error.strerror}); choose another folder") from None
+        raise InputError(f"output {folder.name!r} cannot be created ({error.strerror}); choose another folder") from None
 
 
 def _plain(value: Any) -> Any:
