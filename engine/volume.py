@@ -31,6 +31,8 @@ class Image:
     digest : str
         XXH3-128, as 32 hexadecimal digits, of the bytes of all files that the image was read from, one file after the
         other in the order of `voxomics.io.input_files`; "" for objects in memory.
+    remarks : tuple of str
+        What a user should know about how it was read, for its rows; no name and no text of its header.
     """
 
     array: npt.NDArray[np.generic]
@@ -39,6 +41,7 @@ class Image:
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     name: str = ""
     digest: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class MaskStack:
         small to survive resampling. Each becomes a failed row rather than vanish.
     digest : str
         As `Image.digest`, of the mask's files.
+    remarks : tuple of str
+        As `Image.remarks`, of the mask.
     """
 
     layers: tuple[npt.NDArray[np.integer], ...]
@@ -68,3 +73,4 @@ class MaskStack:
     name: str = ""
     declared: tuple[tuple[int, int], ...] = ()
     digest: str = ""
+    remarks: tuple[str, ...] = ()

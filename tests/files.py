@@ -13,7 +13,7 @@ from pydicom.dataset import FileMetaDataset
 SPACING_XYZ, ORIGIN = (0.8, 0.9, 2.5), (10.0, -20.0, 30.0)
 ANGLE = 0.3
 TURNED = (np.cos(ANGLE), -np.sin(ANGLE), 0.0, np.sin(ANGLE), np.cos(ANGLE), 0.0, 0.0, 0.0, 1.0)
-FORMATS = ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd", "a.h5", "a.mnc"]
+FORMATS = ["a.nii", "a.nii.gz", "a.nrrd", "a.nhdr", "a.mha", "a.mhd"]
 
 
 def voxels(dtype: str = "i2", shape: tuple[int, int, int] = (4, 5, 6)) -> np.ndarray:

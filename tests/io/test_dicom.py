@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from files import dicom_slice
@@ -70,7 +71,7 @@ def test_dicom_slices_unevenly_spaced_by_little_warn(series):
 @pytest.mark.parametrize(
     ("tags", "says"),
     [
-        ({"SeriesInstanceUID": "1.2.4"}, "holds 2 DICOM series: CT 'chest', 6 slices, UID 1.2.3; CT 'chest', 1 slices"),
+        ({"SeriesInstanceUID": "1.2.4"}, r"holds 2 DICOM series: CT, 6 slices, UID hash \w{8}; CT, 1 slices"),
         ({"ImagePositionPatient": [1, 2, 5.0]}, "same position"),
         ({"ImagePositionPatient": [3, 2, 15.0]}, "sideways by up to 2 mm"),
         ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "differ in size, pixel spacing or orientation"),
@@ -92,3 +93,151 @@ def test_one_dicom_file_and_max_bytes(series):
     assert read_image(series, max_bytes=240).array.nbytes == 240
     with pytest.raises(ResourceError, match="the limit max_bytes is 239"):
         read_image(series, max_bytes=239)
+
+
+def judged(folder: Path) -> np.ndarray:
+    """Values by pydicom, in the order of their positions."""
+    slices = sorted((pydicom.dcmread(path) for path in folder.glob("*.dcm")), key=lambda d: d.ImagePositionPatient[2])
+    return np.stack([d.pixel_array * float(d.RescaleSlope) + float(d.RescaleIntercept) for d in slices])
+
+
+CT, MR, PET = (f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("2", "4", "128"))
+
+
+@pytest.mark.parametrize("sop_class", [CT, MR, PET])
+@pytest.mark.parametrize(("slope", "intercept"), [(1, -1024), (0.37, 5), (2.5, -0.125)])
+def test_rescaled_values_are_pydicoms(tmp_path, sop_class, slope, intercept):
+    """MR too, whose slope some readers leave out."""
+    for k in range(3):
+        dicom_slice(tmp_path / f"{k}.dcm", k, slope=slope, RescaleIntercept=intercept, SOPClassUID=sop_class)
+    np.testing.assert_array_equal(read_image(tmp_path).array, judged(tmp_path))
+
+
+PIXELS = {
+    "PixelRepresentation": 0,
+    "BitsAllocated": 8,
+    "BitsStored": 12,
+    "HighBit": 11,
+    "PixelData": bytes(38),
+    "PhotometricInterpretation": "MONOCHROME1",
+    "Rows": 3,
+    "Columns": 4,
+}
+ODD = {
+    "RescaleIntercept": None,
+    "RescaleSlope": None,
+    "RescaleType": "US",
+    "Units": "BQML",
+    "PatientID": "another",
+    "PatientName": "another",
+    "FrameOfReferenceUID": "1.2.9",
+    "DiffusionBValue": 800.0,
+    "EchoNumbers": 2,
+    "EchoTime": 80,
+    "TemporalPositionIdentifier": 2,
+    "Modality": "PT",
+    "SOPClassUID": PET,
+    "PixelSpacing": None,
+    "ImageOrientationPatient": None,
+    "ImagePositionPatient": None,
+    "DecayCorrection": "NONE",
+}
+
+
+@pytest.mark.parametrize("tag", [*PIXELS, *ODD])
+@pytest.mark.parametrize("where", [0, 3, 5])
+def test_slices_that_differ_in_what_makes_their_numbers(series, tag, where):
+    """One slice that lacks a tag, or has another value of it, in front, within and last."""
+    value = {**PIXELS, **ODD}[tag]
+    path = series / f"{(where * 5) % 6}.dcm"
+    if value is None:
+        changed = pydicom.dcmread(path)
+        del changed[tag]
+        changed.save_as(path)
+    else:
+        dicom_slice(path, where, **{tag: value})
+    with pytest.raises(InputError, match=r"differ in|missing|cannot be read|position|multi|MONOCHROME2|without|bits") as caught:
+        read_image(series)
+    assert "another" not in str(caught.value)
+
+
+def test_a_modality_look_up_table_is_refused(series):
+    for k in range(6):
+        dicom_slice(series / f"{(k * 5) % 6}.dcm", k, ModalityLUTSequence=[pydicom.Dataset()])
+    with pytest.raises(InputError, match="modality look-up table"):
+        read_image(series)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 1000, b"noise" * 100])
+@pytest.mark.parametrize("name", ["5.dcm", "10.dcm", "x.IMA"])
+def test_a_last_slice_that_is_lost_is_missed(series, name, content):
+    """The volume would end a slice early, without a gap."""
+    (series / name).write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_image(series)
+
+
+def test_a_slice_without_its_start_is_missed_by_its_series(series):
+    whole = (series / "1.dcm").read_bytes()
+    (series / "1.dcm").unlink()
+    (series / "rescued").write_bytes(whole[200:])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_image(series)
+
+
+@pytest.mark.parametrize(
+    ("tags", "z"),
+    [({"SliceThickness": 3.5}, 3.5), ({"SpacingBetweenSlices": 2.25}, 2.25), ({"SliceThickness": None}, None)],
+)
+def test_one_slice_has_the_extent_that_its_header_says(tmp_path, tags, z):
+    dicom_slice(tmp_path / "0.dcm", 1, **tags)
+    if z is None:
+        with pytest.raises(InputError, match="voxels' height is unknown"):
+            read_image(tmp_path)
+        return
+    image = read_image(tmp_path)
+    assert image.spacing_mm == (z, 0.9, 0.8) and image.array.shape == (1, 4, 5)
+    assert f"{z:g} mm" in image.remarks[0]
+
+
+def test_images_beside_a_series_are_passed_over(series):
+    """A dose grid, a screenshot in colour, a localizer, a report and a structure set lie in many folders."""
+    read_image(series)
+    rgb = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0, "BitsAllocated": 8,
+           "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0, "PixelData": bytes(60)}  # fmt: skip
+    storage = "1.2.840.10008.5.1.4.1.1."
+    dicom_slice(series / "dose", 1, SOPClassUID=storage + "481.2", SeriesInstanceUID="1.4", NumberOfFrames=2, PixelData=bytes(80))
+    dicom_slice(series / "shot", 1, SOPClassUID=storage + "7", SeriesInstanceUID="1.5", **rgb)
+    dicom_slice(series / "scout", 1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"], ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
+    dicom_slice(series / "report", 1, SOPClassUID=storage + "88.22", SeriesInstanceUID="1.6")
+    dicom_slice(series / "rois", 1, SOPClassUID=storage + "481.3", SeriesInstanceUID="1.7")
+    image = read_image(series)
+    np.testing.assert_array_equal(image.array, dicom_volume(6))
+    assert image.remarks == ("DICOM images passed over beside the series: 1 RT dose, 1 flat or colour, 1 localizer",)
+
+
+def test_no_text_of_a_header_enters_an_error(series):
+    for uid in ("1.2.77", "1.2.78"):
+        dicom_slice(series / uid, 6, SeriesInstanceUID=uid, SeriesDescription="DOE John", PatientName="DOE", Modality="DOE")
+    with pytest.raises(InputError) as caught:
+        read_image(series)
+    assert "DOE" not in str(caught.value) and "1.2.7" not in str(caught.value)
+
+
+def test_masks_of_dicom_are_called_what_they_are(tmp_path):
+    kinds = {"66.4": "DICOM SEG is not read", "66.7": "LABELMAP", "481.3": "RTSTRUCT", "88.11": "without voxels"}
+    for number, says in kinds.items():
+        dicom_slice(tmp_path / "m.dcm", 1, SOPClassUID=f"1.2.840.10008.5.1.4.1.1.{number}")
+        with pytest.raises(InputError, match=says):
+            read_image(tmp_path / "m.dcm")
+
+
+def test_a_length_that_the_file_cannot_hold_costs_no_memory(series):
+    """GDCM would take 4 GB, as the length announces."""
+    path = series / "3.dcm"
+    whole = path.read_bytes()
+    at = whole.index(b"\x08\0\x3e\x10LO")  # Series Description, made an element of unknown kind and four length bytes
+    for length in (0xFFFFFFF0, 0x7FFFFFFF, len(whole)):
+        path.write_bytes(whole[: at + 4] + b"UN\0\0" + length.to_bytes(4, "little") + whole[at + 8 :])
+        with pytest.raises(InputError, match=r"goes beyond the end"):
+            read_image(series)

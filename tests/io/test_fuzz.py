@@ -92,7 +92,7 @@ def test_a_flipped_bit_in_compressed_voxels(tmp_path, monkeypatch, name, codec):
 @pytest.mark.parametrize("name", ["a.nrrd", "a.mha", "a.nii"])
 @pytest.mark.parametrize("more", [-2, 2, 600, 2000])
 def test_sizes_about_which_header_and_bytes_disagree(tmp_path, name, more):
-    """Up to 1 kB may follow the voxels; a voxel less, or more than that, is an error, compressed or not."""
+    """Up to 1 kB of zeros may follow compressed voxels, nothing plain ones; a voxel less, or more than that, is an error."""
     array = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype("i2")
     plain = written(tmp_path / name, array)
     whole = plain.read_bytes()
@@ -107,7 +107,7 @@ def test_sizes_about_which_header_and_bytes_disagree(tmp_path, name, more):
         files["p.mha"] = header.replace(b"CompressedData = False", b"CompressedData = True") + zlib.compress(body)
     for one, content in files.items():
         (tmp_path / one).write_bytes(content)
-        if more in (2, 600):
+        if more in (2, 600) and one.startswith("p."):
             np.testing.assert_array_equal(read_image(tmp_path / one).array, array)
         else:
             with pytest.raises(InputError, match="truncated" if more < 0 else "damaged"):

@@ -6,19 +6,40 @@ the type of the first one (a PET slice with its own rescale slope loses its frac
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.io import itk
+from voxomics.io.elements import DamagedElementsError, read_elements
 from voxomics.io.grid import PhysicalGrid, check_grid
+from voxomics.io.slices import (
+    META_SOP_CLASS,
+    RTSTRUCT,
+    SEGMENTATION,
+    SEGMENTATIONS,
+    SERIES,
+    SOP_CLASS,
+    TAGS,
+    DicomImage,
+    Slice,
+    beside,
+    called,
+    check_alike,
+    class_of,
+    flat,
+    lost_slice,
+    only_gap,
+    read_slice,
+    short,
+)
 from voxomics.io.source import Source, Volume
+from voxomics.io.streams import empty
 
 # Gaps that differ from their median by less than this share are rounding in the headers (as dcm2niix, highdicom).
 GAP_NOTED = 0.01
@@ -26,28 +47,12 @@ GAP_NOTED = 0.01
 GAP_REFUSED = 0.1
 # Slices may move sideways by this share of a voxel over the whole series; more is a gantry tilt.
 DRIFT_TOLERANCE_VOXELS = 0.1
-# Slices of one series may be turned against each other by header rounding only.
-TURN_TOLERANCE = 1e-3
-
-SERIES, DESCRIPTION, MODALITY, UNITS = "0020|000e", "0008|103e", "0008|0060", "0054|1001"
-# SOP classes without pixels that may lie beside a series: reports, presentation states, RTSTRUCT, RTPLAN, DICOMDIR …
-NOT_IMAGES = re.compile(rb"1\.2\.840\.10008\.(1\.3\.10|5\.1\.4\.1\.1\.(66|67|66\.[1235]|481\.[34589]|(9|11|68|88|104)(\.\d+)*))$")
-SEGMENTATION = b"1.2.840.10008.5.1.4.1.1.66.4"
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One file of a series, its header read."""
-
-    path: Path
-    series: str
-    label: str
-    size: tuple[int, ...]
-    spacing: tuple[float, ...]
-    origin: npt.NDArray[np.float64]
-    direction: tuple[float, ...]
-    dtype: np.dtype[Any]
-    units: str
+# SOP classes without pixels that may lie beside a series: reports, presentation states, RTPLAN, DICOMDIR …
+NOT_IMAGES = re.compile(
+    r"1\.2\.840\.10008\.(1\.3\.10|5\.1\.4\.1\.1\.(66|67|66\.[1235]|481\.[34589]|(9|11|68|88|104)(\.\d+)*))"
+)
+# Names by which a file that is no readable DICOM counts as a lost slice.
+SLICE_SUFFIXES = (".dcm", ".ima", ".dicom")
 
 
 def is_folder(source: Source) -> bool:
@@ -74,7 +79,8 @@ def read_series(source: Source) -> Volume:
     Parameters
     ----------
     source : Source
-        The folder; its subfolders are not searched.
+        The folder; its subfolders are not searched. Dose grids, localizers, screenshots and objects without pixels are
+        passed over, with a remark where they are images.
 
     Returns
     -------
@@ -84,25 +90,33 @@ def read_series(source: Source) -> Volume:
     Raises
     ------
     InputError
-        No series or several, unreadable, doubled or missing slices, gantry tilt, multi-frame files.
+        No series or several; unreadable, doubled or missing slices; slices that differ in what makes their numbers;
+        gantry tilt; multi-frame files.
     ResourceError
         Above the source's `max_bytes`.
     """
     name, paths = source.name, series_files(source)
-    slices = _one_series(_slices(paths, name), name)
-    _check_alike(slices, name)
+    images, remarks = _one_series(_images(paths, name), name)
+    slices = [read_slice(image, name) for image in images]
+    check_alike(slices, name)
     slices, gap = _ordered(slices, name)
+    if len(slices) == 1:
+        gap, remark = only_gap(slices[0], name)
+        remarks = (*remarks, remark)
     first = slices[0]
     if first.units not in ("", "GML"):
-        warnings.warn(f"{name}: PET in units {first.units}, read as stored; convert it to SUV for values in SUV.", stacklevel=2)
-    x, y = first.size[:2]
+        warnings.warn(
+            f"{name}: PET in units {first.units}, read as stored; convert it to SUV for values in SUV.", stacklevel=2
+        )
+    x, y = first.size
     dtype = np.result_type(*{s.dtype for s in slices})
     origin = tuple(float(v) for v in first.origin)
     grid = PhysicalGrid((len(slices), y, x), (gap, first.spacing[1], first.spacing[0]), origin, first.direction)  # type: ignore[arg-type]
     check_grid(grid, name)
     itk.check_bytes(x * y * len(slices) * dtype.itemsize, source.max_bytes, name)
+    empty((len(slices), y, x), dtype, name)  # ITK makes the array; this says whether there is room for it
     source.hash(paths)
-    return Volume(itk.read_stack([s.path for s in slices], dtype, name), grid, name)
+    return Volume(itk.read_stack([s.path for s in slices], dtype, name), grid, name, remarks=remarks)
 
 
 def refuse_file(source: Source) -> Volume:
@@ -111,109 +125,98 @@ def refuse_file(source: Source) -> Volume:
 
 
 def _single_file(path: Path) -> InputError:
-    if (_sop_class(path) or b"") == SEGMENTATION:
+    sop_class = ""
+    with contextlib.suppress(DamagedElementsError):
+        elements = read_elements(path, frozenset({SOP_CLASS, META_SOP_CLASS}))
+        sop_class = class_of(elements) if elements else ""
+    if sop_class in SEGMENTATIONS:
+        kind = "SEG" if sop_class == SEGMENTATION else "SEG with a label map (LABELMAP)"
         return InputError(
-            f"{path.name}: DICOM SEG is not read. Convert it to a label image (.seg.nrrd with 3D Slicer, "
+            f"{path.name}: DICOM {kind} is not read. Convert it to a label image (.seg.nrrd with 3D Slicer, "
             ".nii.gz with dcmqi's segimage2itkimage)."
         )
+    if sop_class == RTSTRUCT:
+        return InputError(
+            f"{path.name}: DICOM RTSTRUCT holds contours and is not read. Convert it to a label image on the image's grid "
+            "(.seg.nrrd with 3D Slicer, .nii.gz with plastimatch)."
+        )
+    if NOT_IMAGES.fullmatch(sop_class):
+        return InputError(f"{path.name}: a DICOM object without voxels (a report, a plan, an index …), no image.")
     return InputError(
         f"{path.name}: one DICOM file. Give the folder that holds the whole series; for an enhanced multi-frame file, "
         "convert it to NIfTI first (dcm2niix)."
     )
 
 
-def _slices(paths: list[Path], name: str) -> list[Slice]:
+def _images(paths: list[Path], name: str) -> list[DicomImage]:
     """Every DICOM image among the files; an image that cannot be read is an error, other files are passed over."""
-    slices: list[Slice] = []
-    segmentations = []
+    images: list[DicomImage] = []
+    others, masks = [], []
     for path in paths:
-        sop_class = _sop_class(path)
-        if sop_class is not None and NOT_IMAGES.match(sop_class):
-            continue
-        if sop_class == SEGMENTATION:
-            segmentations.append(path)
-            continue
-        itk.path_text(path)  # below, an error of a file that is not plainly DICOM would pass it over
+        itk.path_text(path)
         try:
-            reader = itk.open_header(path, "GDCMImageIO")
-        except InputError as error:
-            if sop_class is None:
-                continue
-            raise InputError(
-                f"{name}/{path.name}: a DICOM image that cannot be read: truncated or damaged. "
-                "Copy it again; leaving it out would leave a hole in the volume."
-            ) from error
-        slices.append(_slice(path, reader, name))
-    if segmentations and not slices:
-        raise _single_file(segmentations[0])
-    if not slices:
+            elements = read_elements(path, TAGS)
+        except DamagedElementsError as error:
+            raise lost_slice(path, name, str(error)) from error
+        if elements is None:
+            others.append(path)
+            continue
+        sop_class = class_of(elements)
+        if sop_class in SEGMENTATIONS or sop_class == RTSTRUCT:
+            masks.append(path)
+        elif not NOT_IMAGES.fullmatch(sop_class):
+            if elements.pixel_bytes is None:
+                raise lost_slice(path, name, "it holds no pixels")
+            images.append(DicomImage(path, elements, sop_class))
+    if not images and masks:
+        raise _single_file(masks[0])
+    if not images:
         raise InputError(f"{name}: this folder holds no DICOM images (subfolders are not searched).")
-    return slices
+    _check_others(others, images, name)
+    return images
 
 
-def _slice(path: Path, reader: itk.Reader, name: str) -> Slice:
-    itk.check_scalar(reader.GetNumberOfComponents(), f"{name}/{path.name}")
-    size = tuple(int(n) for n in reader.GetSize())
-    if len(size) > 2 and size[2] != 1:
-        raise InputError(
-            f"{name}/{path.name}: a multi-frame DICOM file with {size[2]} frames; one slice per file is needed. "
-            "Convert the series to NIfTI (dcm2niix) or to single-frame DICOM."
+def _check_others(others: list[Path], images: list[DicomImage], name: str) -> None:
+    """Refuse a file that is no DICOM but by its name, or by the series that it names, a slice whose start is damaged."""
+    patterns = {_pattern(image.path) for image in images}
+    series = {image.elements.values.get(SERIES, b"") for image in images} - {b""}
+    for path in others:
+        with open(path, "rb") as file:
+            start = file.read(2**16)
+        named = path.suffix.lower() in SLICE_SUFFIXES or _pattern(path) in patterns
+        if named or any(uid.rstrip(b"\0 ") in start for uid in series):
+            raise lost_slice(path, name, "it is no DICOM file")
+
+
+def _pattern(path: Path) -> str:
+    return re.sub(r"\d+", "#", path.name)
+
+
+def _one_series(images: list[DicomImage], name: str) -> tuple[list[DicomImage], tuple[str, ...]]:
+    """The images of the only series that may be a volume, and a remark on images that were passed over."""
+    groups: dict[str, list[DicomImage]] = {}
+    aside: dict[str, int] = {}
+    for image in images:
+        groups.setdefault(image.elements.text(SERIES), []).append(image)
+    volumes = {uid: [i for i in group if not beside(i)] for uid, group in groups.items()}
+    volumes = {uid: group for uid, group in volumes.items() if group and not all(flat(i) for i in group)}
+    volumes = volumes or groups
+    if len(volumes) > 1:
+        listed = "; ".join(
+            f"{called(group[0])}, {len(group)} slices, UID hash {short(uid)}" for uid, group in sorted(volumes.items())
         )
-    if len(size) < 3:
-        raise InputError(f"{name}/{path.name}: a DICOM image without a position in space; it cannot be stacked.")
-
-    def tag(key: str) -> str:
-        return itk.readable(reader.GetMetaData(key)).strip() if reader.HasMetaDataKey(key) else ""
-
-    return Slice(
-        path=path,
-        series=tag(SERIES),
-        label=f"{tag(MODALITY)} '{tag(DESCRIPTION)}'",
-        size=size,
-        spacing=tuple(reader.GetSpacing()),
-        origin=np.array(reader.GetOrigin(), float),
-        direction=tuple(reader.GetDirection()),
-        dtype=itk.pixel_dtype(reader.GetPixelID()),
-        units=tag(UNITS) if tag(MODALITY) == "PT" else "",
-    )
-
-
-def _sop_class(path: Path) -> bytes | None:
-    """SOP class UID of the file's meta header (always explicit little-endian); None if it is no DICOM file."""
-    with open(path, "rb") as file:
-        start = file.read(1024)
-    if start[128:132] != b"DICM":
-        return None
-    found = re.search(rb"\x02\x00\x02\x00UI(..)", start[132:], re.DOTALL)
-    if found is None:
-        return b""
-    at = 132 + found.end()
-    return start[at : at + int.from_bytes(found[1], "little")].rstrip(b"\0 ")
-
-
-def _one_series(slices: list[Slice], name: str) -> list[Slice]:
-    groups: dict[str, list[Slice]] = {}
-    for one in slices:
-        groups.setdefault(one.series, []).append(one)
-    if len(groups) > 1:
-        listed = "; ".join(f"{g[0].label}, {len(g)} slices, UID {uid or 'missing'}" for uid, g in sorted(groups.items()))
         raise InputError(
-            f"{name}: this folder holds {len(groups)} DICOM series: {listed}. Exactly one is accepted: "
+            f"{name}: this folder holds {len(volumes)} DICOM series: {listed}. Exactly one is accepted: "
             "put each series in its own folder."
         )
-    return slices
-
-
-def _check_alike(slices: list[Slice], name: str) -> None:
-    first = slices[0]
-    for one in slices:
-        same_size = one.size == first.size and np.allclose(one.spacing[:2], first.spacing[:2], rtol=1e-4)
-        if not same_size or not np.allclose(one.direction, first.direction, atol=TURN_TOLERANCE):
-            raise InputError(
-                f"{name}: slices {first.path.name} and {one.path.name} differ in size, pixel spacing or orientation: "
-                f"{first.size[:2]} and {one.size[:2]} pixels, {first.spacing[:2]} and {one.spacing[:2]} mm. "
-                "Take localizers and other reconstructions out of the folder."
-            )
+    (chosen,) = volumes.values()
+    kept = {image.path for image in chosen}
+    for image in images:
+        if image.path not in kept:
+            kind = beside(image) or "flat or colour"
+            aside[kind] = aside.get(kind, 0) + 1
+    said = ", ".join(f"{count} {kind}" for kind, count in sorted(aside.items()))
+    return chosen, (f"DICOM images passed over beside the series: {said}",) if said else ()
 
 
 def _ordered(slices: list[Slice], name: str) -> tuple[list[Slice], float]:
@@ -221,7 +224,7 @@ def _ordered(slices: list[Slice], name: str) -> tuple[list[Slice], float]:
     normal = np.array(slices[0].direction, float).reshape(3, 3)[:, 2]
     slices = sorted(slices, key=lambda s: float(s.origin @ normal))
     if len(slices) == 1:
-        return slices, float(slices[0].spacing[2])
+        return slices, float("nan")
     origins = np.array([s.origin for s in slices])
     along = origins @ normal
     _check_drift(origins - np.outer(along - along[0], normal), slices[0], name)

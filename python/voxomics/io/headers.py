@@ -1,7 +1,7 @@
 """What NRRD and MetaImage have in common: text headers that may name data files.
 
 A detached header names its data file. A header from a stranger could name any file of this machine, so a data file
-must lie in the header's own folder or below it; links on the disk are the user's own and are followed.
+must lie in the header's own folder or below it, and so must what it is a link to: a folder may come with links, too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,24 @@ import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.io.source import Source
-from voxomics.io.streams import PADDING, Codec, Inflate, Stream, bytes_of, empty, fill, native, number_of_bytes, skip
+from voxomics.io.streams import (
+    PADDING,
+    Codec,
+    Inflate,
+    Stream,
+    bytes_of,
+    empty,
+    fill,
+    native,
+    number_of_bytes,
+    skip,
+    too_short,
+)
 
 # No honest header comes near this; it bounds what a hostile one makes us read.
 MAX_HEADER_BYTES = 64 * 2**20
+# Voxels as text are small and rare.
+MAX_TEXT_BYTES = 2**26
 # The field behind which names of data files follow, line by line.
 LISTED = re.compile(r"(data ?file\s*:|element_?data_?file\s*=)\s*LIST\b", re.IGNORECASE)
 # The number in a pattern of file names, as C's printf has it: its width, padded with 0.
@@ -36,6 +50,9 @@ def header_lines(stream: Stream, end: str) -> tuple[list[str], list[str]]:
     lines: list[str] = []
     while stream.position < MAX_HEADER_BYTES:
         raw = stream.readline(MAX_HEADER_BYTES)
+        if b"\r" in raw.rstrip(b"\r\n") or b"\r\r" in raw or b"\0" in raw:
+            # Readers disagree on where such a line ends, so on which data file the header names.
+            raise InputError(f"{stream.name}: control characters within its header; the file is damaged.")
         line = raw.decode("utf-8", "replace").strip()
         if not raw or (not end and not line):
             break
@@ -85,6 +102,7 @@ def data_files(header: Path, names: list[str], slices: int) -> list[Path]:
     for one in found:
         if not one.is_file():
             raise _missing(header, one.name)
+        check_real(header, one)
     if len(set(found)) < len(found):
         twice = next(one for one in found if found.count(one) > 1)
         raise InputError(f"{header.name}: its header names the data file '{twice.name}' twice. Correct the header.")
@@ -117,8 +135,8 @@ class Stored:
 def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDArray[Any]:
     """Voxels that lie behind a header, or in data files that share them equally.
 
-    Padding may follow the voxels of one file. Where there are several files it may not: their sizes alone show that
-    the list in the header is complete, and in which of them a slice lies.
+    Padding may follow the voxels of one compressed file. Where there are several files it may not: their sizes alone
+    show that the list in the header is complete, and in which of them a slice lies.
 
     Parameters
     ----------
@@ -149,7 +167,7 @@ def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDA
             plain.readline(MAX_HEADER_BYTES)
         stream = Inflate(plain, stored.codec) if stored.codec else plain
         ahead = stored.bytes_before if stored.bytes_before >= 0 else max(plain.size - plain.position - share, 0)
-        padding = PADDING if len(parts) == 1 else 0
+        padding = PADDING if len(parts) == 1 and stored.codec else 0
         stream.expect(ahead + share, padding)
         skip(stream, ahead)
         if array is None:
@@ -161,18 +179,60 @@ def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDA
     return native(array)
 
 
+def read_numbers(
+    source: Source, data: Sequence[Path], shape: tuple[int, ...], dtype: np.dtype[Any], base: int = 10
+) -> npt.NDArray[Any]:
+    """Voxels that are written as text, in decimal numbers or, with `base` 16, as the hexadecimal digits of their bytes."""
+    if data:
+        source.open(source.file).drain()
+    wanted, parts = number_of_bytes(shape, dtype), []
+    for path in data or [source.file]:
+        stream = source.open(path)
+        if stream.size - stream.position > MAX_TEXT_BYTES:
+            raise InputError(f"{source.name}: voxels as text of more than {MAX_TEXT_BYTES:,} bytes. Write them as raw data.")
+        parts.append(stream.read(MAX_TEXT_BYTES))
+    text = b" ".join(parts)
+    try:
+        if base == 16:
+            array = np.frombuffer(bytes.fromhex(text.decode("ascii")), dtype)
+        else:
+            kind = float if dtype.kind == "f" else int
+            array = np.array([kind(word) for word in text.split()], dtype)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{source.name}: its voxels are no numbers of type {dtype.name}; the file is damaged.") from error
+    if array.nbytes != wanted:
+        raise too_short(array.nbytes, wanted, source.name)
+    return native(array.reshape(shape).copy())
+
+
+def check_real(header: Path, data: Path) -> None:
+    """Raise InputError if a data file is a link to somewhere outside of the folder of its header.
+
+    Data sets that git-annex keeps consist of links into its store, which is taken for a part of the folder.
+    """
+    target = os.path.realpath(data)
+    folders = [os.path.realpath(header.parent), os.path.dirname(os.path.realpath(header))]
+    stores = [os.path.join(folder, ".git", "annex", "objects") for folder in map(str, Path(folders[0], "x").parents)]
+    if not any(os.path.commonpath([folder, target]) == folder for folder in (*folders, *stores)):
+        raise _outside(header, data.name)
+
+
 def _check_inside(path: Path, names: list[str]) -> None:
     folder = os.path.abspath(path.parent)
     for name in names:
         target = os.path.normpath(os.path.join(folder, _slashes(name)))
         if os.path.commonpath([folder, target]) != folder:
-            raise InputError(
-                f"{path.name}: its header names the data file '{os.path.basename(target)}' outside of the header's own "
-                "folder, which is refused for safety. Put both files in one folder and name the data file alone."
-            )
+            raise _outside(path, os.path.basename(target))
         # A pattern ("%03d.raw 1 60 1") names many files: ITK says which one is missing.
         if "%" not in name and not os.path.isfile(target):
             raise _missing(path, target)
+
+
+def _outside(path: Path, name: str) -> InputError:
+    return InputError(
+        f"{path.name}: its data file '{name}' lies outside of the header's own folder, which is refused for safety. "
+        "Put both files in one folder and name the data file alone."
+    )
 
 
 def _slashes(name: str) -> str:

@@ -77,15 +77,6 @@ def metadata(source: Reader) -> dict[str, str]:
     return {key: readable(source.GetMetaData(key)) for key in keys}
 
 
-def format_of(path: Path) -> str:
-    """ITK's name for the format of a file, found by its content; "" if ITK does not know it."""
-    import SimpleITK as sitk
-
-    text = path_text(path)
-    with quiet():
-        return str(sitk.ImageFileReader.GetImageIOFromFileName(text))
-
-
 def open_header(path: Path, image_io: str) -> Reader:
     """Reader of a file whose header has been read, and nothing but its header."""
     import SimpleITK as sitk
@@ -128,18 +119,61 @@ def read_stack(paths: list[Path], dtype: np.dtype[Any], name: str) -> npt.NDArra
     return shared_array(read_voxels(reader, name, paths[0].parent))
 
 
-def reader_grid(reader: Reader, name: str) -> PhysicalGrid:
-    """Checked grid of an opened file or of an ITK image; InputError unless it is 3D."""
-    size = reader.GetSize()
-    if len(size) != 3:
+def reader_grid(reader: Reader, name: str) -> tuple[PhysicalGrid, bool]:
+    """`spatial_grid` of an opened file or of an ITK image."""
+    size = tuple(int(n) for n in reader.GetSize())
+    direction = np.array(reader.GetDirection(), float).reshape(len(size), len(size))
+    return spatial_grid(size, tuple(reader.GetSpacing()), tuple(reader.GetOrigin()), direction, name)
+
+
+def spatial_grid(
+    size: tuple[int, ...],
+    spacing: tuple[float, ...],
+    origin: tuple[float, ...],
+    direction: npt.NDArray[np.float64],
+    name: str,
+) -> tuple[PhysicalGrid, bool]:
+    """Checked grid of an image with two, three or more axes, and whether it is one slice without a height.
+
+    Parameters
+    ----------
+    size, spacing, origin : tuple
+        Along (x, y, z, …), in voxels and mm.
+    direction : ndarray [n, n]
+        Its columns are the axes.
+    name : str
+        For error texts.
+
+    Returns
+    -------
+    grid, flat
+        Axes behind the third must have one entry and are left out. A 2D image becomes one slice, 1 mm high until
+        the caller knows better: `flat` is True.
+
+    Raises
+    ------
+    InputError
+        Several time points or channels; impossible geometry.
+    """
+    if len(size) < 2 or any(n != 1 for n in size[3:]):
         raise InputError(
-            f"{name}: {len(size)}D image of size (x, y, …) {tuple(size)}; a 3D image is needed. "
+            f"{name}: {len(size)}D image of size (x, y, …) {size}; a 3D image is needed. "
             + ("Take one time point or one channel out of it." if len(size) > 3 else "Stack the slices to a volume.")
         )
-    x, y, z = (int(n) for n in size)
-    grid = PhysicalGrid((z, y, x), _triple(reader.GetSpacing()[::-1]), _triple(reader.GetOrigin()), tuple(reader.GetDirection()))
+    axes = min(len(size), 3)
+    matrix = np.eye(3)
+    matrix[:axes, :axes] = direction[:axes, :axes]
+    if axes == 2:
+        matrix[2, 2] = np.linalg.det(matrix[:2, :2])  # keeps the axes right-handed
+    x, y, z = (*size[:axes], 1)[:3]
+    grid = PhysicalGrid(
+        (z, y, x),
+        _triple((*spacing[:axes], 1.0)[2::-1]),
+        _triple((*origin[:axes], 0.0)[:3]),
+        tuple(float(v) for v in matrix.ravel()),
+    )
     check_grid(grid, name)
-    return grid
+    return grid, axes == 2
 
 
 def check_scalar(components: int, name: str) -> None:
@@ -191,10 +225,13 @@ class _Shared:
     def __init__(self, image: Any) -> None:
         import SimpleITK as sitk
 
+        # The view comes before the second handle: a view of an image that is shared would copy it.
+        view = sitk.GetArrayViewFromImage(image)
+        interface = view.__array_interface__
+        del view
         self.image = sitk.Image(image)
-        view = sitk.GetArrayViewFromImage(self.image)
         # Compiled kernels are typed by writability; a writable array spares them a second compilation.
-        self.__array_interface__ = {**view.__array_interface__, "data": (view.__array_interface__["data"][0], False)}
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
 
 
 def shared_array(image: Any) -> npt.NDArray[Any]:

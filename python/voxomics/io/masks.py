@@ -11,6 +11,7 @@ import numpy.typing as npt
 from voxomics.engine.errors import InputError
 from voxomics.engine.volume import Image, Index, MaskStack
 from voxomics.io.grid import PhysicalGrid, differences, grid_of, whole_voxel_offset
+from voxomics.io.images import array_3d
 from voxomics.io.memory import real_array
 from voxomics.io.readers import read_volume, reader_of
 from voxomics.io.regions import Labels, stacked
@@ -19,6 +20,8 @@ from voxomics.io.slicer import segments
 from voxomics.io.source import Volume, opened
 
 MAX_LABEL = 2**31 - 1
+# A mask saved from floats under an integer header comes back with labels such as 0.99985 for 1.
+ROUNDED = 0.01
 
 
 def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: int | None = None) -> MaskStack:
@@ -74,13 +77,20 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
 
 def _label_volume(volume: Volume, image: Image, resample: bool) -> MaskStack:
     called = volume.name or "mask"
+    if volume.grid is None:
+        volume = replace(volume, array=array_3d(volume.array))
+    elif volume.flat and image.array.shape[0] == 1:  # one slice, as high as the image's
+        volume = replace(volume, grid=replace(volume.grid, spacing_mm=(image.spacing_mm[0], *volume.grid.spacing_mm[1:])))
     if volume.grid is None and volume.array.shape != image.array.shape:
         raise InputError(
             f"mask: array of shape {volume.array.shape}, the image has {image.array.shape}; an array must have the "
             "image's shape. Pass a file or a SimpleITK image for a mask with its own grid."
         )
     declared = segments(volume.metadata, 1 if volume.array.ndim == 3 else volume.array.shape[3], called)
-    layers = tuple(_labels(a, called) for a in _layers(volume.array, bool(declared), called))
+    found = [_labels(a, called) for a in _layers(volume.array, bool(declared), called)]
+    layers = tuple(layer for layer, _ in found)
+    off = max(apart for _, apart in found)
+    rounded = (f"mask labels rounded to whole numbers, by up to {off:.2g}",) if off else ()
     placed, corner, resampled_labels = _on_grid(layers, volume.grid, image, resample, called)
     return MaskStack(
         layers=placed,
@@ -88,6 +98,7 @@ def _label_volume(volume: Volume, image: Image, resample: bool) -> MaskStack:
         names={(layer, value): name for layer, value, name in declared if name},
         name=volume.name,
         declared=tuple((layer, value) for layer, value, _ in declared) or resampled_labels,
+        remarks=(*volume.remarks, *rounded),
     )
 
 
@@ -102,22 +113,23 @@ def _layers(array: npt.NDArray[Any], declared: bool, name: str) -> list[npt.NDAr
     return [array[..., layer] for layer in range(array.shape[3])]
 
 
-def _labels(array: npt.NDArray[Any], name: str) -> Labels:
-    """The mask as integers; whole-numbered floats become the smallest type that holds them."""
-    array = real_array(array, name)
+def _labels(array: npt.NDArray[Any], name: str) -> tuple[Labels, float]:
+    """The mask as integers, and by how much it had to be rounded; floats become the smallest type that holds them."""
+    array, off = real_array(array, name), 0.0
     if array.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
-            whole = array.astype(np.int32)
-        _refuse(whole != array, array, "are no whole numbers (or above 2147483647)", name)
-        array = whole
+            whole = np.rint(array).astype(np.int32)
+            apart = np.abs(array - whole)
+        _refuse(~(apart <= ROUNDED), array, f"are no whole numbers (or above {MAX_LABEL})", name)
+        array, off = whole, float(apart.max())
         narrow = np.min_scalar_type(int(array.max()))
         if array.min() >= 0 and narrow.itemsize < 4:
             array = array.astype(narrow)
     if array.dtype.kind == "i" and array.min() < 0:
         _refuse(array < 0, array, "are negative", name)
-    if array.dtype.itemsize > 4 and array.max() > MAX_LABEL:
+    if array.dtype.itemsize >= 4 and array.max() > MAX_LABEL:
         _refuse(array > MAX_LABEL, array, f"are above {MAX_LABEL}", name)
-    return array
+    return array, off
 
 
 def _refuse(wrong: npt.NDArray[np.bool_], array: npt.NDArray[Any], what: str, name: str) -> None:

@@ -36,8 +36,15 @@ def is_itk_image(source: Source) -> bool:
 
 def read_itk_image(source: Source) -> Volume:
     """A SimpleITK image: its memory, its grid and its metadata."""
-    grid = itk.reader_grid(source.given, source.what)
-    return Volume(itk.shared_array(source.given), grid, "", itk.metadata(source.given))
+    image = source.given
+    if image.GetPixelIDTypeAsString().startswith("label of"):  # a LabelMap; its buffer would end the process
+        raise InputError(
+            f"{source.what}: a SimpleITK LabelMap, which has no voxels. Pass SimpleITK.LabelMapToLabel(image)."
+        )
+    grid, flat = itk.reader_grid(image, source.what)
+    array = itk.shared_array(image)
+    components = () if image.GetNumberOfComponentsPerPixel() == 1 else (image.GetNumberOfComponentsPerPixel(),)
+    return Volume(array.reshape(*grid.shape, *components), grid, "", itk.metadata(image), flat=flat)
 
 
 def real_array(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

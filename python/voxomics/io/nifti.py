@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.io import itk
-from voxomics.io.grid import Float, PhysicalGrid
+from voxomics.io.grid import ORTHONORMAL_TOLERANCE, Float, PhysicalGrid, check_grid
+from voxomics.io.headers import check_real
 from voxomics.io.source import Source, Volume
-from voxomics.io.streams import ANY_WRAPPER, Inflate, Stream, number_of_bytes, read_voxels, skip
+from voxomics.io.streams import ANY_WRAPPER, Inflate, Stream, empty, number_of_bytes, read_voxels, skip
 
 HEADER_BYTES = 348
 # A file begins with the size of its header, in either byte order: NIfTI-1 and Analyze 7.5, NIfTI-2.
@@ -29,7 +30,7 @@ PAIRS = (
 # What may follow the header in the header file of a pair.
 MAX_EXTENSION_BYTES = 64 * 2**20
 DTYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
-UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}
+UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 # qform and sform agree when no corner of the volume differs by more than this: the quaternion's rounding
 # reaches 0.15 voxels at the far corner of 512 slices, real contradictions start at half a voxel.
 TRANSFORM_TOLERANCE_VOXELS = 0.25
@@ -38,6 +39,7 @@ TRANSFORM_TOLERANCE_VOXELS = 0.25
 FIELDS = {
     "dim": ("i2", 8, 40),
     "datatype": ("i2", 1, 70),
+    "bitpix": ("i2", 1, 72),
     "pixdim": ("f4", 8, 76),
     "vox_offset": ("f4", 1, 108),
     "scl_slope": ("f4", 1, 112),
@@ -91,6 +93,7 @@ def read_nifti(source: Source) -> Volume:
     name = source.name
     header_path, data_path = _pair(source.file)
     stream = _plain(source.open(header_path))
+    _check_name(header_path, isinstance(stream, Inflate))
     header, order = _header(_start(stream, name), name)
     shape = _shape(header, name)
     dtype = np.dtype(DTYPES[int(header["datatype"])]).newbyteorder(order)
@@ -101,10 +104,42 @@ def read_nifti(source: Source) -> Volume:
         stream = _plain(source.open(data_path))
     stream.expect(ahead + number_of_bytes(shape, dtype))
     skip(stream, ahead)
-    array = _scaled(read_voxels(stream, shape, dtype), *_scaling(header))
-    grid = itk.reader_grid(itk.open_header(header_path, "NiftiImageIO"), name)
-    _check_transforms(header, grid, name)
-    return Volume(array, grid, name)
+    array = _scaled(read_voxels(stream, shape, dtype), *_scaling(header), name)
+    grid, flat, remarks = _grid(header, header_path, name)
+    if not flat:
+        _check_transforms(header, grid, name)
+    return Volume(array, grid, name, remarks=remarks, flat=flat)
+
+
+def _grid(header: Any, path: Path, name: str) -> tuple[PhysicalGrid, bool, tuple[str, ...]]:
+    """ITK's grid, whether it is one slice without a height, and remarks; ITK refuses any shear, we allow rounding."""
+    _check_forms(header, name)
+    shear = 0.0
+    if int(header["qform_code"]) <= 0 and int(header["sform_code"]) > 0:
+        axes = np.asarray(header["srow"], float).reshape(3, 4)[:, :3]
+        lengths = np.linalg.norm(axes, axis=0)
+        cosines = axes / lengths
+        shear = float(np.abs(cosines.T @ cosines - np.eye(3)).max())
+        if shear > ORTHONORMAL_TOLERANCE:
+            raise InputError(
+                f"{name}: its sform shears the grid: the axes are off a right angle by "
+                f"{np.degrees(np.arcsin(min(shear, 1))):.3g} degrees. Resample the image onto an orthogonal grid."
+            )
+    try:
+        return *itk.reader_grid(itk.open_header(path, "NiftiImageIO"), name), ()
+    except InputError:
+        if not shear:
+            raise
+    u, _, v = np.linalg.svd(cosines)
+    unit = UNIT_MM[int(header["xyzt_units"]) & 7]
+    spacing = tuple(float(s) * unit for s in header["pixdim"][3:0:-1])
+    flip = np.array([[-1.0], [-1.0], [1.0]])  # RAS to LPS
+    origin = np.asarray(header["srow"], float).reshape(3, 4)[:, 3:] * flip * unit
+    shape = _shape(header, name)
+    direction = tuple(float(c) for c in ((u @ v) * flip).ravel())
+    grid = PhysicalGrid(shape, spacing, tuple(float(c) for c in origin.ravel()), direction)  # type: ignore[arg-type]
+    check_grid(grid, name)
+    return grid, False, (f"sform orthogonal up to {shear:.1g}, read as orthogonal",)
 
 
 def _pair(path: Path) -> tuple[Path, Path]:
@@ -116,9 +151,31 @@ def _pair(path: Path) -> tuple[Path, Path]:
             for twin in twins:
                 other = path.with_name(stem + twin)
                 if other.is_file():
+                    check_real(path, other)
                     return (path, other) if ending.startswith(".hdr") else (other, path)
             raise InputError(f"{path.name}: its other half {stem}{twins[0]} is missing; put both files in one folder.")
     return path, path
+
+
+def _check_forms(header: Any, name: str) -> None:
+    """Refuse a qform that is no rotation, and an sform without axes, where the header says that they count."""
+    if int(header["qform_code"]) > 0:
+        squared = float(np.square(header["quatern"].astype(float)).sum())
+        if not squared <= 1 + ORTHONORMAL_TOLERANCE or not np.isfinite(header["qoffset"]).all():
+            raise InputError(f"{name}: its qform is no rotation (its numbers are too large or none). Correct its header.")
+    if int(header["sform_code"]) > 0:
+        rows = header["srow"].astype(float).reshape(3, 4)
+        if not np.isfinite(rows).all() or not np.abs(rows[:, :3]).max(axis=0).all():
+            raise InputError(f"{name}: its sform holds no axes (numbers missing or 0). Correct its header.")
+
+
+def _check_name(path: Path, compressed: bool) -> None:
+    """Refuse a name by which ITK, which reads the geometry, takes the file for something else."""
+    lower = path.name.lower()
+    if compressed and not lower.endswith(".gz"):
+        raise InputError(f"{path.name}: a gzip-compressed NIfTI file. Rename it, so that its name ends in .nii.gz.")
+    if not lower.endswith((".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz")):
+        raise InputError(f"{path.name}: a NIfTI file by its content. Rename it, so that its name ends in .nii.")
 
 
 def _plain(stream: Stream) -> Stream | Inflate:
@@ -161,6 +218,12 @@ def _header(start: bytes, name: str) -> tuple[Any, Literal["<", ">"]]:
             f"{name}: voxels of NIfTI datatype {int(header['datatype'])} (complex, colour or unknown); "
             "integers or floating-point numbers are needed."
         )
+    bits = 8 * np.dtype(DTYPES[int(header["datatype"])]).itemsize
+    if int(header["bitpix"]) not in (0, bits):
+        raise InputError(
+            f"{name}: damaged: datatype {int(header['datatype'])} has {bits} bits, bitpix in its header is "
+            f"{int(header['bitpix'])}. Write or download it again."
+        )
     return header, order
 
 
@@ -169,18 +232,21 @@ def _shape(header: Any, name: str) -> tuple[int, int, int]:
     if not 1 <= dim[0] <= 7 or any(n < 1 for n in dim[1 : dim[0] + 1]):
         raise InputError(f"{name}: impossible size {dim} in its header; the file is damaged.")
     sizes = dim[1 : dim[0] + 1]
-    if len(sizes) < 3 or any(n != 1 for n in sizes[3:]):
+    if len(sizes) < 2 or any(n != 1 for n in sizes[3:]):
         raise InputError(
             f"{name}: {len(sizes)}D image of size (x, y, …) {tuple(sizes)}; a 3D image is needed. "
             + ("Take one time point or one channel out of it." if len(sizes) > 3 else "Stack the slices to a volume.")
         )
-    spacing = header["pixdim"][1:4]
+    spacing = header["pixdim"][1 : min(len(sizes), 3) + 1]
     if not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise InputError(
             f"{name}: voxel spacing (z, y, x) {tuple(float(s) for s in spacing[::-1])} in its header; three finite "
             "numbers above 0 are needed. Correct the header, or pass the array with spacing_mm."
         )
-    return sizes[2], sizes[1], sizes[0]
+    if int(header["xyzt_units"]) & 7 not in UNIT_MM:
+        raise InputError(f"{name}: unknown unit of space {int(header['xyzt_units']) & 7} in its header. Correct it.")
+    x, y, z = (*sizes[:3], 1)[:3]
+    return z, y, x
 
 
 def _ahead(header: Any, single: bool, name: str) -> int:
@@ -197,12 +263,12 @@ def _scaling(header: Any) -> tuple[float, float]:
     return (slope, inter) if slope != 0 else (1.0, 0.0)
 
 
-def _scaled(array: npt.NDArray[Any], slope: float, inter: float) -> npt.NDArray[Any]:
+def _scaled(array: npt.NDArray[Any], slope: float, inter: float, name: str) -> npt.NDArray[Any]:
     """Voxels × slope + intercept, computed in float64 slice by slice and kept in float32 where that is exact enough."""
     if (slope, inter) == (1.0, 0.0):
         return array
     wide = array.dtype.itemsize > (4 if array.dtype.kind == "f" else 2)
-    scaled = np.empty(array.shape, np.float64 if wide else np.float32)
+    scaled = empty(array.shape, np.dtype(np.float64 if wide else np.float32), name)
     for target, stored in zip(scaled, array, strict=True):
         target[...] = stored.astype(np.float64) * slope + inter
     return scaled
@@ -210,7 +276,7 @@ def _scaled(array: npt.NDArray[Any], slope: float, inter: float) -> npt.NDArray[
 
 def _check_transforms(header: Any, grid: PhysicalGrid, name: str) -> None:
     """Compare ITK's grid with the file's qform and sform: InputError if it is neither, warning if they contradict."""
-    unit = UNIT_MM.get(int(header["xyzt_units"]) & 7, 1.0)
+    unit = UNIT_MM[int(header["xyzt_units"]) & 7]
     said = {}
     if int(header["sform_code"]) > 0:
         said["sform"] = np.asarray(header["srow"], float).reshape(3, 4) * unit

@@ -10,19 +10,22 @@ import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from voxomics.engine.errors import InputError
 from voxomics.io import itk
-from voxomics.io.headers import Stored, data_files, header_lines, read_stored
+from voxomics.io.headers import Stored, data_files, header_lines, read_numbers, read_stored
 from voxomics.io.source import Source, Volume
 from voxomics.io.streams import Codec
 
 CODECS: dict[str, Codec | None] = {
     "raw": None, "gzip": "deflate", "gz": "deflate", "bzip2": "bzip2", "bz2": "bzip2"
 }  # fmt: skip
-TEXT = ("txt", "text", "ascii", "hex")
+TEXT = {"txt": 10, "text": 10, "ascii": 10, "hex": 16}
+# Units of space in which numbers are taken as they are.
+MILLIMETRES = {"mm", "millimeter", "millimeters", "millimetre", "millimetres", "", "???", "none"}
 # Kinds of axes in space; an axis of another kind runs over the values of one voxel.
 SPATIAL = ("domain", "space", "time", "???", "none")
 
@@ -49,6 +52,7 @@ def read_nrrd(source: Source) -> Volume:
     """Read an NRRD: array [z, y, x], or [z, y, x, layer] if each voxel has several values; errors as `read_nifti`."""
     header = _header(source)
     _check_spacing(header.values, source.name)
+    _check_declared(header.values, source.name)
     reader = itk.open_header(source.file, "NrrdImageIO")
     if "spacings" not in header.values and "spacedirections" not in header.values:
         warnings.warn(
@@ -57,29 +61,33 @@ def read_nrrd(source: Source) -> Volume:
             UserWarning,
             stacklevel=2,
         )
-    grid = itk.reader_grid(reader, source.name)
+    grid, flat = itk.reader_grid(reader, source.name)
     itk.check_bytes(itk.reader_bytes(reader), source.max_bytes, source.name)
     encoding = header.values.get("encoding", "").lower()
     metadata = itk.metadata(reader)
-    if encoding in TEXT:
-        # Numbers as text: slow, small and rare. ITK opens the files itself, so they are hashed in a pass before.
-        source.hash([source.file, *header.data])
-        return Volume(itk.shared_array(itk.read_voxels(reader, source.name)), grid, source.name, metadata)
-    if encoding not in CODECS:
+    if encoding not in CODECS and encoding not in TEXT:
         raise InputError(
             f"{source.name}: encoding '{encoding}' in its header; raw, gzip, bzip2, text or hex is needed."
         )
     order = {"little": "<", "big": ">"}.get(header.values.get("endian", "").lower(), "=")
+    dtype = itk.pixel_dtype(reader.GetPixelID()).newbyteorder(order)  # type: ignore[arg-type]
     shape, values_axis = _shape(header.values, grid.shape, reader, source.name)
-    stored = Stored(
-        shape,
-        itk.pixel_dtype(reader.GetPixelID()).newbyteorder(order),  # type: ignore[arg-type]
-        CODECS[encoding],
-        _whole(header.values, "lineskip", 0, source.name),
-        _whole(header.values, "byteskip", 0 if CODECS[encoding] else -1, source.name),
-    )
-    array = read_stored(source, header.data, stored)
-    return Volume(array if values_axis is None else np.moveaxis(array, values_axis, -1), grid, source.name, metadata)
+    if encoding in TEXT:
+        if {"lineskip", "byteskip"} & header.values.keys():
+            raise InputError(f"{source.name}: voxels as text behind lines or bytes to skip. Write them as raw data.")
+        array = read_numbers(source, header.data, shape, dtype, TEXT[encoding])
+    else:
+        array = read_stored(source, header.data, _stored(header.values, shape, dtype, encoding, source.name))
+    array = array if values_axis is None else np.moveaxis(array, values_axis, -1)
+    return Volume(array, grid, source.name, metadata, flat=flat)
+
+
+def _stored(
+    values: dict[str, str], shape: tuple[int, ...], dtype: np.dtype[Any], encoding: str, name: str
+) -> Stored:
+    least = 0 if CODECS[encoding] else -1
+    lines, ahead = _whole(values, "lineskip", 0, name), _whole(values, "byteskip", least, name)
+    return Stored(shape, dtype, CODECS[encoding], lines, ahead)
 
 
 def _header(source: Source) -> NrrdHeader:
@@ -88,7 +96,10 @@ def _header(source: Source) -> NrrdHeader:
     for line in lines:
         key, colon, value = line.partition(":")
         if colon and not line.startswith("#") and not value.startswith("="):  # comments and key:=value pairs
-            values[key.replace(" ", "").lower()] = value.strip()
+            key = key.replace(" ", "").lower()
+            if key in values:
+                raise InputError(f"{source.name}: its header says '{key}' twice. Correct the header.")
+            values[key] = value.strip()
     named = values.get("datafile")
     names = [] if named is None else listed if named.split()[:1] == ["LIST"] else [named]
     return NrrdHeader(values, data_files(source.file, names, slices=0))
@@ -105,6 +116,29 @@ def _check_spacing(values: dict[str, str], name: str) -> None:
             )
 
 
+def _check_declared(values: dict[str, str], name: str) -> None:
+    """Refuse what a header says about space and numbers that nobody would apply."""
+    kinds = values.get("kinds", "").lower().split()
+    for key in ("spaceunits", "units"):
+        words = re.findall(r'"([^"]*)"|(\S+)', values.get(key, ""))
+        for axis, (quoted, bare) in enumerate(words):
+            spatial = key == "spaceunits" or axis >= len(kinds) or kinds[axis] in SPATIAL
+            if spatial and (quoted or bare).strip().lower() not in MILLIMETRES:
+                raise InputError(f"{name}: {key} '{values[key]}' in its header; mm is needed. Write the image in mm.")
+    has_spacing = "spacings" in values or "spacedirections" in values
+    for key in ("axismins", "axismaxs", "oldmin", "oldmax"):
+        said = any(_number(word) for word in values.get(key, "").split())
+        if said and (key.startswith("old") or not has_spacing):
+            raise InputError(f"{name}: '{key}' in its header is not applied. Write the image again, with spacings.")
+
+
+def _number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return True
+
+
 def _shape(
     values: dict[str, str], grid: tuple[int, int, int], reader: itk.Reader, name: str
 ) -> tuple[tuple[int, ...], int | None]:
@@ -113,7 +147,9 @@ def _shape(
     sizes = [int(word) for word in words] if all(word.isdecimal() for word in words) else []
     kinds = values.get("kinds", "").lower().split()
     other = [axis for axis, kind in enumerate(kinds) if kind not in SPATIAL]
-    if len(sizes) == 3:
+    while len(sizes) > 3 and sizes[-1] == 1 and (len(other) != 1 or other[0] < len(sizes) - 1):
+        sizes.pop()
+    if len(sizes) in (2, 3) and not other and tuple(sizes[::-1]) == grid[3 - len(sizes) :]:
         return grid, None
     if len(sizes) == 4 and len(other) == 1:
         if other == [0] and itk.pixel_dtype(reader.GetPixelID()).kind == "c":

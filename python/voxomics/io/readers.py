@@ -76,7 +76,7 @@ READERS = (
     ),
     Reader("SimpleITK image", "a SimpleITK image", memory.is_itk_image, read=memory.read_itk_image),
     Reader("array", "a NumPy array [z, y, x]", memory.is_array, read=memory.read_array),
-    Reader("ITK", "MINC and ITK's HDF5", others.is_known_to_itk, read=others.read_by_itk),
+    Reader("file of another kind", "", others.is_known, read=others.refuse_known),
 )  # fmt: skip
 
 

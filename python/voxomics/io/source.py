@@ -35,12 +35,18 @@ class Volume:
         File name without its folder, or "" for objects in memory.
     metadata : dict of str to str
         Keys and values of the header that ITK passes on.
+    remarks : tuple of str
+        What a user should know about how the file was read; no name and no text of its header.
+    flat : bool
+        Whether it is one slice whose height is not known; the grid then says 1 mm.
     """
 
     array: npt.NDArray[Any]
     grid: PhysicalGrid | None
     name: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    flat: bool = False
 
 
 class Source:

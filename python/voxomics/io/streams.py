@@ -22,10 +22,13 @@ CHUNK = 2**18
 BUFFER = 2**16
 # Deflate cannot expand by more (1032 : 1), bzip2 not by 2**26 : 1, so a header that announces more than this is wrong.
 EXPANSION_LIMIT = {"deflate": 1032, "bzip2": 2**26}
-# Bytes that may follow the last voxel, or the end of a compressed stream: some writers pad.
+# Bytes that may follow the last voxel of a compressed stream, all of them 0, or its end: some writers pad.
+# Behind plain voxels nothing may follow: a header with a dimension too small, or line ends converted, would show as that.
 PADDING = 1024
 # zlib's code for "gzip or zlib wrapper, whichever is there".
 ANY_WRAPPER = 47
+# Arrays smaller than this are made without a look at the free memory.
+UNASKED_BYTES = 2**28
 MEMBER_STARTS = {"deflate": b"\x1f\x8b", "bzip2": b"BZh"}
 
 Codec = Literal["deflate", "bzip2"]
@@ -92,8 +95,8 @@ class Stream:
             done += count
         return done
 
-    def expect(self, wanted: int, padding: int = PADDING) -> None:
-        """Raise InputError unless the file goes on for `wanted` bytes, and little more, before memory is taken."""
+    def expect(self, wanted: int, padding: int = 0) -> None:
+        """Raise InputError unless the file goes on for `wanted` bytes, and no more, before memory is taken."""
         held = self.size - self.position
         if held < wanted:
             raise too_short(held, wanted, self.name)
@@ -183,8 +186,8 @@ class Inflate:
             )
 
     def finish(self, padding: int = PADDING) -> None:
-        """Run to the stream's end, at most `padding` bytes away, so that its checksum has been compared."""
-        _run_out(self, padding)
+        """Run to the stream's end, at most `padding` zeros away, so that its checksum has been compared."""
+        _run_out(self, padding, zeros=True)
         self.stream.finish()
 
     def _next_member(self) -> bool:
@@ -211,7 +214,17 @@ def skip(stream: Stream | Inflate, count: int) -> None:
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> npt.NDArray[Any]:
-    """An array for voxels; ResourceError if there is no memory for it."""
+    """An array for voxels; ResourceError if there is no memory for it.
+
+    Linux promises memory that it does not have and ends the process that uses it, so large arrays are compared with
+    what is free before.
+    """
+    wanted = number_of_bytes(shape, dtype)
+    if wanted > UNASKED_BYTES and wanted > free_bytes():
+        raise ResourceError(
+            f"{name}: there is no memory for its {wanted:,} bytes of voxels, {free_bytes():,} are free. "
+            "Crop the image, or use a machine with more memory."
+        )
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError) as error:
@@ -219,6 +232,20 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any], name: str) -> npt.NDArra
             f"{name}: there is no memory for its voxels, {' × '.join(map(str, shape))} of {dtype.itemsize} bytes. "
             "Crop the image, or use a machine with more memory."
         ) from error
+
+
+def free_bytes() -> int:
+    """Memory that this process may still take, as far as Linux says; without limit elsewhere."""
+    free = 2**63
+    try:
+        with open("/proc/meminfo") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        free = 1024 * int(fields["MemAvailable"].split()[0])
+        with open("/sys/fs/cgroup/memory.max") as limit, open("/sys/fs/cgroup/memory.current") as used:
+            free = min(free, int(limit.read()) - int(used.read()))
+    except (OSError, KeyError, ValueError):  # no Linux, no control group, or "max"
+        pass
+    return free
 
 
 def fill(target: memoryview, stream: Stream | Inflate, padding: int = PADDING) -> None:
@@ -249,7 +276,7 @@ def read_voxels(stream: Stream | Inflate, shape: tuple[int, ...], dtype: np.dtyp
     Raises
     ------
     InputError
-        Fewer voxels, or more than `PADDING` bytes after them; damaged.
+        Fewer voxels, or bytes after them, but for the padding of a compressed stream; damaged.
     ResourceError
         No memory.
     """
@@ -278,11 +305,11 @@ def native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return swapped.view(array.dtype.newbyteorder("="))
 
 
-def _run_out(stream: Stream | Inflate, padding: int) -> None:
+def _run_out(stream: Stream | Inflate, padding: int, zeros: bool = False) -> None:
     left = padding
     while piece := stream.read(left + 1):
         left -= len(piece)
-        if left < 0:
+        if left < 0 or (zeros and any(piece)):
             raise InputError(
                 f"{stream.name}: damaged: it goes on behind the last voxel that its header announces. "
                 "Correct the header, or write the file again."
