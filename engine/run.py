@@ -94,6 +94,8 @@ class Rows:
         Engine columns; NaN where `reason` says why.
     n_voxels : ndarray int64 [n]
     status, reason : list of str
+    remarks : tuple of str
+        What a reader of the values should know of the image and of the mask.
     error : Exception, optional
         Why the whole case failed; it has no rows then.
     """
@@ -106,6 +108,7 @@ class Rows:
     n_voxels: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     status: list[str] = field(default_factory=list)
     reason: list[str] = field(default_factory=list)
+    remarks: tuple[str, ...] = ()
     error: Exception | None = None
 
 
@@ -199,6 +202,7 @@ def _open(case: Case, recipe: Recipe) -> _Opened:
     rows = Rows(
         case, (image.name, image.digest), (masks.name, masks.digest), vois, np.full((n, columns), np.nan),
         np.array([voi.n_voxels for voi in vois], dtype=np.int64), ["failed" if text else "" for text in reason], reason,
+        (*image.remarks, *masks.remarks),
     )  # fmt: skip
     return _Opened(rows, recipe.process(image, settings), masks, need)
 
@@ -261,7 +265,7 @@ def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], Non
     first = 0
     for part in parts:
         for place, k in enumerate(part.rows, start=first):
-            texts = [reason[place], *noted[place], own[place]]
+            texts = [reason[place], *noted[place], own[place], *part.rows_of.remarks]
             part.rows_of.status[k] = status[place]
             part.rows_of.reason[k] = "; ".join(filter(None, texts))
             if any(texts[1:]):

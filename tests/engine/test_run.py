@@ -270,3 +270,10 @@ def test_clusters_are_those_of_scipys_labels():
     expected = [ndimage.label(labels == k + 1, np.ones((3, 3, 3)))[1] for k in range(4)]
     assert min(expected) > 1
     assert clusters(geometry).tolist() == expected
+
+
+def test_remarks_on_the_image_and_the_mask_stand_in_every_row():
+    image, stack = scan(0)
+    told = Case(0, lambda: (dataclasses.replace(image, remarks=("a",)), dataclasses.replace(stack, remarks=("b", "c"))))
+    (rows,) = Extractor(settings=LIGHT, backend="cpu").run([told])
+    assert rows.status == ["ok", "ok"] and rows.reason == ["a; b; c"] * 2
