@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from faulty import Fault, Faulty, every_kernel, vois
 from threads import Threads
 
 from shared import ROOT
-from suite import ON_DEVICE, check
+from suite import ON_DEVICE, Voi, check
 
 FAULTS = {
     "glcm": [
@@ -108,12 +109,20 @@ def every_file():
             yield name
 
 
+def arm():
+    """A VOI whose two ends lie in two slices, each in the middle one of three rows: vois() end in their boxes' corners."""
+    levels = np.zeros((2, 3, 9), int)
+    levels[:, ::2, 3:6] = 1
+    levels[0, 1, :5], levels[1, 1, 4:] = 2, 4
+    return Voi(levels, levels > 0)
+
+
 def measure(name, device):
     """Compare a family with its twin under its first and its last aggregation."""
     family = next(f for f in ON_DEVICE if f.name == name)
     ways = family.aggregations
     for aggregation in dict.fromkeys((ways[0], ways[-1])) if ways else ("",):
-        check(family, aggregation, vois(), {}, device)
+        check(family, aggregation, [*vois(), arm()], {}, device)
 
 
 @pytest.mark.slow
