@@ -255,7 +255,8 @@ def version() -> str:
 def write(page: Path, found: list[Built], architectures: list[int]) -> None:
     """Put the table between the page's marks."""
     heads = header(architectures)
-    lines = [f"Registers of a thread, bytes of a block's shared memory and of a thread's stack; {version()}. None spills.", ""]
+    lines = [f"Registers of a thread, bytes of a block's shared memory and of a thread's stack; {version()}."]
+    lines += ["None spills.", ""]
     lines += [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 2)}---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows(found, architectures)]
     text = page.read_text(encoding="utf-8")

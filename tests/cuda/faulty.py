@@ -11,6 +11,7 @@ import types
 import numba
 import numpy as np
 from emulator import Kernel, planted, rebound
+from emulator.faults import plain
 from threads import Threads, signature_for
 
 from batches import random_volume
@@ -43,6 +44,21 @@ class Fault:
     def __str__(self):
         return f"{self.kernel}-{self.inside or self.old.split()[0]}-{self.new.strip()[:24]}".replace("\n", " ")
 
+    @property
+    def sound(self):
+        """The Python function whose source is changed."""
+        kernel = every_kernel()[self.kernel]
+        if not self.inside:
+            return plain(kernel)
+        module, _, name = self.inside.rpartition(".")
+        scope = kernel.function.__globals__
+        return plain(getattr(scope[module], name) if module else scope[name])
+
+    @property
+    def place(self):
+        """The file of that function, as its module below voxomics.kernels."""
+        return self.sound.__module__.removeprefix("voxomics.kernels.")
+
     @functools.cached_property
     def function(self):
         """The kernel's Python function with the fault."""
@@ -50,13 +66,11 @@ class Fault:
         if not self.inside:
             return planted(kernel, self.old, self.new)
         module, _, name = self.inside.rpartition(".")
-        scope = kernel.function.__globals__
-        sound = getattr(scope[module], name) if module else scope[name]
-        faulty = numba.njit(error_model="numpy")(planted(sound, self.old, self.new))
+        faulty = numba.njit(error_model="numpy")(planted(self.sound, self.old, self.new))
         if not module:
             return rebound(kernel, **{name: faulty})
         changed = types.ModuleType(module)
-        changed.__dict__.update({**vars(scope[module]), name: faulty})
+        changed.__dict__.update({**vars(kernel.function.__globals__[module]), name: faulty})
         return rebound(kernel, **{module: changed})
 
 

@@ -67,8 +67,8 @@ FAULTS = {
         Fault("size_matrix.measure.measure_gpu", RACE, **SUM),
         Fault("size_matrix.measure.measure_gpu", BOUNDS, "while m < work.shape[0]:", "while m <= work.shape[0]:"),
         Fault(
-            "size_matrix.measure.measure_gpu", BOUNDS, "while s < n_columns:",
-            "while s <= n_columns:", inside="marginals",
+            "size_matrix.measure.measure_gpu", BOUNDS, "while a < n_levels:",
+            "while a <= n_levels:", inside="marginals",
         ),
         Fault("grouping.means_gpu", BOUNDS, "if at < out", "if at <= out"),
     ],
