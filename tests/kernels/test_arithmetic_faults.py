@@ -13,7 +13,7 @@ import pytest
 import planted_kernel
 from shared import ROOT
 
-NO_ARITHMETIC = {"jit", "device"}
+NO_ARITHMETIC = {"jit", "cache", "device"}
 ON_DEVICE_ONLY = {"block", "shape.tiles", "size_matrix.table", "zones.union"}  # tests/cuda/test_arithmetic_faults.py
 
 
