@@ -177,7 +177,7 @@ def _images(paths: list[Path], name: str) -> list[DicomImage]:
 
 
 def _check_others(others: list[Path], images: list[DicomImage], name: str) -> None:
-    """Refuse a file that is no DICOM but by its name, or by the series that it names, a slice whose start is damaged."""
+    """Refuse a file that is no DICOM, but a damaged slice by its name or by the series that it names."""
     patterns = {_pattern(image.path) for image in images}
     series = {image.elements.values.get(SERIES, b"") for image in images} - {b""}
     for path in others:

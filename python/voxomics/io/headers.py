@@ -182,7 +182,7 @@ def read_stored(source: Source, data: Sequence[Path], stored: Stored) -> npt.NDA
 def read_numbers(
     source: Source, data: Sequence[Path], shape: tuple[int, ...], dtype: np.dtype[Any], base: int = 10
 ) -> npt.NDArray[Any]:
-    """Voxels that are written as text, in decimal numbers or, with `base` 16, as the hexadecimal digits of their bytes."""
+    """Voxels that are written as text, in decimal numbers or, with `base` 16, as hexadecimal digits of bytes."""
     if data:
         source.open(source.file).drain()
     wanted, parts = number_of_bytes(shape, dtype), []

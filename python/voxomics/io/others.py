@@ -1,6 +1,6 @@
 """Files that are not read, called by what they are instead of damaged.
 
-ITK could open some of them, but not safely: an HDF5 or MINC file may take its voxels from any other file of the machine,
+ITK could open some of them, but not safely: an HDF5 or MINC file may take its voxels from any file of the machine,
 and the readers of VTK, GIPL and MRC fill a truncated file up with zeros.
 """
 
