@@ -76,7 +76,7 @@ class Recipe:
     plan: Plan
     backend: Backend
     threads: int
-    process: Callable[[Image, Settings], Processed] = process
+    process: Callable[[Image, Any], Processed] = process
     remarks: Callable[[VoiBatch], list[str]] | None = None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voxomics.engine import images
 from voxomics.engine.batch import I64, VoiBatch
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def packed_bytes(vois: Sequence[Voi], spacing_mm: Triple, settings: Settings, n_
     finer = np.prod([old / size if size else 1.0 for old, size in zip(spacing_mm, new, strict=True)])
     extent = np.array([voi.high for voi in vois]) - np.array([voi.low for voi in vois]) + 1 + 2 * settings.pad
     number = np.array([voi.n_voxels for voi in vois])
-    voxels = finer * (extent.prod(1) * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL)
+    of_each_image = finer * (extent.prod(1) * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL)
+    voxels = of_each_image * len(images.names(settings))
     need: I64 = voxels.astype(np.int64) + 2 * 8 * n_columns  # the values, and those of a part of a batch
     return need
 

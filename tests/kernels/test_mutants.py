@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mutants import PATHS, Mutant, listing, plant
+from voxomics.engine.families import FAMILIES
 
 
 @pytest.fixture(scope="module")
@@ -22,3 +23,7 @@ def test_every_mutant_is_seen(path, planted, monkeypatch):
     mutants = plant(path)
     planted += mutants
     assert [m for m in mutants if not m.seen] == []
+
+
+def test_every_family_has_a_path():
+    assert {path.family for path in PATHS} == set(FAMILIES)

@@ -75,7 +75,7 @@ class Profile:
     defaults: Mapping[str, Any]
     outputs: Callable[[Any], list[Output]]
     remarks: Callable[[VoiBatch], list[str]] | None = None
-    process: Callable[[Image, Settings], Processed] = process
+    process: Callable[[Image, Any], Processed] = process
 
     def settings(self, given: Settings | Mapping[str, Any] | str | os.PathLike[str] | None) -> Settings:
         """The profile's defaults overridden by what was given (only the keys that were set).
@@ -118,7 +118,7 @@ def values_of(outputs: list[Output], place: Mapping[ColumnKey, int], values: F64
     -------
     ndarray float64 [n, outputs]
     """
-    if [output.sources for output in outputs if not output.derive] == [(key,) for key in place]:
+    if [None if output.derive else output.sources for output in outputs] == [(key,) for key in place]:
         return values
 
     def source(key: ColumnKey) -> np.ndarray:
