@@ -15,6 +15,7 @@ from voxomics.engine import run, table
 from voxomics.engine.batch import F64
 from voxomics.engine.errors import InputError, VoxomicsError
 from voxomics.extractor import fingerprint
+from voxomics.io.formulas import unguarded
 
 if TYPE_CHECKING:
     import os
@@ -92,7 +93,7 @@ def _cells(row: dict[str, str | None], where: str) -> dict[str, str]:
     """The cells of a case, none of them empty."""
     if None in row:
         raise InputError(f"{where}: more fields than the header has names; quote a path that holds the separator")
-    cells = {name: (row[name] or "").strip() for name in COLUMNS}
+    cells = {name: unguarded((row[name] or "").strip()) for name in COLUMNS}
     for name, text in cells.items():
         if not text or "\0" in text:
             raise InputError(f"{where}: {name} is {'not text' if text else 'empty'}; each case needs {', '.join(COLUMNS)}")

@@ -6,7 +6,7 @@ import logging
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,6 +51,7 @@ def extract(
     threads: o.ThreadsOption = None,
     format: o.FormatOption = o.Format.wide,
     include_paths: o.PathsOption = False,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Measure every VOI of MASK on IMAGE and write one table.
@@ -65,8 +66,9 @@ def extract(
         from voxomics.extractor import Extractor
         from voxomics.io import tables
 
-        tables.check_target(output)
         cases = o.cases_of(image, mask)
+        inputs = o.inputs_of(image, mask, settings, cases=cases)
+        tables.check_target(output, inputs=inputs, overwrite=overwrite)
         flags = {
             "features": features,
             "exclude": exclude,
@@ -92,7 +94,8 @@ def extract(
                 found = extract_cases(ours, cases, chosen, include_paths=include_paths, progress=progress)
             else:
                 found = ours.extract(image, mask, chosen, include_paths=include_paths, progress=progress)
-        tables.write(tables.long(found, ours.described) if format is o.Format.long else found, output)
+        table = tables.long(found, ours.described) if format is o.Format.long else found
+        tables.write(table, output, inputs=inputs, overwrite=overwrite)
     if not quiet:
         terminal.print_summary(found, output, len(ours.columns))
     if found.attrs["voxomics"].get("internal_errors"):
@@ -121,6 +124,7 @@ def stability(
     set: o.SetOption = None,
     backend: o.BackendOption = "auto",
     threads: o.ThreadsOption = None,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Find the features that outlines and noise hardly change: ICC(1,1) with 95 % interval over perturbed masks and images.
@@ -134,14 +138,14 @@ def stability(
     """
     with terminal.reported():
         from voxomics.extractor import Extractor
-        from voxomics.io import outputs, tables
+        from voxomics.io import tables
         from voxomics.study import stability as study
         from voxomics.study.perturbation import Amplitudes
 
         beside = {name: output.with_name(f"{output.stem}.{name}.csv") for name in ("cases", "measured")}
-        tables.check_target(output)
-        outputs.check_writable(*beside.values())
         given = study.read_scans(cases)
+        inputs = o.inputs_of(cases, settings, cases=given)
+        tables.check_target(output, *beside.values(), inputs=inputs, overwrite=overwrite)
         chosen = o.settings_of(profile, settings, {"features": features, "exclude": exclude, "set": set})
         ours = Extractor(profile, chosen, backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
@@ -150,9 +154,10 @@ def stability(
                 given, ours, perturbations=perturbations, seed=seed, amplitudes=Amplitudes(shift, angle, rim, noise),
                 label=o.labels_of([label])[0] if label else None, progress=progress,
             )  # fmt: skip
-        tables.write(found.table.reset_index(names="feature"), output)
-        frames = {"cases": found.cases, "measured": found.measured}
-        outputs.write_whole({path: frames[name].to_csv(index=False).encode() for name, path in beside.items()})
+        frames = {beside["cases"]: found.cases, beside["measured"]: found.measured}
+        tables.write(
+            found.table.reset_index(names="feature"), output, beside=frames, inputs=inputs, overwrite=overwrite
+        )
     if not quiet:
         stable = int((found.table["ci_low"] > 0.9).sum())
         typer.echo(
@@ -206,6 +211,7 @@ def study(
     output: o.StudyOutputOption = Path("study-out"),
     example: Annotated[bool, typer.Option("--example", help="Print a STUDY.yaml with comments, and leave.")] = False,
     threads: Annotated[int | None, typer.Option(help="Worker processes; they do not change the result.")] = None,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Run the study that STUDY.yaml describes: the paper's protocol, and the nested twin beside it.
@@ -214,6 +220,7 @@ def study(
     """
     with terminal.reported():
         from voxomics.report import write_report
+        from voxomics.study import results as study_results
         from voxomics.study import settings as study_settings
         from voxomics.study.run import study as run
 
@@ -225,9 +232,11 @@ def study(
                 "which study? Give a STUDY.yaml; `voxomics study --example > STUDY.yaml` writes one to start from"
             )
         chosen = o.with_threads(study_settings.StudySettings.of(settings), threads)
+        study_results.make_folder(output, o.study_inputs(chosen, settings), overwrite=overwrite)
         with terminal.stages(quiet) as progress:
-            found = run(chosen, output, progress)
-        write_report(found, output, images=chosen.report.images, colours=chosen.report.colours)
+            found = run(chosen, progress=progress)
+        report = chosen.report
+        write_report(found, output, images=report.images, colours=report.colours, overwrite=overwrite)
     if not quiet:
         terminal.print_study(found, output)
 
@@ -242,6 +251,7 @@ def ibsi_check(
     misses: Annotated[Path, typer.Option(help="CSV to write the rows to that were missed or skipped.")] = Path("ibsi_misses.csv"),
     backend: o.BackendOption = "auto",
     threads: o.ThreadsOption = None,
+    overwrite: o.OverwriteOption = False,
 ) -> None:
     """Compare this engine with the IBSI-1 reference values, row by row.
 
@@ -251,8 +261,13 @@ def ibsi_check(
         from voxomics import ibsi_check as judge
         from voxomics.io import outputs
 
-        outputs.check_writable(misses)
         source = judge.reference_file(folder, reference)
+        kept: dict[str, Any] = {
+            "record": misses.with_name(f"{misses.name}.meta.json"),
+            "inputs": [source, *folder.rglob("*.nii*")],
+            "overwrite": overwrite,
+        }
+        outputs.check_writable(misses, **kept)
         console = terminal.output(soft_wrap=True)
         console.print(f"reference: {source.name}")
         rows = judge.references(source)
@@ -261,7 +276,7 @@ def ibsi_check(
         )
         terminal.print_outcomes(outcomes)
         bad = [outcome for outcome in outcomes if outcome.verdict != "passed"]
-        judge.write_outcomes(misses, bad)
+        judge.write_outcomes(misses, bad, **kept)
     console.print(f"{len(bad)} rows missed or skipped, in {misses}")
     compared = sum(outcome.verdict != "skipped" for outcome in outcomes)
     if not compared or any(outcome.verdict == "missed" for outcome in outcomes):
@@ -300,6 +315,7 @@ def phantom(
         int | None, typer.Option(help="Centres, each with its own scanner: 1 if not said.", show_default=False)
     ] = None,
     threads: o.ThreadsOption = None,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Write synthetic CT, to try things on: three tumours in one image, or a cohort for a study.
@@ -320,11 +336,13 @@ def phantom(
         if patients is None:
             if asked:
                 raise InputError(f"--{next(iter(asked))} belongs to a cohort; say its size too: --patients 92")
-            for path in synthetic.write(folder, seed):
+            for path in synthetic.write(folder, seed, overwrite=overwrite):
                 typer.echo(path)
             return
         with terminal.progress(quiet, "writing") as progress:
-            written = synthetic.cohort(folder, patients, seed=seed, threads=threads, progress=progress, **asked)
+            written = synthetic.cohort(
+                folder, patients, seed=seed, threads=threads, progress=progress, overwrite=overwrite, **asked
+            )
         for path in (written.clinical, written.controls, written.truth, written.study):
             typer.echo(path)
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from voxomics.engine.errors import InputError, nearest
 from voxomics.engine.table import IDENTITY
+from voxomics.io.formulas import unguarded_table
 from voxomics.study.checks import Floats, as_floats, listed
 from voxomics.study.qpcr import relative_expression
 from voxomics.study.settings import Clinical, Controls, Features, Qpcr, _Source
@@ -50,7 +51,7 @@ def read_table(path: Path, texts: Iterable[str] = ()) -> pd.DataFrame:
         raise InputError(f"table {path.name}: cannot be read ({error}); give a CSV file in UTF-8, or Parquet") from None
     if not isinstance(found.index, pd.RangeIndex):  # pandas takes what the header does not name for row names
         raise InputError(f"table {path.name}: rows have more fields than the header has names; name every column")
-    return found
+    return unguarded_table(found)
 
 
 def column_of(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
