@@ -16,7 +16,7 @@ ESTIMATES = {  # ms, docs/gpu.md; and the kernels to compare them with
     "GLRLM, counting": ("0.1", ("glrlm.count",)),
     "NGTDM and NGLDM, counting": ("0.1 each", ("ngtdm.count", "ngldm.count")),
     "zones (GLSZM, GLDZM)": ("20–60", ("zones.",)),
-    "largest diameter": ("7", ("shape.pairs",)),
+    "largest diameter": ("7", ("shape.diameter.",)),
     "Moran's I, Geary's C": ("20", ("spatial.",)),
     "everything": ("50–90", ("",)),
 }

@@ -1,4 +1,4 @@
-"""The errors a user can meet. Each text says what was got, what is accepted and what to do."""
+"""Errors of voxomics. A message says what was given, what is accepted, and what to do."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ _LISTED = 12
 
 
 class VoxomicsError(Exception):
-    """Base of every error raised on purpose by voxomics."""
+    """Base class of all errors that voxomics raises deliberately."""
 
 
 class InputError(VoxomicsError, ValueError):
-    """An image, a mask or a table that cannot be used as given."""
+    """An image, a mask or a table cannot be used."""
 
 
 class SettingsError(VoxomicsError, ValueError):
-    """A setting or a feature name that does not exist or contradicts another."""
+    """A setting or a feature name does not exist, or contradicts another setting."""
 
 
 class BackendError(VoxomicsError, RuntimeError):
-    """A compute backend that was asked for by name cannot run here."""
+    """A backend that was requested by name cannot run on this machine."""
 
 
 class ResourceError(VoxomicsError, MemoryError):
-    """A request that would need more memory than the settings allow."""
+    """The work needs more memory than the settings allow."""
 
 
 class MissingExtraError(VoxomicsError, ImportError):
-    """A feature needs a package that is not installed; the message carries the pip line."""
+    """An optional package is not installed; the message names the pip command."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f'{what} needs an optional package; install it with: pip install "voxomics[{extra}]"')
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Phrase that offers the accepted names closest to `name`.
+    """Phrase that suggests the accepted names closest to `name`.
 
     Parameters
     ----------
     name : str
-        What was got.
+        The name that was given.
     known : iterable of str
-        What is accepted.
+        The accepted names.
 
     Returns
     -------
     str
-        ``"did you mean 'contrast'?"``, or the list (its beginning, when it is long) when nothing is close.
+        ``"did you mean 'contrast'?"``, or the list of names (its beginning, if it is long) if none is close.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def text_of_bytes(number: float) -> str:
-    """A size for people.
+    """Size in bytes as text with a unit.
 
     Examples
     --------

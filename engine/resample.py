@@ -7,12 +7,11 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from voxomics.engine.batch import F64
 from voxomics.engine.settings import Resampling
 from voxomics.engine.volume import Image, Index, Triple
 
-F64 = npt.NDArray[np.float64]
 _ORDER: dict[str, Literal[0, 1, 3]] = {"nearest": 0, "linear": 1, "cubic_spline": 3}
 _WHOLE = 1e-6  # a size this close to a whole number is that number: ceil(40 · 0.5 / 0.1) must be 200, not 201
 

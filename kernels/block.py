@@ -1,8 +1,21 @@
-"""What the blocks of a GPU kernel have in common: tiles of VOIs, sums over a block's threads, means over matrices.
+"""What the blocks of a GPU kernel have in common: tiles of VOIs, and sums over a block's threads.
 
-A *tile* is a stretch of a VOI's padded box, in box order; a block works on one. Where matrices are kept slice by slice, a tile
-lies within one slice. Counts are integers, so tiles add to them in any order; sums of floats are kept tile by tile and added in
-tile order, so that a VOI's bits depend on nothing but itself.
+A *tile* is a stretch of a VOI's padded box, in box order; a block works on one. Where matrices are kept slice by slice,
+a tile lies within one slice. Counts are integers, so tiles add to them in any order; sums of floats are kept tile by
+tile and added in tile order, so that a VOI's bits depend on nothing but itself.
+
+Arguments
+---------
+Kernels that refer to this file take a list of t tiles in this form; `tiles` makes it.
+
+tile_row : int32 [t]
+    Row of the batch.
+tile_first : int64 [t]
+    Where the tile begins in the boxes of all rows.
+tile_length : int32 [t]
+    Voxels.
+tile_z : int32 [t]
+    The padded slice that a tile lies in where matrices are kept slice by slice, else 0.
 """
 
 from __future__ import annotations
@@ -52,9 +65,15 @@ def tiles(start, shape, vois, per_slice, size):
 
 @jit.body
 def sum_of(value, room):
-    """Sum of a value over the threads of a block, in a fixed tree; every thread gets it. Threads: a power of two.
+    """Sum of a value over the threads of a block, in a fixed tree; every thread gets it.
 
-    room : shared memory, one place a thread, of the value's type. All threads of the block call this together.
+    All threads of the block call this together; their number is a power of two.
+
+    Parameters
+    ----------
+    value : number
+        This thread's.
+    room : shared memory, of the value's type [≥ threads]
     """
     t = jit.cuda.threadIdx.x
     room[t] = value
@@ -72,7 +91,7 @@ def sum_of(value, room):
 
 @jit.body
 def max_of(value, room):
-    """As `sum_of`, the largest value."""
+    """As `sum_of`, with the same arguments: the largest value."""
     t = jit.cuda.threadIdx.x
     room[t] = value
     jit.cuda.syncthreads()
@@ -85,29 +104,3 @@ def max_of(value, room):
     largest = room[0]
     jit.cuda.syncthreads()
     return largest
-
-
-@jit.gpu("f8[:, ::1], i8[::1], f8[:, ::1]")
-def mean_gpu(feature, first, out):
-    """out[g] = mean of the rows feature[first[g] : first[g + 1]], each feature where it is not NaN; a thread for each."""
-    at = np.int64(jit.cuda.blockIdx.x) * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
-    n_features = out.shape[1]
-    if at < out.shape[0] * n_features:
-        g, f = at // n_features, at % n_features
-        total, number = 0.0, 0
-        for m in range(first[g], first[g + 1]):
-            if feature[m, f] == feature[m, f]:
-                total += feature[m, f]
-                number += 1
-        out[g, f] = total / number if number > 0 else np.nan
-
-
-def mean(device, feature, first, n_features):
-    """Means over the matrices of each VOI and aggregation, on the device: float64 [groups, n_features].
-
-    feature : device float64 [matrices, n_features]. first : host int64 [groups + 1], where each group's matrices begin.
-    """
-    groups = len(first) - 1
-    out = device.empty((groups, n_features), np.float64)
-    device.launch(mean_gpu, -(-groups * n_features // 128), 128, feature, device.put(first), out)
-    return out

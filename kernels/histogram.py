@@ -2,6 +2,15 @@
 
 Only levels present are walked. Empty levels between them matter to gradients alone, and there every run of empty
 levels is one candidate with gradient 0; so 70,000 nominal levels cost what the present ones do.
+
+Arguments of several functions
+------------------------------
+level, counts : ndarray int64 [levels]
+    Levels present of all VOIs, ascending, and voxels of each.
+first, last : int64
+    A VOI owns level[first:last] and as many counts.
+out : ndarray float64 [features]
+    The features of a VOI; places MEAN to MINIMUM_HISTOGRAM_GRADIENT_INTENSITY.
 """
 
 from __future__ import annotations
@@ -11,41 +20,43 @@ import math
 import numpy as np
 
 from voxomics.kernels import jit
+from voxomics.kernels.intensity.features import undefined
 
-FEATURES = (
-    "mean",
-    "variance",
-    "skewness",
-    "kurtosis",
-    "median",
-    "minimum",
-    "percentile_10",
-    "percentile_90",
-    "maximum",
-    "mode",
-    "interquartile_range",
-    "range",
-    "mean_absolute_deviation",
-    "robust_mean_absolute_deviation",
-    "median_absolute_deviation",
-    "coefficient_of_variation",
-    "quartile_coefficient_of_dispersion",
-    "entropy",
-    "uniformity",
-    "maximum_histogram_gradient",
-    "maximum_histogram_gradient_intensity",
-    "minimum_histogram_gradient",
-    "minimum_histogram_gradient_intensity",
-)
+(
+    MEAN,
+    VARIANCE,
+    SKEWNESS,
+    KURTOSIS,
+    MEDIAN,
+    MINIMUM,
+    PERCENTILE_10,
+    PERCENTILE_90,
+    MAXIMUM,
+    MODE,
+    INTERQUARTILE_RANGE,
+    RANGE,
+    MEAN_ABSOLUTE_DEVIATION,
+    ROBUST_MEAN_ABSOLUTE_DEVIATION,
+    MEDIAN_ABSOLUTE_DEVIATION,
+    COEFFICIENT_OF_VARIATION,
+    QUARTILE_COEFFICIENT_OF_DISPERSION,
+    ENTROPY,
+    UNIFORMITY,
+    MAXIMUM_HISTOGRAM_GRADIENT,
+    MAXIMUM_HISTOGRAM_GRADIENT_INTENSITY,
+    MINIMUM_HISTOGRAM_GRADIENT,
+    MINIMUM_HISTOGRAM_GRADIENT_INTENSITY,
+) = range(23)  # places of the features; the family's catalogue has them in the same order
 
 
 @jit.body
 def shape(level, counts, first, last, n_nominal, out):
     """Features that only a histogram has, from the levels level[first:last] present.
 
-    out = mode, entropy, uniformity, greatest gradient, its level, least gradient, its level; the lowest level that has it.
-    Of several most frequent levels the mode is the nearest to the mean, then the lower; distances are compared as whole numbers,
-    times N. Gradients are looked at where a level is present, beside it, and at the first level of each gap beyond.
+    Of several most frequent levels the mode is the nearest to the mean, then the lower; distances are compared as whole
+    numbers, times N. Gradients are looked at where a level is present, beside it, and at the first level of each gap
+    beyond; of several levels with the same gradient the lowest counts. n_nominal (int64) is the number of levels,
+    absent ones included.
     """
     n = weighted = 0.0
     for r in range(first, last):
@@ -60,9 +71,8 @@ def shape(level, counts, first, last, n_nominal, out):
         distance = abs((level[r] - level[first]) * n - weighted)
         if r == first or counts[r] > counts[best] or (counts[r] == counts[best] and distance < nearest):
             best, nearest = r, distance
-    out[0], out[1], out[2] = level[best], entropy, uniformity
-    for f in range(3, 7):
-        out[f] = np.nan
+    out[MODE], out[ENTROPY], out[UNIFORMITY] = level[best], entropy, uniformity
+    steepest = lowest = np.nan
     i = np.int64(1)
     for r in range(first, last + 1):
         g = level[r] if r < last else n_nominal + 2
@@ -75,21 +85,52 @@ def shape(level, counts, first, last, n_nominal, out):
                     slope -= counts[s]
             if 1 < i and i < n_nominal:
                 slope /= 2.0
-            if not slope <= out[3]:
-                out[3], out[4] = slope, i
-            if not slope >= out[5]:
-                out[5], out[6] = slope, i
+            if not slope <= steepest:
+                steepest = slope
+                out[MAXIMUM_HISTOGRAM_GRADIENT_INTENSITY] = i
+            if not slope >= lowest:
+                lowest = slope
+                out[MINIMUM_HISTOGRAM_GRADIENT_INTENSITY] = i
             i = max(i + 1, g - 1)
+    out[MAXIMUM_HISTOGRAM_GRADIENT], out[MINIMUM_HISTOGRAM_GRADIENT] = steepest, lowest
+
+
+@jit.body
+def level_of_voxel(level, counts, first, last, rank):
+    """Level of the voxel of this rank (from 0, int64) among the sorted voxels of a VOI, float64.
+
+    It is NaN where there is no such voxel.
+    """
+    r = first
+    while r < last and rank >= counts[r]:
+        rank -= counts[r]
+        r += 1
+    return float(level[r]) if r < last else np.nan
 
 
 @jit.cpu
-def shapes(level, counts, start, n_nominal, out):
-    """`shape` of every VOI, float64 [k, 7]; NaN without levels. VOI k owns level[start[k] : start[k + 1]], and as many counts."""
+def measure(level, counts, start, n_nominal, ranks, found, out):
+    """Features that only a histogram has; and the levels that moments and percentiles of it stand on.
+
+    Parameters
+    ----------
+    level, counts : ndarray int64 [levels]
+        Levels present of all VOIs, ascending, and voxels of each. VOI k owns start[k]:start[k + 1].
+    start : ndarray int64 [k + 1]
+    n_nominal : ndarray int64 [k]
+        Number of levels, absent ones included.
+    ranks : ndarray int64 [k, 10]
+        From `percentiles.ranks`.
+    found : ndarray float64 [k, 10]
+        Written: levels of the voxels of these ranks.
+    out : ndarray float64 [k, features]
+        Written: the features that intensity statistics lack; NaN, all of them, without levels.
+    """
     for k in range(out.shape[0]):
-        if start[k] == start[k + 1]:
-            for f in range(out.shape[1]):
-                out[k, f] = np.nan
-        else:
+        undefined(out[k])
+        for j in range(ranks.shape[1]):
+            found[k, j] = level_of_voxel(level, counts, start[k], start[k + 1], ranks[k, j])
+        if start[k] < start[k + 1]:
             shape(level, counts, start[k], start[k + 1], n_nominal[k], out[k])
 
 
@@ -101,9 +142,24 @@ MOST_LEVELS = 4096
 
 @jit.gpu("level[::1], i4[::1], i8[::1], i4[::1], i8[::1], i4, i8[::1]")
 def count_gpu(level, tile_row, tile_first, tile_length, level_start, room, counts):
-    """Count a tile's voxels by rank: counts[level_start[i] + rank - 1] of VOI i.
+    """Count a tile's voxels by the rank of their level.
 
-    room : levels that shared memory holds; more of them are counted in `counts` itself.
+    Parameters
+    ----------
+    level : device uint8 or uint16 [total]
+        Channel.level: rank of each voxel's grey level, 0 outside the intensity mask.
+    tile_row : device int32 [tiles]
+        VOI of each tile; a block works on one.
+    tile_first : device int64 [tiles]
+        Where the tile begins in `level`.
+    tile_length : device int32 [tiles]
+        Number of its voxels.
+    level_start : device int64 [n + 1]
+        VOI i owns counts[level_start[i] : level_start[i + 1]].
+    room : int
+        Levels that shared memory holds; more of them are counted in `counts` itself.
+    counts : device int64 [levels]
+        Added to at level_start[i] + rank - 1.
     """
     shared = jit.cuda.shared.array(0, np.int32)
     tile, thread, threads = jit.cuda.blockIdx.x, np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
@@ -132,7 +188,7 @@ def count_gpu(level, tile_row, tile_first, tile_length, level_start, room, count
         a += threads
 
 
-SHAPING = 64
+MEASURING = 64
 """Threads of a block that looks at a VOI's histogram."""
 
 
@@ -141,27 +197,32 @@ SHAPING = 64
     registers=128,
     because="entropy and gradients in float64",
 )
-def shape_gpu(counts, level_of, level_start, n_nominal, vois, ranks, value, weight, found, out):
-    """`shape` of every VOI, a block each, float64 [k, 7], NaN without levels; and what kernels/intensity.py needs to measure it.
+def measure_gpu(level, counts, level_start, n_nominal, vois, ranks, value, weight, found, out):
+    """As `measure`, a block for each VOI; and what kernels/intensity/moments.py needs to measure its histogram.
 
-    found : the levels of the voxels of ranks [k, r], from 0. value, weight : level and voxels of each rank.
+    Parameters
+    ----------
+    level, counts : device int64 [levels]
+        Levels present of the batch's VOIs, ascending, and voxels of each. VOI i owns level_start[i]:level_start[i + 1].
+    level_start : device int64 [n + 1]
+    n_nominal : device int64 [n]
+    vois : device int64 [k]
+        Rows of the batch.
+    ranks, found, out
+        See `measure`.
+    value, weight : device float64 [levels]
+        Written: level and counts of these VOIs.
     """
     k, thread = np.int32(jit.cuda.blockIdx.x), np.int32(jit.cuda.threadIdx.x)
     i = vois[k]
     first, last = level_start[i], level_start[i + 1]
     r = first + thread
     while r < last:
-        value[r], weight[r] = float(level_of[r]), float(counts[r])
-        r += SHAPING
+        value[r], weight[r] = float(level[r]), float(counts[r])
+        r += MEASURING
     if thread < ranks.shape[1]:
-        r, left = first, ranks[k, thread]
-        while r < last and left >= counts[r]:
-            left -= counts[r]
-            r += 1
-        found[k, thread] = level_of[r] if r < last else np.nan
-    if thread == SHAPING - 1:  # of another warp, so that neither waits for the other
+        found[k, thread] = level_of_voxel(level, counts, first, last, ranks[k, thread])
+    if thread == MEASURING - 1:  # of another warp, so that neither waits for the other
+        undefined(out[k])
         if first < last:
-            shape(level_of, counts, first, last, n_nominal[i], out[k])
-        else:
-            for f in range(out.shape[1]):
-                out[k, f] = np.nan
+            shape(level, counts, first, last, n_nominal[i], out[k])

@@ -1,7 +1,16 @@
-"""Intensity-volume histogram (IBSI P88C): the fraction of a VOI that has at least an intensity.
+"""Intensity-volume histogram (IBSI P88C): the fraction of a VOI that has at least an intensity, ν.
 
-Everything happens on whole steps of the discretisation, compared as integers; the family turns steps into intensities. Steps
-without a voxel cost nothing: between two levels present the curve is flat.
+Everything happens on whole steps of the discretisation, compared as integers; the family turns steps into intensities.
+Steps without a voxel cost nothing: between two levels present the curve is flat.
+
+Arguments of several functions
+------------------------------
+level, counts : ndarray int64 [levels]
+    Levels present of all VOIs, ascending, and voxels of each.
+first, last : int64
+    A VOI owns level[first:last] and as many counts.
+low, high : int64
+    First and last step of the range of its curve.
 """
 
 from __future__ import annotations
@@ -9,62 +18,97 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
+from voxomics.kernels.intensity.features import undefined
 
-FEATURES = (
-    "volume_at_intensity_fraction_10",
-    "volume_at_intensity_fraction_90",
-    "intensity_at_volume_fraction_10",
-    "intensity_at_volume_fraction_90",
-    "volume_fraction_difference_10_90",
-    "intensity_fraction_difference_10_90",
-    "area_under_curve",
-)
+(
+    VOLUME_AT_INTENSITY_FRACTION_10,
+    VOLUME_AT_INTENSITY_FRACTION_90,
+    INTENSITY_AT_VOLUME_FRACTION_10,
+    INTENSITY_AT_VOLUME_FRACTION_90,
+    VOLUME_FRACTION_DIFFERENCE_10_90,
+    INTENSITY_FRACTION_DIFFERENCE_10_90,
+    AREA_UNDER_CURVE,
+) = range(7)  # places of the features; the family's catalogue has them in the same order
+
+
+@jit.body
+def volume_at(level, counts, first, last, low, high, percent):
+    """Share of the voxels at or above the step at `percent` (int64) of the way from low to high.
+
+    It is NaN if these are the same.
+    """
+    # first step whose intensity fraction (i - low) / (high - low) is at least percent / 100; split to stay within int64
+    span = high - low
+    step = low + span // 100 * percent + (span % 100 * percent + 99) // 100
+    n = above = np.int64(0)
+    for r in range(first, last):
+        n += counts[r]
+        if level[r] >= step:
+            above += counts[r]
+    return above / n if high > low else np.nan
+
+
+@jit.body
+def intensity_at(level, counts, first, last, low, percent):
+    """The first step, from low on, that at most `percent` (int64) of the voxels reach."""
+    n = np.int64(0)
+    for r in range(first, last):
+        n += counts[r]
+    step, reach = low, n  # reach: voxels at level r or above
+    for r in range(first, last):
+        if reach * 100 > n * percent:
+            step = max(low, level[r] + 1)
+        reach -= counts[r]
+    return step
+
+
+@jit.body
+def area_under(level, counts, first, last, low, high):
+    """Area under the curve over its range as 1, by trapezoids of the width of a step; 0 if one level is present."""
+    if last - first == 1:
+        return 0.0
+    if high <= low:
+        return np.nan
+    n = np.int64(0)
+    area = 0.0  # Σ over all steps less half of both ends; a voxel at level v counts at the steps low..v
+    for r in range(first, last):
+        n += counts[r]
+        if level[r] >= low:
+            steps = float(min(level[r], high) - low) + 1.0
+            area += counts[r] * (steps - 0.5 - (0.5 if level[r] >= high else 0.0))
+    return area / n / (high - low)
 
 
 @jit.body
 def curve(level, counts, first, last, low, high, out):
-    """Features of one VOI whose levels present are level[first:last], int64 ascending; the curve runs over the steps low..high.
-
-    Intensities come out as steps. ν of step i is the share of voxels at step i or above.
-    """
-    n = np.int64(0)
-    for r in range(first, last):
-        n += counts[r]
-    for which in range(2):
-        percent = 10 + 80 * which
-        # the first step whose intensity fraction (i - low) / (high - low) is at least percent / 100; split to stay within int64
-        span = high - low
-        step = low + span // 100 * percent + (span % 100 * percent + 99) // 100
-        volume = n
-        steepest = low  # the first step that at most percent / 100 of the voxels reach
-        reach = n  # voxels at level r or above
-        for r in range(first, last):
-            if level[r] < step:
-                volume -= counts[r]
-            if reach * 100 > n * percent:
-                steepest = max(low, level[r] + 1)
-            reach -= counts[r]
-        out[which] = volume / n if high > low else np.nan
-        out[2 + which] = steepest
-    out[4] = out[0] - out[1]
-    out[5] = out[2] - out[3]
-    # trapezoids of the width of a step: Σ over all steps less half of both ends; a voxel at level v counts at the steps low..v
-    area = 0.0
-    for r in range(first, last):
-        if level[r] >= low:
-            steps = float(min(level[r], high) - low) + 1.0
-            area += counts[r] * (steps - 0.5 - (0.5 if level[r] >= high else 0.0))
-    out[6] = area / n / (high - low) if high > low else np.nan
-    if last - first == 1:
-        out[6] = 0.0
+    """Features of one VOI, out float64 [features]. Intensities come out as steps."""
+    few, many = np.int64(10), np.int64(90)
+    v10 = out[VOLUME_AT_INTENSITY_FRACTION_10] = volume_at(level, counts, first, last, low, high, few)
+    v90 = out[VOLUME_AT_INTENSITY_FRACTION_90] = volume_at(level, counts, first, last, low, high, many)
+    i10 = out[INTENSITY_AT_VOLUME_FRACTION_10] = float(intensity_at(level, counts, first, last, low, few))
+    i90 = out[INTENSITY_AT_VOLUME_FRACTION_90] = float(intensity_at(level, counts, first, last, low, many))
+    out[VOLUME_FRACTION_DIFFERENCE_10_90] = v10 - v90
+    out[INTENSITY_FRACTION_DIFFERENCE_10_90] = i10 - i90
+    out[AREA_UNDER_CURVE] = area_under(level, counts, first, last, low, high)
 
 
 @jit.cpu
 def measure(level, counts, start, low, high, out):
-    """`curve` of every VOI: VOI k owns level[start[k] : start[k + 1]]; out float64 [k, features], NaN without levels."""
+    """`curve` of every VOI.
+
+    Parameters
+    ----------
+    level, counts
+        See above.
+    start : ndarray int64 [k + 1]
+        VOI k owns start[k]:start[k + 1].
+    low, high : ndarray int64 [k]
+        First and last step of the range of each curve.
+    out : ndarray float64 [k, features]
+        Written; NaN without levels. Intensities are steps of the discretisation.
+    """
     for k in range(out.shape[0]):
         if start[k] == start[k + 1]:
-            for f in range(out.shape[1]):
-                out[k, f] = np.nan
+            undefined(out[k])
         else:
             curve(level, counts, start[k], start[k + 1], low[k], high[k], out[k])

@@ -1,8 +1,8 @@
 """Every compile option and its reason.
 
-`body` marks arithmetic that CPU and CUDA share; `cpu` marks a loop over VOIs that runs on CPU threads; `gpu` marks a kernel for a
-CUDA device. What a kernel needs of CUDA it reaches as ``jit.cuda``, the one import of numba.cuda: made when a kernel is first
-compiled, because it takes two seconds, and because nobody without a GPU has to install it.
+`body` marks arithmetic that CPU and CUDA share; `cpu` marks a loop over VOIs that runs on CPU threads; `gpu` marks a
+kernel for a CUDA device. What a kernel needs of CUDA it reaches as ``jit.cuda``, the one import of numba.cuda: made
+when a kernel is first compiled, because it takes two seconds, and because nobody without a GPU has to install it.
 
 Options
 -------
@@ -14,6 +14,17 @@ fastmath stays off : sums must not be reordered, results are bit-equal across ba
 parallel stays off : Numba's default threading layer aborts when two user threads enter it; engine/pool.py does the work.
 no_cfunc_wrapper, no_cpython_wrapper : entry points that nobody calls are a fifth of the compile time.
 boundscheck : off; NUMBA_BOUNDSCHECK=1 turns it on for a test run.
+
+Environment variables
+---------------------
+VOXOMICS_COMPILE_WITH_GC : "1" leaves Python's garbage collector alone. By default it is held off in the whole process
+    while one of our kernels compiles, by a listener that is registered with Numba when this module is imported.
+VOXOMICS_HASH_SOURCES : "0" reads no source file. By default compiled code is used again only if every file of
+    voxomics.kernels is what it was. The files are hashed once a process, when the first kernel is looked up on disk.
+    Without the hash Numba compares the time and the size of a kernel's own file: enough for an installed package, too
+    little for whoever edits a body.
+
+Both are read when this module is imported.
 """
 
 from __future__ import annotations
@@ -21,6 +32,7 @@ from __future__ import annotations
 import functools
 import gc
 import hashlib
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -34,14 +46,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
+COMPILE_WITH_GC = os.environ.get("VOXOMICS_COMPILE_WITH_GC", "0") not in ("", "0")
+HASH_SOURCES = os.environ.get("VOXOMICS_HASH_SOURCES", "1") not in ("", "0")
+
+
+@functools.cache
 def _sources() -> str:
+    """Hash of every kernel file."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-_STAMP = _sources()
 
 
 def __getattr__(name: str) -> Any:
@@ -79,7 +94,8 @@ def _is_ours(found: Any) -> bool:
     return str(found.data["dispatcher"].py_func.__module__).startswith("voxomics.")
 
 
-event.register("numba:compile", _Undisturbed())  # Numba compiles under one lock, so the depth is that of one thread
+if not COMPILE_WITH_GC:
+    event.register("numba:compile", _Undisturbed())  # Numba compiles under one lock, so the depth is that of one thread
 
 
 def cpu(function: F) -> F:
@@ -96,7 +112,7 @@ def body(function: F) -> F:
 
 
 GPU_KERNELS: dict[str, Kernel] = {}
-"""Every kernel for a GPU of the modules imported so far, by name (``glcm.count_gpu``)."""
+"""Every kernel for a GPU of the modules imported so far, by name (``glcm.count.count_gpu``)."""
 
 
 class Kernel:
@@ -106,9 +122,10 @@ class Kernel:
     ----------
     function : callable
     name : str
-        ``module.function``.
+        Module below `voxomics.kernels` and function: ``glcm.count.count_gpu``.
     signatures : tuple of str
-        What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a GPU.
+        What it is compiled for, in Numba's notation; `tools/cuda_gate.py` compiles each of them on machines without a
+        GPU.
     registers : int
         How many it may take of a thread's.
     because : str
@@ -121,7 +138,7 @@ class Kernel:
         self, function: Callable[..., None], signature: str, registers: int, because: str, relaxed: tuple[str, ...] = ()
     ) -> None:
         self.function = function
-        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.name = f"{function.__module__.removeprefix('voxomics.kernels.')}.{function.__name__}"
         types = ("u1", "u2") if "level" in signature else ("",)
         self.signatures = tuple(f"void({signature.replace('level', level)})" for level in types)
         self.registers = registers
@@ -155,14 +172,15 @@ def gpu(
     ----------
     signature : str
         Types in Numba's short notation, separated by commas: ``i4`` int32, ``i8[::1]`` a contiguous vector of int64,
-        ``f8[:, ::1]`` a table of float64 in C order. ``level`` stands for uint8 and for uint16: the kernel is compiled for both.
+        ``f8[:, ::1]`` a table of float64 in C order. ``level`` stands for uint8 and for uint16: the kernel is compiled
+        for both.
     registers : int
         The most it may take; a counting kernel keeps within 64, a measuring kernel within 128.
     because : str
         The reason for more than 64.
     relaxed : tuple of str
-        Parameters whose elements may be read while other threads update them by atomic operations, as union-find does: the kernel
-        says why an old value does no harm. The checks of tests/cuda call every other such read a race.
+        Parameters whose elements may be read while other threads update them by atomic operations, as union-find does:
+        the kernel says why an old value does no harm. The checks of tests/cuda call every other such read a race.
     """
     if registers > 64 and not because:
         raise ValueError("a kernel that takes more than 64 registers says why")
@@ -193,7 +211,15 @@ def _keep(kernel: Any) -> None:
     except RuntimeError:  # neither the package's folder nor one of the user's can be written to
         _warn_once()
         return
-    kernel._cache._cache_file._source_stamp = _STAMP
+    if HASH_SOURCES:
+        file = kernel._cache._cache_file
+        file.__class__ = _stamped(file.__class__)
+
+
+@functools.cache
+def _stamped(index: Any) -> Any:
+    """Numba's index of compiled code, with the stamp of all sources, taken when the index is read or written."""
+    return type(index.__name__, (index,), {"_source_stamp": property(lambda _: _sources())})
 
 
 @functools.cache

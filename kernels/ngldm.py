@@ -1,9 +1,9 @@
 """Neighbouring grey level dependence matrix (NGLDM, IBSI REK0): how many voxels around one have about its grey level.
 
-Levels within the coarseness of a level are a range of ranks, so a neighbour depends on the centre where its rank lies between two
-bounds; outside the mask rank 0 never does. The box is walked in tiles of consecutive voxels: bounds for the tile, then one
-vectorised loop per offset of the window, then the tally.
-Groups: the whole volume, or one per padded slice. The matrix is measured by kernels/emphasis.py.
+Levels within the coarseness of a level are a range of ranks, so a neighbour depends on the centre where its rank lies
+between two bounds; outside the mask rank 0 never does. The box is walked in tiles of consecutive voxels: bounds for the
+tile, then one vectorised loop per offset of the window, then the tally. Groups: the whole volume, or one per padded
+slice. The matrix is measured by kernels/size_matrix.
 
 On a GPU a block takes a tile, a thread a voxel with its window.
 """
@@ -12,37 +12,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.kernels import emphasis, jit
+from voxomics.kernels import jit
+from voxomics.kernels.size_matrix import table
 
-FEATURES = (
-    "low_dependence_emphasis",
-    "high_dependence_emphasis",
-    "low_grey_level_count_emphasis",
-    "high_grey_level_count_emphasis",
-    "low_dependence_low_grey_level_emphasis",
-    "low_dependence_high_grey_level_emphasis",
-    "high_dependence_low_grey_level_emphasis",
-    "high_dependence_high_grey_level_emphasis",
-    "grey_level_non_uniformity",
-    "normalised_grey_level_non_uniformity",
-    "dependence_count_non_uniformity",
-    "normalised_dependence_count_non_uniformity",
-    "dependence_count_percentage",
-    "grey_level_variance",
-    "dependence_count_variance",
-    "dependence_count_entropy",
-    "dependence_count_energy",
-)
-N_FEATURES = len(FEATURES)
-assert N_FEATURES == emphasis.N_FEATURES + 1
 TILE = 2048
+"""Voxels that the CPU looks at together."""
 
 
 @jit.body
 def lowest(levels, a, coarseness):
-    """Lowest rank whose level is within `coarseness` of that of rank a; ranks from 0.
+    """Lowest rank whose level is within the coarseness of that of rank a; ranks from 0.
 
     Levels are whole numbers and differ, so it is at most `coarseness` ranks away.
+
+    Parameters
+    ----------
+    levels : int64 [L]
+        The VOI's grey levels, ascending.
+    a : int
+    coarseness : int
+        How far a level may lie from the voxel's own.
     """
     first, last = max(a - coarseness, 0), a
     while first < last:
@@ -56,7 +45,7 @@ def lowest(levels, a, coarseness):
 
 @jit.body
 def highest(levels, a, coarseness):
-    """As `lowest`, the highest rank."""
+    """As `lowest`, with the same arguments: the highest rank."""
     first, last = a, min(a + coarseness, levels.size - 1)
     while first < last:
         middle = (first + last + 1) >> 1
@@ -69,7 +58,23 @@ def highest(levels, a, coarseness):
 
 @jit.body
 def dependence(level, base, n, offsets, low, high, tile_low, tile_high, number):
-    """Dependent voxels, the centre included, of n voxels from `base` on; false if none of them is in the mask."""
+    """Count the dependent voxels, itself included, of each voxel of a tile; false if none of them is in the mask.
+
+    Parameters
+    ----------
+    level
+        See kernels/grouping.py.
+    base, n : int
+        Where the tile begins in `level`, and its voxels.
+    offsets : int64 [window]
+        From a voxel to each voxel of its window.
+    low, high : int32 [L + 1]
+        By rank: lowest and highest rank that a voxel depends on.
+    tile_low, tile_high : int32 [≥ n]
+        Working memory: the same, by voxel.
+    number : int32 [≥ n]
+        Receives the dependent voxels of each voxel.
+    """
     some = False
     first = np.uint64(base)
     for q in range(np.uint64(n)):
@@ -92,9 +97,23 @@ def count(
     level, start, shape, level_of, level_start, vois, pad, distance, planar, per_slice, coarseness, n_columns, counts,
     counts_start,
 ):  # fmt: skip
-    """Count voxels: counts[counts_start[k] + (group · (L+1) + a) · n_columns[k] + d] for VOI vois[k], rank a, dependence d.
+    """Count voxels.
 
-    planar : bool; neighbours in the voxel's own slice only. per_slice : bool; a group for each padded slice.
+    Parameters
+    ----------
+    level, start, shape, level_of, level_start, vois, pad, per_slice, counts_start
+        See kernels/grouping.py.
+    distance : int
+        Chebyshev distance of neighbours in voxels.
+    planar : bool
+        Neighbours in the voxel's own slice only.
+    coarseness : int
+        How far the level of a dependent voxel may lie from the voxel's own.
+    n_columns : int64 [k]
+        Highest dependence possible + 1.
+    counts : int32
+        counts[counts_start[k] + (group · (L+1) + a) · n_columns[k] + d] is raised for VOI vois[k] by each voxel of rank
+        a with d dependent voxels, itself included. A group is a padded slice if per_slice, else the volume.
     """
     tile_low, tile_high, number = np.empty(TILE, np.int32), np.empty(TILE, np.int32), np.empty(TILE, np.int32)
     depth = 0 if planar else distance
@@ -128,7 +147,21 @@ def count(
 
 @jit.body
 def depending(level, first, depth, distance, ny, nx, low, high):
-    """Voxels of ranks low..high in the window whose first voxel is `first`."""
+    """Voxels of some ranks in a window.
+
+    Parameters
+    ----------
+    level
+        See kernels/grouping.py.
+    first : int
+        Place of the window's first voxel in `level`.
+    depth, distance : int32
+        Slices that the window reaches up and down; rows and columns that it reaches to each side.
+    ny, nx : int32
+        Rows and columns of the box.
+    low, high : int32
+        The lowest and the highest rank.
+    """
     side = 2 * distance + 1
     to_row, to_slice = np.uint64(nx - side), np.uint64((ny - side) * nx)
     p, one = np.uint64(first), np.uint64(1)  # unsigned: an index that may be negative costs a test
@@ -150,16 +183,32 @@ def depending(level, first, depth, distance, ny, nx, low, high):
 
 
 @jit.gpu(
-    "level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i8[::1], i4, i4, i8, i4[::1], i4, i4[::1], i8[::1]"
+    "level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i8[::1], i4, i4, i8, i4[::1], i4, "
+    "i4[::1], i8[::1]"
 )
 def count_gpu(
-    level, tile_row, tile_first, tile_length, tile_z, shape, level_of, level_start, depth, distance, coarseness, largest, room,
-    counts, counts_start,
+    level, tile_row, tile_first, tile_length, tile_z, shape, level_of, level_start, depth, distance, coarseness,
+    largest, room, counts, counts_start,
 ):  # fmt: skip
-    """Count voxels of a tile: counts[counts_start[i] + (group · L + a - 1) · largest[i] + d - 1] of VOI i, rank a, dependence
-    d ≤ largest[i].
+    """Count the voxels of a tile.
 
-    Group: the tile's z. depth : how many slices up and down the window reaches. room : cells of shared memory.
+    Parameters
+    ----------
+    tile_row, tile_first, tile_length, tile_z
+        See kernels/block.py; tile_z is the group.
+    level, shape, level_of, level_start, counts_start
+        See kernels/grouping.py.
+    depth, distance : int
+        Slices that the window reaches up and down; rows and columns that it reaches to each side.
+    coarseness : int
+        As for `count`.
+    largest : int32 [n]
+        Highest dependence possible in each row.
+    room : int
+        Cells of shared memory.
+    counts : int32
+        counts[counts_start[i] + (group · L + a - 1) · largest[i] + d - 1] is raised by each voxel of rank a with d
+        dependent voxels of row i.
     """
     shared = jit.cuda.shared.array(0, np.int32)
     tile = jit.cuda.blockIdx.x
@@ -168,14 +217,16 @@ def count_gpu(
     ny, nx = shape[i, 1], shape[i, 2]
     n_levels, most = np.int32(levels.size), largest[i]
     matrix = counts_start[i] + np.int64(tile_z[tile]) * n_levels * most
-    width = emphasis.open_table(shared, room, n_levels, most)
+    width = table.open_table(shared, room, n_levels, most)
     q, n, first = np.int32(jit.cuda.threadIdx.x), tile_length[tile], tile_first[tile]
     while q < n:
         a = np.int32(level[first + q])
         if a > 0:
             low = np.int32(lowest(levels, a - 1, coarseness) + 1)
             high = np.int32(highest(levels, a - 1, coarseness) + 1)
-            number = depending(level, first + q - (depth * ny + distance) * nx - distance, depth, distance, ny, nx, low, high)
-            emphasis.enter(a, number, shared, width, most, counts, matrix)
+            number = depending(
+                level, first + q - (depth * ny + distance) * nx - distance, depth, distance, ny, nx, low, high
+            )
+            table.enter(a, number, shared, width, most, counts, matrix)
         q += jit.cuda.blockDim.x
-    emphasis.close_table(shared, width, n_levels, most, counts, matrix)
+    table.close_table(shared, width, n_levels, most, counts, matrix)

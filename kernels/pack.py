@@ -1,4 +1,41 @@
-"""From volumes to packed VOIs: boxes, masks, intensities and grey levels of a whole batch."""
+"""From volumes to packed VOIs: boxes, masks, intensities and grey levels of a whole batch.
+
+Volumes, boxes and places in them are ordered (z, y, x).
+
+Arguments of several functions
+------------------------------
+labels : ndarray integer [z, y, x]
+    Label image, or the part of one that holds all VOIs.
+value : ndarray
+    For `mark` and `mark_resampled` the label of each VOI, integer [n]. Below, float64 [voxels]: intensities, in the
+    image's unit.
+corner : ndarray int32 [n, 3]
+    Where voxel [0, 0, 0] of each padded box lies in the volume.
+pad : int
+    Voxels of padding around a box.
+start : ndarray int64 [n + 1]
+    VOI i owns region[start[i] : start[i + 1]].
+shape : ndarray int32 [n, 3]
+    Size of each padded box.
+vois : ndarray int64 [k]
+    The VOIs to do.
+region : ndarray uint8 [total]
+    Padded boxes in C order: bit 0 marks the mask, bit 1 the intensity mask.
+value_start : ndarray int64 [n + 1]
+    The intensities of VOI i begin at value[value_start[i]].
+method : int
+    FBN, FBS, BOUNDS or NONE.
+bins : int
+    Number of levels under FBN and BOUNDS.
+width : float
+    Width of a bin under FBS, in the image's unit.
+rank : ndarray uint16 [voxels]
+    Rank of each intensity's level among those present in its VOI, from 1.
+levels : ndarray int64 [voxels]
+    Levels present of each VOI, ascending, from levels[value_start[i]] on.
+n_present : ndarray int64 [n]
+    Number of levels present.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +56,18 @@ _TABLE = 1 << 22  # widest range of levels ranked by a table; beyond it levels a
 
 @jit.cpu
 def survey(labels, slot, number, low, high):
-    """Voxels and bounding box (inclusive) of each slot of labels [z, y, x]; slot[v] is value v's place, -1 = ignore."""
+    """Voxels and bounding box of each label.
+
+    Parameters
+    ----------
+    labels : ndarray integer [z, y, x]
+    slot : ndarray int64 [values]
+        slot[v] is the place of label v in the results; -1 leaves it out.
+    number : ndarray int64 [slots]
+        Added to: voxels.
+    low, high : ndarray int64 [slots, 3]
+        Updated: lowest and highest place along each axis, both inclusive.
+    """
     for z in range(labels.shape[0]):
         for y in range(labels.shape[1]):
             for x in range(labels.shape[2]):
@@ -38,7 +86,7 @@ def survey(labels, slot, number, low, high):
 
 @jit.cpu
 def mark(labels, value, corner, pad, start, shape, vois, region):
-    """Set bit 0 of every VOI's box where labels == value[i]; corner [n, 3]: the padded box's voxel [0, 0, 0] within `labels`."""
+    """Set bit 0 of every VOI's box where labels == value[i]; `corner` is a place in `labels`."""
     for k in range(vois.size):
         i = vois[k]
         for z in range(pad, shape[i, 0] - pad):
@@ -53,11 +101,27 @@ def mark(labels, value, corner, pad, start, shape, vois, region):
 def mark_resampled(
     labels, origin, size, value, offset, step, threshold, nearest, corner, pad, start, shape, vois, region, number
 ):
-    """`mark` for a new grid: old index = new index · step + offset [3]; counts the voxels set in number[i].
+    """`mark` for a new grid: old index = new index · step + offset.
 
-    labels' voxel [0, 0, 0] is voxel `origin` of the old image, whose size is `size`; the image's outermost voxels are continued
-    beyond its edge. corner [n, 3]: the padded box's voxel [0, 0, 0] on the new grid. Trilinear interpolation of the VOI's mask of
-    0 and 1, set from `threshold` on; or the nearest voxel.
+    The VOI's mask of 0 and 1 is interpolated, and the image's outermost voxels are continued beyond its edge. `corner`
+    is a place on the new grid.
+
+    Parameters
+    ----------
+    labels, value, corner, pad, start, shape, vois, region
+        See the module's text.
+    origin : ndarray int64 [3]
+        The voxel of the old image that is voxel [0, 0, 0] of `labels`.
+    size : ndarray int64 [3]
+        Size of the old image.
+    offset, step : ndarray float64 [3]
+        In voxels of the old image.
+    threshold : float
+        A voxel is set from this interpolated value on.
+    nearest : bool
+        Take the nearest voxel instead of interpolating between eight.
+    number : ndarray int64 [n]
+        Added to: voxels set.
     """
     low = np.empty(3, np.int64)
     far = np.empty(3)
@@ -211,7 +275,10 @@ def gather(image, corner, pad, start, shape, vois, region, value, value_start, n
 
 @jit.body
 def level_of_value(v, method, bins, width, low, high):
-    """Grey level of an intensity (IBSI K15C and Q3RU); `low`, `high`: extremes of the VOI (FBN), origin (FBS) or bounds."""
+    """Grey level, int64, of an intensity v, float64 (IBSI K15C and Q3RU).
+
+    low and high (float64) are the extremes of the VOI under FBN, the bounds under BOUNDS; low is the origin under FBS.
+    """
     if method == FBN:
         if v >= high:
             return np.int64(bins) if high > low else np.int64(1)
@@ -246,12 +313,30 @@ def discretise(
     refused,
     spread,
 ):
-    """Grey levels of every VOI, ranked: rank[j] in 1..n_present[i], the level of rank r in levels[value_start[i] + r - 1] and its
-    voxels in `number` beside it.
+    """Grey levels of every VOI, ranked.
 
-    origin is NaN for "the VOI's minimum"; level_min is the lowest level accepted: with a fixed bin size, intensities under it are
-    counted in below[i] and take it; without discretisation they are refused. refused[i] tells why a VOI has no levels. Levels
-    too far apart for a table are left unranked in `levels`, one a voxel, and spread[i] is set.
+    Parameters
+    ----------
+    value, value_start, vois, method, bins, width
+        See the module's text.
+    origin : float
+        Where level 1 begins under FBS; NaN for the VOI's minimum.
+    low, high : float
+        Bounds under BOUNDS.
+    level_min : int
+        Lowest level accepted. Under FBS intensities below it take it; under NONE they are refused.
+    rank, levels, n_present
+        Written: rank[j] in 1..n_present[i], and the level of rank r in levels[value_start[i] + r - 1].
+    number : ndarray int64 [voxels]
+        Written: voxels of each level present, beside `levels`.
+    n_nominal : ndarray int64 [n]
+        Written: number of levels, absent ones included.
+    below : ndarray int64 [n]
+        Added to: intensities that took `level_min`.
+    refused : ndarray uint8 [n]
+        Written: why a VOI has no levels: BELOW_ONE, NOT_INTEGER, TOO_MANY, TOO_WIDE; else 0.
+    spread : ndarray bool [n]
+        Set where levels lie too far apart for a table; they are left unranked in `levels`, one a voxel.
     """
     table = np.zeros(0, np.int64)
     for k in range(vois.size):
@@ -298,7 +383,11 @@ def discretise(
 
 @jit.body
 def rank_by_table(levels, first, last, lowest, highest, table, rank, number):
-    """Replace the levels of voxels first..last-1 by those present, ascending; returns how many. `table` is 0 before and after."""
+    """Rank the levels of the voxels from first to last, exclusive (int64); returns how many are present.
+
+    levels, rank and number are written as `discretise` says. The lowest and the highest level are given (int64); table,
+    int64, has a place for each level between and is 0 before and after.
+    """
     for j in range(first, last):
         table[levels[j] - lowest] += 1
     n = np.int64(0)
@@ -318,7 +407,7 @@ def rank_by_table(levels, first, last, lowest, highest, table, rank, number):
 
 @jit.cpu
 def scatter(region, start, vois, rank, value_start, n_present, level):
-    """level[p] = rank of the voxel's grey level, for every voxel of the intensity masks."""
+    """level[p], uint8 or uint16 [total], = rank of the voxel's grey level, for every voxel of the intensity masks."""
     for k in range(vois.size):
         i = vois[k]
         if n_present[i] == 0:
@@ -332,7 +421,16 @@ def scatter(region, start, vois, rank, value_start, n_present, level):
 
 @jit.cpu
 def compact(source, source_start, number, target, target_start):
-    """Copy the first number[i] items of every segment, closing the gaps between them."""
+    """Copy the first number[i] items of every segment, closing the gaps between them.
+
+    Parameters
+    ----------
+    source, target : ndarray
+        Of the same type; target is written.
+    source_start, target_start : ndarray int64 [n]
+        Where each segment begins.
+    number : ndarray int64 [n]
+    """
     for i in range(number.size):
         for j in range(number[i]):
             target[target_start[i] + j] = source[source_start[i] + j]

@@ -9,7 +9,13 @@ from voxomics.kernels import jit
 
 @jit.body
 def heap(x, first, last):
-    """Heap sort of x[first:last] in place: never worse than n log n, and little to compile."""
+    """Heap sort of x[first:last] in place: never worse than n log n, and little to compile.
+
+    Parameters
+    ----------
+    x : any numbers [≥ last]
+    first, last : int
+    """
     n = last - first
     half = n >> 1
     for step in range(half + n):
@@ -29,7 +35,17 @@ def heap(x, first, last):
 
 @jit.body
 def radix(codes, spare, n, tally):
-    """Sort codes[:n], int64 ≥ 0, digit by digit; digits that all codes share are skipped. tally : int64 [256]."""
+    """Sort codes[:n] digit by digit; digits that all codes share are skipped.
+
+    Parameters
+    ----------
+    codes : int64 [≥ n], all ≥ 0
+    spare : int64 [≥ n]
+        Working memory.
+    n : int
+    tally : int64 [256]
+        Working memory.
+    """
     varying = np.int64(0)
     for k in range(1, n):
         varying |= codes[k] ^ codes[0]
@@ -51,3 +67,15 @@ def radix(codes, spare, n, tally):
             for k in range(n):
                 codes[k] = spare[k]
         shift += 8
+
+
+@jit.body
+def distinct(codes, spare, n, tally):
+    """Sort codes[:n] and keep each value once, in place; returns how many there are. Arguments as for `radix`."""
+    radix(codes, spare, n, tally)
+    number = np.int64(0)
+    for k in range(n):
+        if k == 0 or codes[k] != codes[number - 1]:
+            codes[number] = codes[k]
+            number += 1
+    return number

@@ -1,9 +1,9 @@
 """Moran's I and Geary's C: all pairs of voxels, weighted by the inverse of their distance.
 
-The weight depends on the offset alone, so for many voxels the three sums over pairs are correlations, taken by FFT: with the
-indicator m, the centred intensity g and h = g² inside the mask, Σ w m m, Σ w g g and Σ w m h follow from four forward transforms
-by Parseval's theorem. The transforms' sizes follow from the VOI's own box. Along x they are taken first; then each frequency
-along x is a problem of its own, so that full spectra are never held.
+The weight depends on the offset alone, so for many voxels the three sums over pairs are correlations, taken by FFT:
+with the indicator m, the centred intensity g and h = g² inside the mask, Σ w m m, Σ w g g and Σ w m h follow from four
+forward transforms by Parseval's theorem. The transforms' sizes follow from the VOI's own box. Along x they are taken
+first; then each frequency along x is a problem of its own, so that full spectra are never held.
 """
 
 from __future__ import annotations
@@ -17,10 +17,23 @@ DIRECT_PAIRS_PER_POINT = 12
 SPECTRUM = 1 << 16
 """Points of the spectra that are held at once, unless a single frequency along x has more."""
 
+MORANS_I_INDEX, GEARYS_C_MEASURE = range(2)  # places of the features, in the order of the family's catalogue
+WEIGHTS, PRODUCTS, DIFFERENCES = range(3)  # places of sums over pairs
+
 
 @jit.cpu
 def pair_sums(position, g, out):
-    """Σ w, Σ w g g and Σ w (g - g)² over unordered pairs of voxels at position [3, n] (mm), into out [3]."""
+    """Σ w, Σ w g g' and Σ w (g - g')² over unordered pairs of voxels.
+
+    Parameters
+    ----------
+    position : ndarray float64 [3, n]
+        Of the voxels, (z, y, x) in mm.
+    g : ndarray float64 [n]
+        Intensities from `centred`.
+    out : ndarray float64 [3]
+        Written: places WEIGHTS to DIFFERENCES.
+    """
     n = g.size
     weight = np.empty(n)
     out[:] = 0.0
@@ -33,16 +46,24 @@ def pair_sums(position, g, out):
             weights += weight[k]
             products += weight[k] * g[k]
             differences += weight[k] * (g[k] - g[i]) ** 2
-        out[0] += weights
-        out[1] += products * g[i]
-        out[2] += differences
+        out[WEIGHTS] += weights
+        out[PRODUCTS] += products * g[i]
+        out[DIFFERENCES] += differences
 
 
 @jit.cpu
 def weighed(a, b, weight, first):
-    """Σ weight · Re(conj(a) b) over the frequencies from x = `first` on, given spectra a, b [x, nz, ny] and an even one's octant.
+    """Σ weight · Re(conj(a) b) over some frequencies.
 
-    weight : [z, y, x]. A frequency along x stands for its negative too, unless it is its own.
+    A frequency along x stands for its negative too, unless it is its own.
+
+    Parameters
+    ----------
+    a, b : ndarray complex128 [x, nz, ny]
+        Spectra at the frequencies along x from `first` on.
+    weight : ndarray float64 [z, y, x]
+        One octant of the spectrum of the weights, which is even.
+    first : int
     """
     total = 0.0
     for c in range(a.shape[0]):
@@ -60,10 +81,12 @@ def weighed(a, b, weight, first):
 
 
 def centred(values):
-    """Distances of intensities to their mean in units of their range; None where that is 0 or nothing is left to compare.
+    """Distances of intensities, values float64 [n], to their mean in units of their range.
 
-    The lowest is taken away first: that leaves every digit of values that lie close together and far from 0. Both features are
-    ratios, so the unit does not matter, and no square over- or underflows.
+    The result is None where the range is 0 or n is below 2.
+
+    The lowest is taken away first: that leaves every digit of values that lie close together and far from 0. Both
+    features are ratios, so the unit does not matter, and no square over- or underflows.
     """
     if len(values) < 2:
         return None
@@ -78,27 +101,50 @@ def centred(values):
 
 
 def moran_geary(n, square, weights, products, differences):
-    """Moran's I and Geary's C from Σ g², Σ w, Σ w g g and Σ w (X - X')² over ordered pairs."""
+    """Moran's I and Geary's C of n (int) voxels: square is Σ g², and over ordered pairs weights Σ w, products Σ w g g',
+    differences Σ w (g - g')²."""
     return n / weights * products / square, (n - 1) / (2.0 * weights) * differences / square
 
 
 def by_pairs(inside, g, spacing):
-    """Moran's I and Geary's C of centred intensities g of the voxels `inside` a box [nz, ny, nx]: two at least, not all equal."""
+    """Moran's I and Geary's C of a VOI.
+
+    Parameters
+    ----------
+    inside : ndarray bool [nz, ny, nx]
+        The intensity mask, two voxels at least.
+    g : ndarray float64 [n]
+        Its intensities, from `centred`.
+    spacing : ndarray float64 [3]
+        mm, (z, y, x).
+
+    Returns
+    -------
+    tuple of 2 floats
+        Places MORANS_I_INDEX and GEARYS_C_MEASURE.
+    """
     position = np.ascontiguousarray((np.argwhere(inside) * spacing).T)
     sums = np.empty(3)
     pair_sums(position, g, sums)
-    return moran_geary(len(g), (g * g).sum(), *(2.0 * sums))
+    weights, products, differences = 2.0 * sums
+    return moran_geary(len(g), (g * g).sum(), weights, products, differences)
 
 
 def padded(extent):
-    """Size of the transforms along each axis, (int, int, int): even, a product of small primes, at least twice the box."""
+    """Size of the transforms of a box of `extent` voxels, an int for each axis.
+
+    Each is even, a product of small primes, and at least twice the box.
+    """
     from scipy.fft import next_fast_len
 
     return tuple(2 * next_fast_len(int(n), real=True) for n in extent)
 
 
 def by_fft(inside, g, spacing):
-    """As `by_pairs`. Against it: relative error below 1e-12 of the sum of the absolute terms."""
+    """As `by_pairs`, of the same inside, g and spacing.
+
+    It differs from that by less than 1e-12 of the sum of the absolute terms.
+    """
     from scipy import fft
 
     size = padded(inside.shape)

@@ -72,12 +72,11 @@ def _far():
 
 NEAR, FAR = _near(), _far()
 WEIGHTED = {"weighting": {"function": "inverse", "norm": "manhattan", "unit": "mm"}}
-SPARSE = {"voxomics.kernels.glcm.DENSE_LEVELS": 2}
+SPARSE = {"voxomics.engine.families.glcm.DENSE_LEVELS": 2}
 SORTED = {"voxomics.engine.families.glrlm._is_dense": lambda batch, vois, cells: np.zeros(len(vois), bool)}
-GLCM, GLRLM, GLSZM, GLDZM, NGTDM, NGLDM = (
-    family.FAMILY
-    for family in (families.glcm, families.glrlm, families.glszm, families.gldzm, families.ngtdm, families.ngldm)
-)
+FFT = {"voxomics.kernels.spatial.DIRECT_PAIRS_PER_POINT": 0}
+GLCM, GLRLM, NGTDM, NGLDM = (f.FAMILY for f in (families.glcm, families.glrlm, families.ngtdm, families.ngldm))
+GLSZM, GLDZM = families.zones.GLSZM, families.zones.GLDZM
 PATHS = (
     Path(GLCM, "dense", NEAR),
     Path(GLCM, "dense, distance 2", NEAR, {"glcm": {"distance": 2}}),
@@ -105,6 +104,18 @@ PATHS = (
     Path(NGLDM, "dense, coarseness 1", NEAR, {"ngldm": {"coarseness": 1}}),
     Path(NGLDM, "dense, distance 2, coarseness 2", NEAR, {"ngldm": {"distance": 2, "coarseness": 2}}),
     Path(NGLDM, "dense, wide span", FAR, {"ngldm": {"coarseness": 10**8}}),
+    Path(families.intensity_statistics.FAMILY, "linear", NEAR),
+    Path(families.intensity_statistics.FAMILY, "inverted_cdf", NEAR, {"percentile": "inverted_cdf"}),
+    Path(families.intensity_statistics.FAMILY, "wide span", FAR),
+    Path(families.intensity_histogram.FAMILY, "linear", NEAR),
+    Path(families.intensity_histogram.FAMILY, "inverted_cdf", NEAR, {"percentile": "inverted_cdf"}),
+    Path(families.intensity_volume_histogram.FAMILY, "none", NEAR, {"ivh_discretisation": "none"}),
+    Path(families.intensity_volume_histogram.FAMILY, "fbn", NEAR, {"ivh_discretisation": "fbn:9"}),
+    Path(families.intensity_volume_histogram.FAMILY, "fbs", NEAR, {"ivh_discretisation": "fbs:0.3"}),
+    Path(families.local_intensity.FAMILY, "one VOI", NEAR[1:]),
+    Path(families.morphology.FAMILY, "27 features", NEAR),
+    Path(families.spatial_autocorrelation.FAMILY, "by pairs", NEAR),
+    Path(families.spatial_autocorrelation.FAMILY, "by FFT", NEAR, {}, FFT),
 )
 
 

@@ -1,4 +1,4 @@
-"""Where test data lie: a few in the repository, the rest beside it, being too large or not ours to give away."""
+"""Paths of test data. Some are in the repository; the others lie beside it, because of their size or their licence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every family that a device measures and its naive twin, in one form (DESIGN §5)."""
+"""Every family and its naive twin, in one form (DESIGN §5)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from batches import batch_of
-from naive import glcm, gldzm, glrlm, glszm, histogram, intensity, morphology, ngldm, ngtdm
+from naive import glcm, gldzm, glrlm, glszm, histogram, intensity, ivh, local, morphology, ngldm, ngtdm, spatial
 from naive.terms import Value, assert_twin
 from naive.weighting import weight
-from voxomics.engine import families
+from voxomics.engine import discretise, families
 from voxomics.engine.families import FAMILIES
-from voxomics.engine.families.morphology import FEATURES as shape_features
 from voxomics.engine.feature import Family
 from voxomics.engine.resident import Resident
 
@@ -43,45 +42,43 @@ def _weight(chosen):
     return weight(chosen.function, chosen.norm, chosen.unit, SPACING)
 
 
-def _scaled(found, scale):
-    """Features of a twin that does not know its terms yet."""
-    scales = np.broadcast_to(scale, len(found))
-    return {name: None if x is None else Value(x, s) for (name, x), s in zip(found.items(), scales, strict=True)}
+def _intensity_volume_histogram(v, a, o):
+    """The intensities as the histogram's own discretisation leaves them, and the range of the curve (IBSI P88C)."""
+    chosen, x = o.ivh_discretisation, np.array(inside(v), float)
+    if chosen.method == "none":
+        return ivh.ivh(x.tolist(), 1, int(x.max()))  # from the lower bound of RANGE
+    if chosen.method == "fbn":
+        bins = np.minimum(np.floor(chosen.bins * (x - x.min()) / np.ptp(x)), chosen.bins - 1) + 1
+        return ivh.ivh(bins.tolist(), 1, chosen.bins)
+    centres = 1 + (np.floor((x - 1) / chosen.width) + 0.5) * chosen.width
+    return ivh.ivh(centres.tolist(), 1 + chosen.width / 2, centres.max(), chosen.width)
 
 
-def _moments(voi, number):
-    """Scale of first-order statistics, see tests/kernels/test_intensity.py and test_histogram.py."""
-    scale = np.full(number, float(voi.levels.max()))
-    scale[1] *= voi.levels.max()
-    scale[[2, 3]] = 100.0
-    if number == 18:
-        scale[16] = voi.levels.max() ** 2 * len(inside(voi))
-    return scale
-
-
-_OF_INTENSITIES = np.array([f.name in ("integrated_intensity", "centre_of_mass_shift") for f in shape_features])
-
-
-def _shape(v, a, o):
-    found = morphology.morphology(v.levels, v.mask, v.levels > 0, SPACING)
-    ours = {f.name: found[f.name] for f in shape_features}
-    return _scaled(ours, np.where(_OF_INTENSITIES, float(v.levels.max()) * 1e3, 1.0))
+def _local_intensity(v, a, o):
+    """`batch_of` leaves a gap of one voxel behind a VOI, which must be alone: spheres reach into the image around it."""
+    image, mask = (np.pad(x, ((0, 0), (0, 0), (0, 1))) for x in (v.levels, v.levels > 0))
+    return local.local_intensity(image, mask, SPACING)
 
 
 TWINS: dict[Family, Twin] = {
     families.glcm.FAMILY: lambda v, a, o: glcm.glcm(v.levels, v.levels.max(), a, o.glcm.distance, _weight(o.glcm.weighting)),
     families.glrlm.FAMILY: lambda v, a, o: glrlm.glrlm(v.levels, a, _weight(o.glrlm.weighting)),
-    families.glszm.FAMILY: lambda v, a, o: glszm.glszm(v.levels, a),
-    families.gldzm.FAMILY: lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
+    families.zones.GLSZM: lambda v, a, o: glszm.glszm(v.levels, a),
+    families.zones.GLDZM: lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
     families.ngtdm.FAMILY: lambda v, a, o: ngtdm.ngtdm(v.levels, a, o.ngtdm.distance),
     families.ngldm.FAMILY: lambda v, a, o: ngldm.ngldm(v.levels, a, o.ngldm.distance, o.ngldm.coarseness),
-    families.intensity_histogram.FAMILY: lambda v, a, o: _scaled(
-        histogram.histogram(inside(v), int(v.levels.max()), o.percentile), _moments(v, 23)
+    families.intensity_histogram.FAMILY: lambda v, a, o: histogram.histogram(
+        inside(v), int(v.levels.max()), o.percentile
     ),
-    families.intensity_statistics.FAMILY: lambda v, a, o: _scaled(
-        intensity.statistics([float(x) for x in inside(v)], o.percentile), _moments(v, 18)
+    families.intensity_statistics.FAMILY: lambda v, a, o: intensity.statistics(
+        [float(x) for x in inside(v)], o.percentile
     ),
-    families.morphology.FAMILY: _shape,
+    families.intensity_volume_histogram.FAMILY: _intensity_volume_histogram,
+    families.local_intensity.FAMILY: _local_intensity,
+    families.morphology.FAMILY: lambda v, a, o: morphology.morphology(v.levels, v.mask, v.levels > 0, SPACING),
+    families.spatial_autocorrelation.FAMILY: lambda v, a, o: spatial.spatial_autocorrelation(
+        v.levels, v.levels > 0, SPACING
+    ),
 }
 ON_DEVICE = [family for family in FAMILIES if family.device]
 CASES = [(family, aggregation) for family in ON_DEVICE for aggregation in family.aggregations or ("",)]
@@ -91,6 +88,8 @@ def table(family, aggregations, vois, options, device=None):
     """Features [k, aggregations, features] of VOIs by the family's CPU code, or on a device, and the settings."""
     batch, settings = batch_of([v.levels for v in vois], {**RANGE, **options}, SPACING, [v.mask for v in vois])
     channel = batch.channels["none"] if family.channel == "level" else None
+    if family.channel == "ivh":
+        channel = discretise.channel(batch, settings.ivh_discretisation, settings, level_min=-(2**62))[0]
     rows = np.arange(len(batch))
     if device is None:
         found = family.compute(batch, channel, rows, settings, aggregations)

@@ -1,7 +1,7 @@
 """The compile gate: every GPU kernel is compiled for GPUs that need not be here, and must fit them.
 
     python tools/cuda_gate.py                              # every kernel for sm_75, 80, 90 and 100
-    python tools/cuda_gate.py glcm ngtdm.count_gpu --arch 90
+    python tools/cuda_gate.py glcm ngtdm.count.count_gpu --arch 90
     python tools/cuda_gate.py --write docs/gpu.md          # put the table into the page
 
 Each kernel of voxomics.kernels is compiled for each of its signatures by numba-cuda, as a launch would, and assembled by NVIDIA's
@@ -88,7 +88,7 @@ class Built:
 
 def import_kernels() -> None:
     """Import every module of voxomics.kernels, so that jit.GPU_KERNELS is complete."""
-    for module in pkgutil.iter_modules(kernels.__path__, "voxomics.kernels."):
+    for module in pkgutil.walk_packages(kernels.__path__, "voxomics.kernels."):
         importlib.import_module(module.name)
 
 
@@ -266,7 +266,7 @@ def write(page: Path, found: list[Built], architectures: list[int]) -> None:
 
 
 def chosen_kernels(asked: list[str]) -> list[str]:
-    """Names of kernels: of whole families (``glcm``), or one by one (``glcm.count_gpu``); all without a choice."""
+    """Names of kernels: of whole families (``glcm``), or one by one (``glcm.count.count_gpu``); all without a choice."""
     there = sorted(jit.GPU_KERNELS)
     unknown = [word for word in asked if word not in there and word not in {name.partition(".")[0] for name in there}]
     if unknown:

@@ -1,4 +1,4 @@
-"""Write docs/features.md: every feature, its id, unit and definition, and where it is computed; all of it from the registry.
+"""Write docs/features.md from the registry: every feature, its id, unit and definition, and where it is computed.
 
 python tools/make_feature_table.py
 """
@@ -15,16 +15,22 @@ from voxomics.engine.feature import Family, Feature
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "features.md"
 INTRODUCTION = """# Features and where they are computed
 
-Written by `python tools/make_feature_table.py` from the catalogue in `engine/families/`: do not edit.
+`python tools/make_feature_table.py` writes this page from the catalogue in `engine/families/`.
+Do not edit it.
 
-The id is the permanent one of the IBSI; a column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`. Under CUDA,
-*yes* means on the GPU and *host* on the CPU, while the GPU does the rest. A VOI that a GPU does not take (too many grey levels,
-too little memory) is measured on the CPU, with the same definitions. When a feature is undefined, `voxomics features` says why.
+The id is the permanent id of the IBSI.
+A column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`.
+
+In the column CUDA, *yes* means that the GPU computes the feature,
+and *host* means that the CPU computes it while the GPU works on the other features.
+A VOI that a GPU does not take (too many grey levels, too little memory) is measured on the CPU,
+with the same definitions.
+`voxomics features` shows the definition of each feature.
 """
 
 
 def where(family: Family, feature: Feature) -> str:
-    """What computes a feature with the CUDA backend."""
+    """Whether a GPU ("yes") or the CPU ("host") computes a feature with the CUDA backend."""
     return "yes" if family.device and feature.name not in family.device.host else "host"
 
 

@@ -1,6 +1,6 @@
-"""Write kernels/marching_cubes.py: the surface of a 0/1 volume inside one cell, for all 256 configurations of its corners.
+"""Write kernels/shape/marching_cubes.py: a 0/1 volume's surface in one cell, for all 256 configurations of its corners.
 
-    python tools/make_marching_cubes.py > kernels/marching_cubes.py
+    python tools/make_marching_cubes.py > kernels/shape/marching_cubes.py
 
 A cell spans 2 × 2 × 2 voxel centres. Lengths are doubled, so that corners lie at 0 and 2 and the surface's vertices, the middles
 of edges between an inside and an outside corner, at odd places: all arithmetic is in integers.

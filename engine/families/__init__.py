@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from voxomics.engine.families import (
     glcm,
-    gldzm,
     glrlm,
-    glszm,
     intensity_histogram,
     intensity_statistics,
     intensity_volume_histogram,
@@ -15,6 +13,7 @@ from voxomics.engine.families import (
     ngldm,
     ngtdm,
     spatial_autocorrelation,
+    zones,
 )
 from voxomics.engine.feature import Family
 
@@ -27,8 +26,8 @@ FAMILIES: tuple[Family, ...] = (
     intensity_volume_histogram.FAMILY,
     glcm.FAMILY,
     glrlm.FAMILY,
-    glszm.FAMILY,
-    gldzm.FAMILY,
+    zones.GLSZM,
+    zones.GLDZM,
     ngtdm.FAMILY,
     ngldm.FAMILY,
 )

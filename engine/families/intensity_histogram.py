@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.families import intensity_statistics as statistics
 from voxomics.engine.feature import UNCOUNTABLE, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
 
@@ -51,6 +52,10 @@ FEATURES = (
     Feature("minimum_histogram_gradient_intensity", "RHQZ", "level", "lowest i of the least H'_i", 1, undefined=ONE_BIN),
 )  # fmt: skip
 
+_PLACES = {feature.name: k for k, feature in enumerate(statistics.FEATURES)}
+_HERE = [k for k, feature in enumerate(FEATURES) if feature.name in _PLACES]
+_THERE = [_PLACES[FEATURES[k].name] for k in _HERE]  # the same features of intensity statistics
+
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes `compute` takes for each VOI, int64 [n]."""
@@ -74,31 +79,27 @@ def counts(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Histogram features, float64 [k, 1, 23]; see `Family.compute`."""
+    """Histogram features, float64 [k, 1, features]; see `Family.compute`."""
     from voxomics.kernels import histogram as kernel
-    from voxomics.kernels import intensity
+    from voxomics.kernels.intensity import features, percentiles
 
     assert channel is not None
-    level, found, start = counts(channel, vois)
-    rows = np.arange(len(vois))
-    value = level.astype(np.float64)
-    # voxels up to each level, over all VOIs: the rank of a VOI's voxel, plus all voxels of the VOIs before, tells its level
-    upto = np.concatenate((np.zeros(1, np.int64), np.cumsum(found)))
-    n = upto[start[1:]] - upto[start[:-1]]
-    at = intensity.positions(n, settings.percentile)
-    rank = intensity.ranks(at, n) + upto[start[:-1]][:, None]
-    of_rank = np.searchsorted(upto, rank, side="right") - 1
-    sorted_values = value[np.minimum(of_rank, max(len(value) - 1, 0))] if len(value) else np.empty(rank.shape)
-    common = np.empty((len(vois), len(intensity.FEATURES)))
-    own = np.empty((len(vois), 7))
-    intensity.measure(value, found.astype(np.float64), 1, start, rows, sorted_values, at, common)
-    kernel.shapes(level, found, start, channel.n_nominal[vois], own)
-    return _together(common, own)
+    level, count, start = counts(channel, vois)
+    n = batch.geometry.n_intensity[vois]
+    at = percentiles.positions(n, settings.percentile)
+    ranks = percentiles.ranks(at, n)
+    out, found = np.empty((len(vois), len(FEATURES))), np.empty(ranks.shape)
+    kernel.measure(level, count, start, channel.n_nominal[vois], ranks, found, out)
+    common = np.empty((len(vois), len(statistics.FEATURES)))
+    value, weight = level.astype(np.float64), count.astype(np.float64)
+    features.measure(value, weight, 1, start, np.arange(len(vois)), found, at, common)
+    return _together(common, out)
 
 
-def _together(common: F64, own: F64) -> F64:
-    """Features in their order, float64 [k, 1, 23], from those of kernels/intensity.py and those of `shapes`."""
-    return np.concatenate((common[:, :9], own[:, :1], common[:, 9:16], own[:, 1:]), axis=1)[:, None]
+def _together(common: F64, out: F64) -> F64:
+    """Put the features that intensity statistics have too into `out`; float64 [k, 1, features]."""
+    out[:, _HERE] = common[:, _THERE]
+    return out[:, None]
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
@@ -110,7 +111,10 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
 
 
 def counts_on_device(resident: Resident, channel: Channel, vois: I64) -> Array:
-    """Voxels of each rank, device int64, laid out like Channel.count; 0 for rows of the batch that are not in `vois`."""
+    """Voxels of each rank, device int64, laid out like Channel.count.
+
+    It is 0 for rows of the batch that are not in `vois`.
+    """
     from voxomics.kernels import histogram as kernel
 
     device, there = resident.device, resident.channel(channel)
@@ -127,25 +131,24 @@ def counts_on_device(resident: Resident, channel: Channel, vois: I64) -> Array:
 def compute_on_device(
     resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
-    """Histogram features, float64 [k, 1, 23]; see `OnDevice.compute`."""
+    """Histogram features, float64 [k, 1, features]; see `OnDevice.compute`."""
     from voxomics.kernels import histogram as kernel
-    from voxomics.kernels import intensity
+    from voxomics.kernels.intensity import percentiles
 
     assert channel is not None
     device, there = resident.device, resident.channel(channel)
     n = resident.batch.geometry.n_intensity[vois]
-    at = intensity.positions(n, settings.percentile)
-    ranks = intensity.ranks(at, n)
+    at = percentiles.positions(n, settings.percentile)
+    ranks = percentiles.ranks(at, n)
     value, weight = (device.empty(len(channel.level_of), np.float64) for _ in range(2))
-    found, own = device.empty(ranks.shape, np.float64), device.empty((len(vois), 7), np.float64)
+    found, out = device.empty(ranks.shape, np.float64), device.empty((len(vois), len(FEATURES)), np.float64)
     device.launch(
-        kernel.shape_gpu, len(vois), kernel.SHAPING, counts_on_device(resident, channel, vois), there.level_of,
-        there.level_start, there.n_nominal, device.put(vois), device.put(ranks), value, weight, found, own,
+        kernel.measure_gpu, len(vois), kernel.MEASURING, there.level_of, counts_on_device(resident, channel, vois),
+        there.level_start, there.n_nominal, device.put(vois), device.put(ranks), value, weight, found, out,
     )  # fmt: skip
-    first, last = channel.level_start[vois], channel.level_start[vois + 1]
-    cut = tuple(device.put(part) for part in intensity.tiles(first, last, device.tile))
-    common = intensity.measure_on_device(device, value, weight, 1, cut, found, device.put(at))
-    return _together(device.get(common), device.get(own))
+    tiles = statistics.value_tiles(device, channel.level_start[vois], channel.level_start[vois + 1])
+    common = statistics.moments_on_device(device, value, weight, 1, tiles, found, device.put(at))
+    return _together(device.get(common), device.get(out))
 
 
 FAMILY = Family(

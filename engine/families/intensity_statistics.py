@@ -12,6 +12,7 @@ from voxomics.engine.feature import UNCOUNTABLE, Family, Feature, OnDevice
 if TYPE_CHECKING:
     from voxomics.engine.resident import Resident
     from voxomics.engine.settings import Settings
+    from voxomics.kernels.device import Array, Device
 
 EMPTY = "no voxel left in the intensity mask"
 BEYOND = f"{EMPTY}, or a sum beyond float64"
@@ -51,39 +52,112 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Statistics, float64 [k, 1, 18]; see `Family.compute`."""
-    from voxomics.kernels import intensity as kernel
+    """Statistics, float64 [k, 1, features]; see `Family.compute`."""
+    from voxomics.kernels.intensity import features, percentiles, selection
 
     value, start = batch.value, batch.value_start
     n = start[vois + 1] - start[vois]
-    at = kernel.positions(n, settings.percentile)
-    found = kernel.order_statistics(value, start, vois, kernel.ranks(at, n))
+    at = percentiles.positions(n, settings.percentile)
+    found = selection.order_statistics(value, start, vois, percentiles.ranks(at, n))
     out = np.empty((len(vois), 1, len(FEATURES)))
-    kernel.measure(value, np.ones(1), 0, start, vois, found, at, out[:, 0])
+    features.measure(value, np.ones(1), 0, start, vois, found, at, out[:, 0])
     out[np.isinf(out)] = np.nan
     return out
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes of device memory beside the batch, int64 [n]."""
-    from voxomics.kernels.intensity import COUNTS
+    from voxomics.kernels.intensity.selection import COUNTS
 
     n = np.diff(batch.value_start)
     return np.where(n >= 1 << 31, UNCOUNTABLE, 4 * COUNTS + 1024 + n // 64)  # 128 bytes a tile
 
 
+def value_tiles(device: Device, first: I64, last: I64) -> tuple[Array, Array, Array, Array]:
+    """Cut stretches of an array of values into tiles of `device.tile` values at most, on the device.
+
+    Parameters
+    ----------
+    device : Device
+    first, last : ndarray int64 [k]
+        VOI k owns first[k]:last[k].
+
+    Returns
+    -------
+    tile_voi : device int32 [tiles]
+        k; ascending, its tiles in order.
+    tile_first : device int64 [tiles]
+    tile_length : device int32 [tiles]
+    tile_start : device int64 [k + 1]
+        Where the tiles of each VOI begin.
+    """
+    size = device.tile
+    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(-(-(last - first) // size))))
+    voi = np.repeat(np.arange(len(first)), np.diff(start))
+    begin = first[voi] + (np.arange(len(voi)) - start[voi]) * size
+    length = np.minimum(size, last[voi] - begin)
+    return device.put(voi.astype(np.int32)), device.put(begin), device.put(length.astype(np.int32)), device.put(start)
+
+
+def order_statistics_on_device(device: Device, value: Array, tiles: tuple[Array, ...], ranks: I64) -> Array:
+    """Values of given ranks, device float64 [k, 10].
+
+    Parameters
+    ----------
+    device : Device
+    value : device float64 [voxels]
+    tiles : tuple
+        From `value_tiles`.
+    ranks : ndarray int64 [k, 10]
+        From `percentiles.ranks`.
+    """
+    from voxomics.kernels.intensity import selection as kernel
+
+    voi, first, length, _ = tiles
+    key, same = device.zeros(ranks.shape, np.int64), device.zeros(ranks.shape, np.int32)
+    left = device.put(ranks)
+    counts = device.zeros(len(ranks) * kernel.COUNTS, np.int32)
+    bits = value.view(np.int64)
+    for shift in range(56, -1, -8):
+        device.launch(kernel.count_gpu, voi.size, kernel.THREADS, bits, voi, first, length, key, same, shift, counts)
+        device.launch(kernel.choose_gpu, len(ranks), 64, key, left, same, shift, counts)
+    return key.view(np.float64)
+
+
+def moments_on_device(
+    device: Device, value: Array, weight: Array, stride: int, tiles: tuple[Array, ...], found: Array, at: Array
+) -> Array:
+    """As `features.measure`, device float64 [k, features].
+
+    All arrays are on the device; `tiles` come from `value_tiles`.
+    """
+    from voxomics.kernels.intensity import features
+    from voxomics.kernels.intensity import moments as kernel
+
+    voi, first, _, start = tiles
+    n = at.shape[0]
+    seen, out = device.empty((n, kernel.N_SEEN), np.float64), device.empty((n, len(FEATURES)), np.float64)
+    part = device.empty((voi.size, kernel.N_SEEN), np.float64)
+    device.launch(kernel.look_gpu, voi.size, kernel.THREADS, value, weight, stride, *tiles, found, at, part)
+    device.launch(kernel.join_gpu, -(-n // 128), 128, part, start, seen)
+    part = device.empty((voi.size, kernel.N_SUMS), np.float64)
+    device.launch(kernel.deviate_gpu, voi.size, kernel.THREADS, value, weight, stride, *tiles, found, at, seen, part)
+    device.launch(features.describe_gpu, -(-n // 128), 128, value, first, start, found, at, seen, part, out)
+    return out
+
+
 def compute_on_device(
     resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
-    """Statistics, float64 [k, 1, 18]; see `OnDevice.compute`."""
-    from voxomics.kernels import intensity as kernel
+    """Statistics, float64 [k, 1, features]; see `OnDevice.compute`."""
+    from voxomics.kernels.intensity import percentiles
 
     device, value, start = resident.device, resident.value, resident.batch.value_start
     n = start[vois + 1] - start[vois]
-    at = kernel.positions(n, settings.percentile)
-    cut = tuple(device.put(part) for part in kernel.tiles(start[vois], start[vois + 1], device.tile))
-    found = kernel.order_statistics_on_device(device, value, cut, kernel.ranks(at, n))
-    out = device.get(kernel.measure_on_device(device, value, device.put(np.ones(1)), 0, cut, found, device.put(at)))
+    at = percentiles.positions(n, settings.percentile)
+    tiles = value_tiles(device, start[vois], start[vois + 1])
+    found = order_statistics_on_device(device, value, tiles, percentiles.ranks(at, n))
+    out = device.get(moments_on_device(device, value, device.put(np.ones(1)), 0, tiles, found, device.put(at)))
     out[np.isinf(out)] = np.nan
     return out[:, None]
 

@@ -94,7 +94,10 @@ def _finite(bound: float | None) -> float | None:
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """IVH features, float64 [k, 1, 7]; see `Family.compute`. The channel is that of `settings.ivh_discretisation`."""
+    """IVH features, float64 [k, 1, features]; see `Family.compute`.
+
+    The channel is that of `settings.ivh_discretisation`.
+    """
     from voxomics.kernels import ivh as kernel
 
     assert channel is not None
@@ -103,8 +106,9 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     out = np.empty((len(vois), len(FEATURES)))
     kernel.measure(level, found, start, low, high, out)
     with np.errstate(over="ignore", invalid="ignore"):
-        out[:, 2:4] = zero[:, None] + out[:, 2:4] * width
-        out[:, 5] *= width
+        for slot in (kernel.INTENSITY_AT_VOLUME_FRACTION_10, kernel.INTENSITY_AT_VOLUME_FRACTION_90):
+            out[:, slot] = zero + out[:, slot] * width
+        out[:, kernel.INTENSITY_FRACTION_DIFFERENCE_10_90] *= width
     out[np.isinf(out)] = np.nan
     return out[:, None]
 

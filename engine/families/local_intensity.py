@@ -26,8 +26,8 @@ FEATURES = (
 def _reach(batch: VoiBatch) -> I64:
     """How many voxels the sphere reaches along (z, y, x) in each VOI's image, int64 [n, 3].
 
-    Along z and y no further than the image: what lies beyond is lacking wherever the centre is. Along x rows keep their width, on
-    which the order of additions depends.
+    Along z and y no further than the image: what lies beyond is lacking wherever the centre is. Along x rows keep their
+    width, on which the order of additions depends.
     """
     from voxomics.kernels.local import RADIUS_MM
 
@@ -53,7 +53,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Local intensity, float64 [k, 1, 2]; see `Family.compute`."""
+    """Local intensity, float64 [k, 1, features]; see `Family.compute`."""
     from voxomics.kernels import local as kernel
 
     g = batch.geometry
@@ -63,8 +63,8 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
         image = batch.images[number]
         nz, ny, _ = image.array.shape
         rows = kernel.sphere(tuple(g.spacing_mm[number].tolist()))
-        rows = rows[(np.abs(rows[:, 1]) < nz) & (np.abs(rows[:, 2]) < ny)]  # see _reach
-        reach = np.array([rows[:, 1].max(), rows[:, 2].max(), rows[:, 0].max()], dtype=np.int64)
+        rows = rows[(np.abs(rows[:, kernel.DZ]) < nz) & (np.abs(rows[:, kernel.DY]) < ny)]  # see _reach
+        reach = rows[:, [kernel.DZ, kernel.DY, kernel.HALF_WIDTH]].max(0)
         chosen = np.flatnonzero((g.image_of[vois] == number) & (g.n_intensity[vois] > 0))
         k, low, size = slabs(batch, vois, chosen, reach)
         start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size.prod(1))))
@@ -74,20 +74,9 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
             shape = g.shape[i].astype(np.int64)
             first = g.start[i] + (low[part, 0] * shape[:, 1] + low[part, 1]) * shape[:, 2] + low[part, 2]
             kernel.peaks(
-                box,
-                gone,
-                lacking,
-                start[part] - start[part[:1]],
-                size[part],
-                g.region,
-                first,
-                shape,
-                k[part],
-                rows,
-                reach,
-                top,
-                out,
-            )
+                box, gone, lacking, start[part] - start[part[:1]], size[part], g.region, first, shape, k[part],
+                rows, reach, top, out,
+            )  # fmt: skip
     out[np.isinf(out)] = np.nan  # a sum left float64
     return out[:, None]
 
@@ -119,7 +108,9 @@ def slabs(batch: VoiBatch, vois: I64, chosen: I64, reach: I64) -> tuple[I64, I64
 
 
 def gather(image: np.ndarray, corner: I64, size: I64) -> tuple[F64, F64, I64]:
-    """Boxes of an image of any real dtype, one after the other; copied here so that no kernel is compiled for each dtype.
+    """Boxes of an image of any real dtype, one after the other.
+
+    They are copied here so that no kernel is compiled for each dtype.
 
     Returns
     -------

@@ -83,40 +83,46 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Morphological features, float64 [k, 1, 27]; see `Family.compute`. Those not wanted and costly are NaN."""
-    from voxomics.kernels import mesh
+    """Morphological features, float64 [k, 1, features]; see `Family.compute`. Those not wanted and costly are NaN."""
+    from voxomics.kernels.shape import mesh
+    from voxomics.kernels.shape import moments as kernel
 
     g = batch.geometry
     k = len(vois)
-    counts, moments, extent = (np.zeros((k, n), np.int64) for n in (256, mesh.N_MOMENTS, 3))
-    weighted = np.zeros((k, 4))
-    mesh.survey(g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, counts, moments, weighted, extent)
-    around = np.full((k, 8), np.nan)
-    if _wants(settings, _HULL):
-        around = _around(batch, vois, settings, _wants(settings, _DIAMETER))
+    counts, moments, extent = (np.zeros((k, n), np.int64) for n in (mesh.CONFIGURATIONS, kernel.N_MOMENTS, 3))
+    weighted = np.zeros((k, kernel.N_WEIGHTED))
+    mesh.count(g.region, g.start, g.shape, vois, g.pad, counts)
+    kernel.survey(g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, moments, weighted, extent)
+    around = _around(batch, vois, settings, _wants(settings, _DIAMETER))
     area, volume = mesh.surface(counts, g.image_of[vois], g.spacing_mm)
     return _features(batch, vois, area, volume, moments, weighted, extent, around)
 
 
 def _around(batch: VoiBatch, vois: I64, settings: Settings, diameter: bool) -> F64:
-    """What follows from the convex hull, float64 [k, 8]; see `shape.around`."""
-    from voxomics.kernels import shape
+    """What follows from the convex hull, float64 [k, 8], as `shape.around` finds it.
+
+    The diameter is left out where it is not asked for.
+    """
+    from voxomics.kernels.shape import around as kernel
 
     g = batch.geometry
-    wanted = shape.BOX * _wants(settings, _BOX) + shape.ELLIPSOID * _wants(settings, _ELLIPSOID) + shape.DIAMETER * diameter
-    found: F64 = shape.around(g.region, g.start, g.shape, vois, g.pad, g.spacing_mm[g.image_of[vois]], wanted)
+    if not (diameter or _wants(settings, _AROUND)):
+        return np.full((len(vois), kernel.N_AROUND), np.nan)
+    wanted = kernel.BOX * _wants(settings, _BOX) + kernel.ELLIPSOID * _wants(settings, _ELLIPSOID)
+    wanted += kernel.DIAMETER * diameter
+    found: F64 = kernel.around(g.region, g.start, g.shape, vois, g.pad, g.spacing_mm[g.image_of[vois]], wanted)
     return found
 
 
 def _features(batch: VoiBatch, vois: I64, area: F64, volume: F64, moments: I64, weighted: F64, extent: I64, around: F64) -> F64:
-    """The features of VOIs from what was found about them, float64 [k, 1, 27]."""
-    from voxomics.kernels import shape
+    """The features of VOIs from what was found about them, float64 [k, 1, features]."""
+    from voxomics.kernels.shape import features as kernel
 
     g = batch.geometry
     spacing = g.spacing_mm[g.image_of[vois]]
     out = np.full((len(vois), 1, len(FEATURES)), np.nan)
-    axes = shape.axes(moments, spacing)
-    shape.measure(area, volume, moments, weighted, axes, around, extent, g.n_intensity[vois], spacing, out[:, 0])
+    axes = kernel.axes(moments, spacing)
+    kernel.measure(area, volume, moments, weighted, axes, around, extent, g.n_intensity[vois], spacing, out[:, 0])
     out[np.isinf(out)] = np.nan  # an intensity or its sum left float64
     return out
 
@@ -127,7 +133,7 @@ PAIRS = 1 << 14
 
 def _vertices(batch: VoiBatch) -> I64:
     """The most vertices that may be corners of a VOI's hull, int64 [n]: those beside the first and the last voxel of each row."""
-    from voxomics.kernels.outline import TIPS
+    from voxomics.kernels.shape.outline import TIPS
 
     rows: I64 = (batch.geometry.shape[:, :2].astype(np.int64) - 2 * batch.geometry.pad).prod(1)
     return 2 * TIPS * rows
@@ -144,25 +150,27 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
 
 
 def counts_on_device(resident: Resident, vois: I64) -> tuple[Array, Array, Array, Array]:
-    """The integers that `mesh.survey` finds, on the device, by row of the batch; and voxels of each tile in the intensity mask.
+    """The integers that `mesh.count` and `moments.survey` find, and voxels of each tile in the intensity mask.
 
     Returns
     -------
     counts : device int32 [n, 256]
+        By row of the batch, as the next two.
     moments : device int64 [n, 10]
     reach : device int32 [n, 6]
         See the kernel `moments_gpu`.
     kept : device int32 [tiles]
     """
-    from voxomics.kernels import mesh
+    from voxomics.kernels.shape import mesh
+    from voxomics.kernels.shape import moments as kernel
 
     device, n = resident.device, len(resident.batch)
     row, first, length, _ = resident.tiles(vois, per_slice=False)
-    counts, reach = device.zeros((n, 256), np.int32), device.zeros((n, 6), np.int32)
-    moments, kept = device.zeros((n, mesh.N_MOMENTS), np.int64), device.empty(row.size, np.int32)
+    counts, reach = device.zeros((n, mesh.CONFIGURATIONS), np.int32), device.zeros((n, kernel.N_REACH), np.int32)
+    moments, kept = device.zeros((n, kernel.N_MOMENTS), np.int64), device.empty(row.size, np.int32)
     tiles = (resident.region, row, first, length, resident.start, resident.shape)
     device.launch(mesh.count_gpu, row.size, mesh.COUNTING, *tiles, counts)
-    device.launch(mesh.moments_gpu, row.size, mesh.COUNTING, *tiles, moments, reach, kept)
+    device.launch(kernel.moments_gpu, row.size, kernel.COUNTING, *tiles, moments, reach, kept)
     return counts, moments, reach, kept
 
 
@@ -175,7 +183,7 @@ def squares_on_device(resident: Resident, vois: I64) -> tuple[Array, I64]:
         Of each share of a VOI's pairs.
     first : ndarray int64 [k]
     """
-    from voxomics.kernels import outline, shape
+    from voxomics.kernels.shape import diameter, outline
 
     device, batch = resident.device, resident.batch
     g = batch.geometry
@@ -199,7 +207,7 @@ def squares_on_device(resident: Resident, vois: I64) -> tuple[Array, I64]:
     part = np.arange(len(own)) - first[own]
     largest = device.empty(len(own), np.float64)
     device.launch(
-        shape.pairs_gpu, len(own), shape.PAIRING, points, there, number, device.put(g.spacing_mm[g.image_of]),
+        diameter.pairs_gpu, len(own), diameter.PAIRING, points, there, number, device.put(g.spacing_mm[g.image_of]),
         *(device.put(a.astype(np.int32)) for a in (vois[own], part, parts[own])), largest,
     )  # fmt: skip
     return largest, first
@@ -207,8 +215,8 @@ def squares_on_device(resident: Resident, vois: I64) -> tuple[Array, I64]:
 
 def surface_on_device(resident: Resident, vois: I64, counts: Array) -> tuple[Array, Array]:
     """Area in mm² and volume in 48ths of a voxel from the counts of cells, device float64 [n] and int64 [n]."""
-    from voxomics.kernels import mesh
-    from voxomics.kernels.marching_cubes import VOLUME
+    from voxomics.kernels.shape import mesh
+    from voxomics.kernels.shape.marching_cubes import VOLUME
 
     device, g = resident.device, resident.batch.geometry
     area, parts = device.empty(len(g.label), np.float64), device.empty(len(g.label), np.int64)
@@ -220,25 +228,30 @@ def surface_on_device(resident: Resident, vois: I64, counts: Array) -> tuple[Arr
 
 
 def weighted_on_device(resident: Resident, vois: I64, kept: Array) -> Array:
-    """The weighted moments that `mesh.survey` finds, device float64 [n, 4]."""
-    from voxomics.kernels import mesh
+    """The weighted moments that `moments.survey` finds, device float64 [n, 4]."""
+    from voxomics.kernels.shape import moments as kernel
+    from voxomics.kernels.shape import tiles
 
     device = resident.device
     row, first, length, _ = resident.tiles(vois, per_slice=False)
-    of_tile, weighted = device.empty((row.size, 4), np.float64), device.empty((len(resident.batch), 4), np.float64)
+    of_tile, weighted = (device.empty((n, kernel.N_WEIGHTED), np.float64) for n in (row.size, len(resident.batch)))
     device.launch(
-        mesh.weigh_gpu, row.size, mesh.COUNTING, resident.region, row, first, length, resident.start, resident.shape,
-        resident.value, resident.value_start, kept, of_tile,
+        kernel.weigh_gpu, row.size, kernel.COUNTING, resident.region, row, first, length, resident.start,
+        resident.shape, resident.value, resident.value_start, kept, of_tile,
     )  # fmt: skip
-    device.launch(mesh.total_gpu, -(-of_tile.size // 128), 128, row, first, resident.start, of_tile, weighted)
+    device.launch(tiles.total_gpu, -(-of_tile.size // 128), 128, row, first, resident.start, of_tile, weighted)
     return weighted
 
 
 def compute_on_device(
     resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
-    """Morphological features, float64 [k, 1, 27]; see `OnDevice.compute`. The CPU finds the hull while the device works."""
-    from voxomics.kernels import mesh
+    """Morphological features, float64 [k, 1, features]; see `OnDevice.compute`.
+
+    The CPU finds the hull while the device works.
+    """
+    from voxomics.kernels.shape import mesh
+    from voxomics.kernels.shape.around import LARGEST_DIAMETER
 
     device, batch = resident.device, resident.batch
     g = batch.geometry
@@ -246,9 +259,9 @@ def compute_on_device(
     area, parts = surface_on_device(resident, vois, counts)
     weighted = weighted_on_device(resident, vois, kept)
     apart = squares_on_device(resident, vois) if _wants(settings, _DIAMETER) else None
-    around = _around(batch, vois, settings, False) if _wants(settings, _AROUND) else np.full((len(vois), 8), np.nan)
+    around = _around(batch, vois, settings, False)
     if apart:
-        around[:, 2] = np.sqrt(np.maximum.reduceat(device.get(apart[0]), apart[1]))
+        around[:, LARGEST_DIAMETER] = np.sqrt(np.maximum.reduceat(device.get(apart[0]), apart[1]))
     volume = mesh.volume_mm3(device.get(parts)[vois], g.spacing_mm[g.image_of[vois]])
     extent = device.get(reach)[vois].reshape(-1, 2, 3).sum(1) - g.shape[vois] + 1
     return _features(
@@ -258,5 +271,5 @@ def compute_on_device(
 
 FAMILY = Family(
     "morphology", "HCUG", FEATURES, (), "mask", compute, need, device=OnDevice(compute_on_device, need_on_device, _AROUND),
-    kernels="shape", last_kernel="mesh.survey",
+    kernels="shape", last_kernel="shape.moments.survey",
 )  # fmt: skip

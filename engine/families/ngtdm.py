@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from voxomics.engine.aggregation import (
+    feature_bytes,
+    matrices,
+    means,
+    means_on_device,
+    ragged,
+    zonal,
+    zonal_cells,
+)
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
-from voxomics.engine.directions import matrices, zonal_cells
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
 from voxomics.engine.settings import Settings
+from voxomics.kernels.ngtdm import slots
 
 if TYPE_CHECKING:
     from voxomics.kernels.device import Array
@@ -20,8 +29,9 @@ ALONE = "no voxel has a neighbour"
 EQUAL = "no voxel has a neighbour, or i p_i is the same for all of several levels"
 
 FEATURES = (
-    # n_i: voxels of nominal grey level i with a neighbour in the mask within the distance; N_vc = Σ n_i; p_i = n_i / N_vc;
-    # s_i: sum over them of |i - mean level of the neighbours|; N_gp: levels with n_i > 0; sums over i, j run over those
+    # n_i: voxels of nominal grey level i with a neighbour in the mask within the distance; N_vc = Σ n_i; p_i = n_i /
+    # N_vc; s_i: sum over them of |i - mean level of the neighbours|; N_gp: levels with n_i > 0; sums over i, j run over
+    # those
     Feature("coarseness", "QCDE", "1", "1 / Σ p_i s_i, at most 10⁶, also where the sum is 0", 0, 1e6, ALONE),
     Feature(
         "contrast", "65HE", "level3", "Σ_ij p_i p_j (i-j)² / (N_gp (N_gp-1)) · Σ s_i / N_vc; 0 if N_gp = 1", 0,
@@ -33,6 +43,7 @@ FEATURES = (
     ),
     Feature("strength", "1X9X", "level", "Σ_ij (p_i + p_j) (i-j)² / Σ s_i; 0 if Σ s_i = 0", 0, undefined=ALONE),
 )  # fmt: skip
+SLOTS = np.array([getattr(slots, feature.name.upper()) for feature in FEATURES])
 
 _TOO_MUCH = np.int64(1) << 61
 
@@ -42,14 +53,13 @@ def _columns(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:
     return np.minimum((2 * distance + 1) ** (2 if planar else 3), np.maximum(batch.geometry.n_intensity[vois], 1))
 
 
-def _tables(batch: VoiBatch, channel: Channel, distance: int, aggregations: tuple[str, ...]) -> I64:
-    """Bytes of the sums of each VOI, int64 [n]."""
+def _memory(batch: VoiBatch, channel: Channel, distance: int, aggregations: tuple[str, ...]) -> I64:
+    """Bytes of the sums and features of each VOI, int64 [n]."""
     vois = np.arange(len(batch), dtype=np.int64)
     bytes_ = np.zeros(len(vois), np.int64)
-    if "3d" in aggregations:
-        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, False), False)
-    if set(aggregations) - {"3d"}:
-        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, True), "2d" in aggregations)
+    for planar, _, groups in zonal(aggregations):
+        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, planar), groups.per_slice)
+        bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_
 
 
@@ -66,123 +76,116 @@ def _is_too_wide(batch: VoiBatch, channel: Channel, distance: int) -> npt.NDArra
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n].
 
-    A VOI whose levels lie so far apart that sums of differences leave 64 bits (a span of 10¹¹ with two million voxels and
-    distance 1) needs more than any machine has, so that it is refused and not measured wrong.
+    A VOI whose levels lie so far apart that sums of differences leave 64 bits (a span of 10¹¹ with two million voxels
+    and distance 1) needs more than any machine has, so that it is refused and not measured wrong.
     """
     assert channel is not None
     distance = settings.ngtdm.distance
     plane = batch.geometry.shape[:, 1].astype(np.int64) * batch.geometry.shape[:, 2]
-    bytes_ = _tables(batch, channel, distance, aggregations) + 8 * plane * (2 * distance + 4) + 40 * channel.n_present
+    bytes_ = _memory(batch, channel, distance, aggregations) + 8 * plane * (2 * distance + 4) + 40 * channel.n_present
     return np.where(_is_too_wide(batch, channel, distance), _TOO_MUCH, bytes_)
 
 
-def counts(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> tuple[I64, I64, I64]:
+def counts(
+    batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool
+) -> tuple[I64, I64, I64]:
     """Counts and integer sums of every group of every VOI.
 
     Returns
     -------
     sums : ndarray int64 [total]
-        Ragged [k][group, L + 1, columns]: by rank; column 0: voxels with a neighbour; column n: Σ |n i - Σ neighbours| over those
-        with n neighbours. A group is a padded slice if per_slice, else the whole volume.
+        Ragged [k][group, L + 1, columns]: by rank; column 0: voxels with a neighbour; column n: Σ |n i - Σ neighbours|
+        over those with n neighbours. A group is a padded slice if per_slice, else the whole volume.
     sums_start : ndarray int64 [k + 1]
     columns : ndarray int64 [k]
     """
-    from voxomics.kernels import ngtdm as kernel
+    from voxomics.kernels.ngtdm import count as kernel
 
     columns = _columns(batch, vois, distance, planar)
-    sums_start = np.concatenate(([0], np.cumsum(zonal_cells(batch, channel, vois, columns, per_slice))))
+    sums_start = ragged(zonal_cells(batch, channel, vois, columns, per_slice))
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
     kernel.count(
-        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar, per_slice,
-        columns, sums, sums_start,
+        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
+        per_slice, columns, sums, sums_start,
     )  # fmt: skip
     return sums, sums_start, columns
 
 
-def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
+def compute(
+    batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
     """NGTDM features, float64 [k, aggregations, 5]; see `Family.compute`."""
-    from voxomics.kernels import ngtdm as kernel
+    from voxomics.kernels.ngtdm import measure as kernel
 
     assert channel is not None
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
-    per_slice = "2d" in aggregations
-    for planar in (False, True):
-        wanted = [(j, name) for j, name in enumerate(aggregations) if (name != "3d") == planar]
-        if wanted:
-            sums, sums_start, columns = counts(batch, channel, vois, settings.ngtdm.distance, planar, planar and per_slice)
-        for j, name in wanted:
-            part = np.empty((len(vois), len(FEATURES)))
-            kernel.measure(
-                sums, sums_start, columns, channel.level_of, channel.level_start, batch.geometry.shape, vois,
-                planar and per_slice, name != "2d", part,
-            )  # fmt: skip
-            out[:, j] = part
+    for planar, chosen, groups in zonal(aggregations):
+        found = counts(batch, channel, vois, settings.ngtdm.distance, planar, groups.per_slice)
+        work, first = matrices(batch, vois, groups)
+        feature = np.empty((len(work), slots.N_SLOTS))
+        kernel.measure(*found, channel.level_of, channel.level_start, vois, work, feature)
+        out[:, chosen] = means(feature, first, groups)[..., SLOTS]
     return out
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
-    """Bytes of device memory beside the batch, int64 [n]; VOIs of very many levels, or too far apart, are left to the CPU."""
-    from voxomics.kernels.ngtdm import MOST_LEVELS
+    """Bytes of device memory beside the batch, int64 [n]; very many levels, or too far apart, are left to the CPU."""
+    from voxomics.kernels.ngtdm.measure import MOST_LEVELS
 
     assert channel is not None
     distance = settings.ngtdm.distance
     slices = batch.geometry.shape[:, 0].astype(np.int64)
     n_matrices = sum(slices if name == "2d" else np.ones_like(slices) for name in aggregations)
-    bytes_ = _tables(batch, channel, distance, aggregations) + n_matrices * (32 * channel.n_present + 128)
+    bytes_ = _memory(batch, channel, distance, aggregations) + n_matrices * (32 * channel.n_present + 128)
     left_out = (channel.n_present > MOST_LEVELS) | _is_too_wide(batch, channel, distance)
     return np.where(left_out, UNCOUNTABLE, bytes_)
 
 
 def counts_on_device(
     resident: Resident, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool
-) -> tuple[Array, Array, Array]:
-    """As `counts`, in device memory; sums_start int64 [n + 1] and columns int64 [n] by row of the batch."""
-    from voxomics.kernels import ngtdm as kernel
+) -> tuple[Array, I64, I64]:
+    """As `counts`: sums in device memory; sums_start int64 [n + 1] and columns int64 [n] by row of the batch."""
+    from voxomics.kernels.ngtdm import count as kernel
 
     device, batch = resident.device, resident.batch
     columns, size = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
     columns[vois] = _columns(batch, vois, distance, planar)
     size[vois] = zonal_cells(batch, channel, vois, columns[vois], per_slice)
-    sums_start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size)))
+    sums_start = ragged(size)
     sums = device.zeros(sums_start[-1], np.int64)
     room = min(int((channel.n_present[vois] * columns[vois]).max(initial=0)), MAX_SHARED // 4)
     row, first, length, z = resident.tiles(vois, per_slice)
     there = resident.channel(channel)
-    there_start, there_columns = device.put(sums_start), device.put(columns)
     device.launch(
         kernel.count_gpu, row.size, kernel.COUNTING, there.level, row, first, length, z, resident.shape, there.level_of,
-        there.level_start, distance, planar, room, there_columns, sums, there_start, shared=4 * room,
+        there.level_start, distance, planar, room, device.put(columns), sums, device.put(sums_start), shared=4 * room,
     )  # fmt: skip
-    return sums, there_start, there_columns
+    return sums, sums_start, columns
 
 
 def compute_on_device(
     resident: Resident, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
     """NGTDM features, float64 [k, aggregations, 5]; see `OnDevice.compute`."""
-    from voxomics.kernels import block
-    from voxomics.kernels import ngtdm as kernel
+    from voxomics.kernels.ngtdm import measure as kernel
 
     assert channel is not None
     device, there = resident.device, resident.channel(channel)
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
-    for planar in (False, True):
-        wanted = [j for j, name in enumerate(aggregations) if (name != "3d") == planar]
-        if wanted:
-            per_slice = planar and "2d" in aggregations
-            found = counts_on_device(resident, channel, vois, settings.ngtdm.distance, planar, per_slice)
-            flags = np.array([[planar, aggregations[j] == "2d", 0] for j in wanted], dtype=np.int64)
-            work, first = matrices(resident.batch, vois, 1, 1, per_slice, flags)
-            n = channel.n_present[work[:, 0]]
-            place = np.cumsum(n) - n
-            feature = device.empty((len(work), len(FEATURES)), np.float64)
-            device.launch(
-                kernel.measure_gpu, len(work), kernel.MEASURING, *found, there.level_of, there.level_start, device.put(work),
-                device.put(place), device.empty(n.sum(), np.int64), device.empty(3 * n.sum(), np.float64), feature,
-            )  # fmt: skip
-            means = device.get(block.mean(device, feature, first, len(FEATURES)))
-            out[:, wanted] = means.reshape(len(vois), len(wanted), len(FEATURES))
+    for planar, chosen, groups in zonal(aggregations):
+        sums, start, columns = counts_on_device(
+            resident, channel, vois, settings.ngtdm.distance, planar, groups.per_slice
+        )
+        work, first = matrices(resident.batch, vois, groups)
+        n = channel.n_present[vois[work[:, 0]]]
+        feature = device.empty((len(work), slots.N_SLOTS), np.float64)
+        device.launch(
+            kernel.measure_gpu, len(work), kernel.MEASURING, sums, device.put(start[vois]), device.put(columns[vois]),
+            there.level_of, there.level_start, device.put(vois), device.put(work), device.put(np.cumsum(n) - n),
+            device.empty(n.sum(), np.int64), device.empty(3 * n.sum(), np.float64), feature,
+        )  # fmt: skip
+        out[:, chosen] = means_on_device(device, feature, first, groups)[..., SLOTS]
     return out
 
 

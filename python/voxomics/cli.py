@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Radiomics features of volumes of interest (VOIs) on CT, MR or PET, by the IBSI standard.",
+    help="Extract radiomic features from volumes of interest (VOIs) in CT, MR or PET images, as defined by the IBSI.",
 )
 
 
@@ -54,12 +54,15 @@ def extract(
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Measure every VOI of MASK on IMAGE and write one table.
+    """Extract the features of every VOI in MASK from IMAGE and write them to a table.
 
-    IMAGE may be a list of cases instead, without MASK: a CSV file with the columns id, image and mask, files beside it.
+    To measure many cases, give a CSV file with the columns id, image and mask as IMAGE, and leave MASK out.
+    Paths in that file are relative to it.
 
-    Exit status: 0 done (a VOI that cannot be measured is a row with status "failed"), 1 an internal error failed a case of the
-    list (the other rows are written), 2 wrong input or settings.
+    A VOI that cannot be measured has a row with status "failed" and does not change the exit status.
+    Exit status: 0 if the table was written,
+    1 if an internal error failed a case of the list (the other rows are written),
+    2 if the input or the settings are wrong.
     """
     with terminal.reported():
         from voxomics.cases import extract_cases
@@ -105,17 +108,23 @@ def extract(
 @app.command()
 def stability(
     cases: Annotated[
-        Path, typer.Argument(help="CSV with the columns id, image, mask; paths relative to it.", show_default=False)
+        Path,
+        typer.Argument(
+            help="CSV file with the columns id, image and mask; paths are relative to it.", show_default=False
+        ),
     ],
     output: o.OutputOption,
-    perturbations: Annotated[int, typer.Option("--perturbations", "-n", help="Of each case.")] = 20,
-    seed: Annotated[int, typer.Option(help="The same seed, the same perturbations of a case.")] = 0,
-    shift: Annotated[float, typer.Option(help="Shift in voxels, ± along each axis.")] = 0.5,
-    angle: Annotated[float, typer.Option(help="Rotation in plane in degrees, ±.")] = 5.0,
-    rim: Annotated[int, typer.Option(help="Growing and shrinking in voxels (shortest side), ±.")] = 1,
-    noise: Annotated[float, typer.Option(help="Added noise, in units of the image's own.")] = 1.0,
+    perturbations: Annotated[
+        int, typer.Option("--perturbations", "-n", help="Number of perturbations of each case.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the random perturbations.")] = 0,
+    shift: Annotated[float, typer.Option(help="Largest shift of the mask along each axis, in voxels.")] = 0.5,
+    angle: Annotated[float, typer.Option(help="Largest rotation of the mask within the slice, in degrees.")] = 5.0,
+    rim: Annotated[int, typer.Option(help="Largest growth or shrinkage of the mask, in voxels (shortest side).")] = 1,
+    noise: Annotated[float, typer.Option(help="Added noise, as a multiple of the noise in the image.")] = 1.0,
     label: Annotated[
-        str | None, typer.Option("--label", "-l", help="Number or segment name of the VOI, where masks hold several.")
+        str | None,
+        typer.Option("--label", "-l", help="Label number or segment name of the VOI, if masks contain several."),
     ] = None,
     profile: o.ProfileOption = "ibsi",
     settings: o.SettingsOption = None,
@@ -127,14 +136,19 @@ def stability(
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Find the features that outlines and noise hardly change: ICC(1,1) with 95 % interval over perturbed masks and images.
+    """Test how stable each feature is under small changes of the outline and added noise.
 
-    Every perturbation shifts, turns and grows or shrinks the mask and adds noise, at random; 0 leaves one of them out.
+    Each perturbation shifts, rotates, and grows or shrinks the mask by random amounts, and adds noise to the image.
+    Set an amount to 0 to leave that change out.
+    The result is the intraclass correlation coefficient ICC(1,1) of each feature with its 95 % confidence interval.
 
-    With -o NAME.csv: NAME.csv has one row per feature, NAME.cases.csv one per case with why it failed if it did, and
-    NAME.measured.csv every value.
+    With -o NAME.csv, three tables are written.
+    NAME.csv has one row per feature.
+    NAME.cases.csv has one row per case, with the reason if it failed.
+    NAME.measured.csv has every measured value.
 
-    Exit status: 0 done (a case that cannot be measured is named), 2 wrong input or settings, or fewer than 2 cases measured.
+    Exit status: 0 if the tables were written (cases that could not be measured are listed),
+    2 if the input or the settings are wrong or fewer than 2 cases could be measured.
     """
     with terminal.reported():
         from voxomics.extractor import Extractor
@@ -161,8 +175,8 @@ def stability(
     if not quiet:
         stable = int((found.table["ci_low"] > 0.9).sum())
         typer.echo(
-            f"{output}: {stable} of {len(found.table)} features with an ICC surely above 0.9 (its interval), "
-            f"{len(found.measured) // perturbations} of {len(given)} cases measured",
+            f"{output}: {stable} of {len(found.table)} features have an ICC whose 95 % interval lies above 0.9; "
+            f"{len(found.measured) // perturbations} of {len(given)} cases were measured",
             err=True,
         )
         for row in found.cases[found.cases["reason"] != ""].itertuples():
@@ -180,10 +194,12 @@ def features(
     ivh_discretisation: o.IvhOption = None,
     resegmentation_range: o.RangeOption = None,
     set: o.SetOption = None,
-    columns: Annotated[bool, typer.Option("--columns", help="Only the column names, one a line.")] = False,
-    yaml: Annotated[bool, typer.Option("--yaml", help="The settings in force, as a YAML file.")] = False,
+    columns: Annotated[bool, typer.Option("--columns", help="Print only the column names, one per line.")] = False,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="Print all settings as a YAML file instead of the list.")
+    ] = False,
 ) -> None:
-    """List the features and columns that these settings give."""
+    """List the columns of the table that these settings give, with IBSI id, unit and definition."""
     with terminal.reported():
         from voxomics.extractor import Extractor
 
@@ -209,14 +225,21 @@ def features(
 def study(
     settings: o.StudyArgument = None,
     output: o.StudyOutputOption = Path("study-out"),
-    example: Annotated[bool, typer.Option("--example", help="Print a STUDY.yaml with comments, and leave.")] = False,
-    threads: Annotated[int | None, typer.Option(help="Worker processes; they do not change the result.")] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Print an example STUDY.yaml with comments and exit.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(help="Number of worker processes. It does not affect the result.")
+    ] = None,
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Run the study that STUDY.yaml describes: the paper's protocol, and the nested twin beside it.
+    """Run the statistics of a study: a published protocol, and the same analysis with nested cross-validation.
 
-    Writes report.html, figures/, results.json and tables/ into the output folder. Exit status: 0 done, 2 wrong input or settings.
+    STUDY.yaml names the table of features, the clinical table and the settings.
+    report.html, figures/, tables/ and results.json are written to the output folder.
+
+    Exit status: 0 if the report was written, 2 if the input or the settings are wrong.
     """
     with terminal.reported():
         from voxomics.report import write_report
@@ -229,7 +252,7 @@ def study(
             return
         if settings is None:
             raise SettingsError(
-                "which study? Give a STUDY.yaml; `voxomics study --example > STUDY.yaml` writes one to start from"
+                "no STUDY.yaml was given; `voxomics study --example > STUDY.yaml` writes one to start from"
             )
         chosen = o.with_threads(study_settings.StudySettings.of(settings), threads)
         study_results.make_folder(output, o.study_inputs(chosen, settings), overwrite=overwrite)
@@ -243,19 +266,30 @@ def study(
 
 @app.command("ibsi-check")
 def ibsi_check(
-    folder: Annotated[Path, typer.Argument(help="Phantoms, laid out like theibsi/data_sets.", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the IBSI phantoms, with the layout of github.com/theibsi/data_sets.", show_default=False
+        ),
+    ],
     reference: Annotated[
         Path | None,
-        typer.Option(help="Reference values; default: ibsi1_reference*.csv in DIR, else the ones shipped ('builtin')."),
+        typer.Option(
+            help="CSV file of reference values, or 'builtin' for those of voxomics. "
+            "Default: ibsi1_reference*.csv in FOLDER if there is one, else builtin."
+        ),
     ] = None,
-    misses: Annotated[Path, typer.Option(help="CSV to write the rows to that were missed or skipped.")] = Path("ibsi_misses.csv"),
+    misses: Annotated[Path, typer.Option(help="CSV file for the rows that failed or were skipped.")] = Path(
+        "ibsi_misses.csv"
+    ),
     backend: o.BackendOption = "auto",
     threads: o.ThreadsOption = None,
     overwrite: o.OverwriteOption = False,
 ) -> None:
-    """Compare this engine with the IBSI-1 reference values, row by row.
+    """Compare voxomics with the reference values of IBSI-1.
 
-    Exit status: 0 every row that could be compared passed, 1 a miss or no rows, 2 wrong input.
+    Exit status: 0 if every compared value is within tolerance,
+    1 if one is not or none could be compared, 2 if the input is wrong.
     """
     with terminal.reported():
         from voxomics import ibsi_check as judge
@@ -277,7 +311,7 @@ def ibsi_check(
         terminal.print_outcomes(outcomes)
         bad = [outcome for outcome in outcomes if outcome.verdict != "passed"]
         judge.write_outcomes(misses, bad, **kept)
-    console.print(f"{len(bad)} rows missed or skipped, in {misses}")
+    console.print(f"{misses}: {len(bad)} reference values were missed or skipped")
     compared = sum(outcome.verdict != "skipped" for outcome in outcomes)
     if not compared or any(outcome.verdict == "missed" for outcome in outcomes):
         raise typer.Exit(1)
@@ -285,7 +319,7 @@ def ibsi_check(
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine has: versions, CPU, threads, GPU and why not."""
+    """Show versions, CPU, threads and memory, and whether a GPU can be used or why not."""
     from voxomics.diagnosis import diagnose
 
     console = terminal.output(soft_wrap=True)
@@ -294,8 +328,12 @@ def doctor() -> None:
 
 
 @app.command()
-def warm(threads: Annotated[int | None, typer.Option(help="Processes to compile with. Default: every core.")] = None) -> None:
-    """Compile all kernels now rather than on the first run, for example while a container image is built."""
+def warm(
+    threads: Annotated[
+        int | None, typer.Option(help="Number of processes to compile with. Default: every core.")
+    ] = None,
+) -> None:
+    """Compile all kernels in advance, for example while building a container image."""
     from voxomics.engine import pool
     from voxomics.engine.families import FAMILIES
 
@@ -305,26 +343,36 @@ def warm(threads: Annotated[int | None, typer.Option(help="Processes to compile 
 
 @app.command()
 def phantom(
-    folder: Annotated[Path, typer.Argument(help="Where the files go; made if absent.", show_default=False)],
-    seed: Annotated[int, typer.Option(help="Another seed, other patients; the same seed, the same files.")] = 0,
-    patients: Annotated[int | None, typer.Option(help="Write a cohort of so many patients.", show_default=False)] = None,
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for the files; created if it does not exist.", show_default=False)
+    ],
+    seed: Annotated[int, typer.Option(help="Random seed. The same seed gives the same files.")] = 0,
+    patients: Annotated[
+        int | None,
+        typer.Option(help="Number of patients of a cohort. Without it, a single image is written.", show_default=False),
+    ] = None,
     controls: Annotated[
-        int | None, typer.Option(help="Healthy controls of the cohort: 35 if not said.", show_default=False)
+        int | None, typer.Option(help="Number of healthy controls of the cohort. Default: 35.", show_default=False)
     ] = None,
     centres: Annotated[
-        int | None, typer.Option(help="Centres, each with its own scanner: 1 if not said.", show_default=False)
+        int | None,
+        typer.Option(
+            help="Number of centres of the cohort, each with its own scanner. Default: 1.", show_default=False
+        ),
     ] = None,
     threads: o.ThreadsOption = None,
     overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Write synthetic CT, to try things on: three tumours in one image, or a cohort for a study.
+    """Write synthetic CT images for trying voxomics: one image with three tumours, or a cohort for a study.
 
-    Without --patients: image.nii.gz and mask.nii.gz.
+    Without --patients, image.nii.gz and mask.nii.gz are written.
 
-    With --patients 92: CT of 92 patients with oesophageal cancer in images/ and masks/, clinical.csv (TNM, SCC, CEA, Ct values
-    of a serum marker, survival), controls.csv, and truth.csv: what was planted, for checking a study and never its input.
-    Patient k of a seed is the same whatever their number.
+    With --patients, a cohort with oesophageal cancer is written.
+    Its files are images/, masks/, clinical.csv, controls.csv, truth.csv and study.yaml.
+    clinical.csv contains TNM, SCC, CEA, the Ct values of a serum marker, and survival.
+    truth.csv contains the simulated relations. Use it to check a study, never as its input.
+    For a given seed, patient k does not depend on the number of patients.
     """
     with terminal.reported():
         from voxomics import phantom as synthetic
@@ -335,7 +383,10 @@ def phantom(
         asked = {name: number for name, number in (("controls", controls), ("centres", centres)) if number is not None}
         if patients is None:
             if asked:
-                raise InputError(f"--{next(iter(asked))} belongs to a cohort; say its size too: --patients 92")
+                raise InputError(
+                    f"--{next(iter(asked))} needs --patients, the number of patients of the cohort; "
+                    "for example --patients 92"
+                )
             for path in synthetic.write(folder, seed, overwrite=overwrite):
                 typer.echo(path)
             return
@@ -356,13 +407,15 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log progress messages to stderr.")] = False,
 ) -> None:
-    """Options before the command."""
-    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # the source line is no help to a reader
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    """Read the options before the command."""
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # a user has no use for the source line
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr
+    )
 
 
 if __name__ == "__main__":

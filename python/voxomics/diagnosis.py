@@ -1,4 +1,4 @@
-"""What `voxomics doctor` says."""
+"""The findings of `voxomics doctor`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ _EXTRAS = {"parquet": ("pyarrow",), "study": ("scikit-learn", "lifelines", "matp
 
 
 def diagnose() -> list[tuple[str, str]]:
-    """Topic and finding, line by line.
+    """Collect the versions and the capabilities of this machine.
 
     Returns
     -------
     list of (str, str)
+        Topic and finding, one pair per line.
 
     Examples
     --------
@@ -29,9 +30,9 @@ def diagnose() -> list[tuple[str, str]]:
         ("voxomics", __version__),
         ("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         ("cpu", _cpu()),
-        ("threads", f"{pool.available_threads()} of {os.cpu_count()} cores may be used by this process"),
+        ("threads", f"{pool.available_threads()} of {os.cpu_count()} cores are available to this process"),
         ("memory", _memory()),
-        ("backend", f"auto = {backends.choose('auto').name}"),
+        ("backend", f"auto selects {backends.choose('auto').name}"),
         ("gpu", backends.cuda_status()),
         ("jit cache", _cache()),
     ]
@@ -39,7 +40,7 @@ def diagnose() -> list[tuple[str, str]]:
     for extra, names in _EXTRAS.items():
         missing = [name for name in names if _version_of(name) == "missing"]
         found = ", ".join(f"{name} {_version_of(name)}" for name in names if name not in missing)
-        how = f'missing {", ".join(missing)}: pip install "voxomics[{extra}]"' if missing else ""
+        how = f'{", ".join(missing)} missing, install with: pip install "voxomics[{extra}]"' if missing else ""
         lines.append((f"[{extra}]", "; ".join(filter(None, (found, how)))))
     return lines
 
@@ -68,8 +69,8 @@ def _memory() -> str:
 
 
 def _cache() -> str:
-    """Where compiled kernels are kept between processes."""
+    """Folder in which compiled kernels are kept between processes."""
     from voxomics.kernels import jit, pack
 
     found = jit.cache_folder(pack.survey)
-    return found or "none: no folder can be written to; set NUMBA_CACHE_DIR to one that can"
+    return found or "none, because no folder is writable; set NUMBA_CACHE_DIR to a writable folder"

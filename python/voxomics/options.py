@@ -19,85 +19,142 @@ if TYPE_CHECKING:
 
 
 class Format(str, Enum):
-    """Shape of the table."""
+    """Layout of the table."""
 
     wide = "wide"
     long = "long"
 
 
 ImageArgument = Annotated[
-    Path, typer.Argument(help="NIfTI, NRRD, MHA, a folder with one DICOM series, or a CSV list of cases.", show_default=False)
+    Path,
+    typer.Argument(
+        help="NIfTI, NRRD or MetaImage file, folder with one DICOM series, or CSV list of cases.", show_default=False
+    ),
 ]
-MaskArgument = Annotated[Path | None, typer.Argument(help="Label image, or a 3D Slicer .seg.nrrd.", show_default=False)]
+MaskArgument = Annotated[
+    Path | None, typer.Argument(help="Label image, or .seg.nrrd file of 3D Slicer.", show_default=False)
+]
 OutputOption = Annotated[
     Path, typer.Option("--output", "-o", help="Table to write: .csv, .parquet or .json.", show_default=False)
 ]
 LabelsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--labels", "-l", help="Label number or segment name (name:7 for a segment that is called 7); repeat. Default: all."
+        "--labels",
+        "-l",
+        help="Label number or segment name to measure (name:7 if the name is 7). Repeatable. Default: all.",
     ),
 ]
-ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="ibsi, or lifex: the 45 features of Hoshino et al. 2020.")]
+ProfileOption = Annotated[
+    str, typer.Option("--profile", "-p", help="ibsi, or lifex for the 45 LIFEx features of Hoshino et al. 2020.")
+]
 SettingsOption = Annotated[
-    Path | None, typer.Option("--settings", "-s", help="YAML file; `voxomics features --yaml` prints one to start from.")
+    Path | None,
+    typer.Option(
+        "--settings", "-s", help="YAML file of settings. `voxomics features --yaml` prints one to start from."
+    ),
 ]
 FeaturesOption = Annotated[
-    list[str] | None, typer.Option("--features", "-f", help="Family or family.feature; repeat. Default: all.")
+    list[str] | None,
+    typer.Option("--features", "-f", help="Family or family.feature to measure. Repeatable. Default: all."),
 ]
 ExcludeOption = Annotated[
-    list[str] | None, typer.Option("--exclude", "-x", help="Family or family.feature to leave out; repeat.")
+    list[str] | None, typer.Option("--exclude", "-x", help="Family or family.feature to leave out. Repeatable.")
 ]
 AggregationsOption = Annotated[
     list[str] | None,
-    typer.Option("--aggregations", "-a", help="3d_averaged, 3d_merged, 3d, 2d_averaged, ...; repeat."),
+    typer.Option(
+        "--aggregations",
+        "-a",
+        help="Aggregation of texture matrices: 3d_averaged, 3d_merged, 3d, 2d_averaged, ... Repeatable.",
+    ),
 ]
 DiscretisationOption = Annotated[
     list[str] | None,
-    typer.Option("--discretisation", "-d", help="fbn:BINS, fbs:WIDTH:ORIGIN, bounds:BINS:LOW:HIGH or none; repeat."),
+    typer.Option(
+        "--discretisation",
+        "-d",
+        help="Grey levels: fbn:BINS, fbs:WIDTH:ORIGIN, bounds:BINS:LOW:HIGH or none. Repeatable.",
+    ),
 ]
-IvhOption = Annotated[str | None, typer.Option("--ivh-discretisation", help="The same, for the intensity-volume histogram.")]
+IvhOption = Annotated[
+    str | None,
+    typer.Option("--ivh-discretisation", help="Discretisation of the intensity-volume histogram, written as for -d."),
+]
 RangeOption = Annotated[
-    str | None, typer.Option("--resegmentation-range", help="LOW:HIGH, inclusive; leave a side empty for no limit: 0:")
+    str | None,
+    typer.Option(
+        "--resegmentation-range",
+        help="Intensities to keep, as LOW:HIGH, both included. An empty side is no limit, as in 0:",
+    ),
 ]
 SigmaOption = Annotated[
-    float | None, typer.Option("--outliers-sigma", help="Re-segment to the mean ± this many standard deviations.")
+    float | None,
+    typer.Option("--outliers-sigma", help="Keep only intensities within this many standard deviations of the mean."),
 ]
 SpacingOption = Annotated[
     str | None,
-    typer.Option("--resampling-spacing", help="New voxel size in mm, one for all axes or Z:Y:X; an empty one keeps an axis."),
+    typer.Option(
+        "--resampling-spacing",
+        help="New voxel size in mm: one value, or Z:Y:X. An empty value keeps the size along that axis.",
+    ),
 ]
-RoundOption = Annotated[bool | None, typer.Option("--round-intensities", help="Round to integers after resampling (CT).")]
+RoundOption = Annotated[
+    bool | None, typer.Option("--round-intensities", help="Round intensities to integers after resampling (for CT).")
+]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Any other setting of `voxomics features --yaml` as KEY=VALUE, like ngldm.coarseness=1; repeat."),
+    typer.Option(
+        "--set",
+        help="Any setting of `voxomics features --yaml`, as KEY=VALUE, for example ngldm.coarseness=1. Repeatable.",
+    ),
 ]
 PercentileOption = Annotated[
-    str | None, typer.Option("--percentile", help="linear, lower, higher, nearest, midpoint, inverted_cdf.")
+    str | None,
+    typer.Option(
+        "--percentile", help="Method of percentiles: linear, lower, higher, nearest, midpoint or inverted_cdf."
+    ),
 ]
 NonfiniteOption = Annotated[
-    str | None, typer.Option("--nonfinite", help="NaN or infinity in a VOI: fail its row, or exclude them.")
+    str | None, typer.Option("--nonfinite", help="If a VOI contains NaN or infinity: fail, or exclude these voxels.")
 ]
-ResampleOption = Annotated[bool | None, typer.Option("--resample-mask", help="Bring a mask on another grid onto the image's.")]
-MinVoxelsOption = Annotated[int | None, typer.Option("--min-voxels-texture", help="No textures for VOIs with fewer voxels.")]
-MemoryOption = Annotated[str | None, typer.Option("--memory", help="Working memory of the run, for example 4GB.")]
-BackendOption = Annotated[str, typer.Option("--backend", help="auto, cpu or cuda.")]
-ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Default: every core.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="One row per VOI, or one per feature with id and unit.")]
+ResampleOption = Annotated[
+    bool | None,
+    typer.Option("--resample-mask", help="Resample a mask that is on another grid to the grid of the image."),
+]
+MinVoxelsOption = Annotated[
+    int | None, typer.Option("--min-voxels-texture", help="Leave out the texture features of VOIs with fewer voxels.")
+]
+MemoryOption = Annotated[
+    str | None, typer.Option("--memory", help="Memory limit in addition to the image, for example 4GB.")
+]
+BackendOption = Annotated[str, typer.Option("--backend", help="auto, cpu or cuda. auto uses a GPU if one can be used.")]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Number of threads. Default: every core.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="wide: one row per VOI. long: one row per feature, with id and unit.")
+]
 PathsOption = Annotated[
-    bool, typer.Option("--include-paths", help="Write paths as given, not file names (paths often name patients).")
+    bool,
+    typer.Option(
+        "--include-paths", help="Write paths as given instead of file names. Paths often contain patient names."
+    ),
 ]
-StudyArgument = Annotated[Path | None, typer.Argument(help="STUDY.yaml; --example prints one.", show_default=False)]
-StudyOutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if absent.")]
+StudyArgument = Annotated[Path | None, typer.Argument(help="STUDY.yaml. --example prints one.", show_default=False)]
+StudyOutputOption = Annotated[
+    Path, typer.Option("--output", "-o", help="Folder for the results; created if it does not exist.")
+]
 OverwriteOption = Annotated[
     bool,
-    typer.Option("--overwrite", help="Replace files that voxomics did not write or that have changed since, but never an input."),
+    typer.Option(
+        "--overwrite",
+        help="Replace existing files that voxomics did not write or that have changed since. An input is never replaced.",
+    ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no summary.")]
 
 
 def cases_of(image: Path, mask: Path | None) -> list[Case]:
-    """Cases when IMAGE is a list of them, none when it is an image.
+    """Read the cases if IMAGE is a list of cases; return none if it is an image.
 
     Raises
     ------
@@ -109,10 +166,13 @@ def cases_of(image: Path, mask: Path | None) -> list[Case]:
 
     if image.suffix.lower() != ".csv":
         if mask is None:
-            raise InputError(f"{image.name}: a mask is needed too (voxomics extract IMAGE MASK -o TABLE), or a CSV list of cases")
+            raise InputError(
+                f"{image.name}: a mask is needed too (voxomics extract IMAGE MASK -o TABLE); "
+                "for many cases, give a CSV list instead"
+            )
         return []
     if mask is not None:
-        raise InputError(f"{image.name} is a list of cases, which names its masks; leave {mask.name} out")
+        raise InputError(f"{image.name} is a list of cases and already names their masks; leave {mask.name} out")
     return read_cases(image)
 
 
@@ -144,7 +204,7 @@ def study_inputs(settings: StudySettings, file: Path) -> list[Path]:
 
 
 def labels_of(items: list[str] | None) -> Any:
-    """Labels for `Extractor.extract`.
+    """Convert the values of --labels for `Extractor.extract`.
 
     Parameters
     ----------
@@ -166,12 +226,12 @@ def labels_of(items: list[str] | None) -> Any:
 
 
 def settings_of(profile: str, path: Path | None, flags: dict[str, Any]) -> dict[str, Any]:
-    """The YAML file's settings overridden by the flags that were given.
+    """Settings of the YAML file, overridden by the options that were given.
 
     Raises
     ------
     InputError, SettingsError
-        As of the profile's settings; the file's own are checked first, so that the message names it.
+        As for the settings of the profile. Those of the file are checked first, so that the message names the file.
     """
     from voxomics.engine.settings import read_yaml
     from voxomics.profiles import profile_named
@@ -183,7 +243,7 @@ def settings_of(profile: str, path: Path | None, flags: dict[str, Any]) -> dict[
     for item in given.pop("set", []):
         key, sign, text = item.partition("=")
         if not sign:
-            raise SettingsError(f"--set {item!r}: give KEY=VALUE, like ngldm.coarseness=1")
+            raise SettingsError(f"--set {item!r}: give KEY=VALUE, for example ngldm.coarseness=1")
         _put(chosen, key.split("."), yaml.safe_load(text))
     for flag, keys, read in (
         ("resegmentation_range", ["resegmentation", "range"], _range),
@@ -206,7 +266,7 @@ def with_threads(settings: StudySettings, threads: int | None) -> StudySettings:
     if threads is None:
         return settings
     if threads < 1:
-        raise SettingsError(f"--threads {threads}: at least 1 is needed")
+        raise SettingsError(f"--threads must be at least 1, got {threads}")
     return settings.model_copy(update={"twin": settings.twin.model_copy(update={"threads": threads})})
 
 
@@ -222,7 +282,9 @@ def _range(text: str) -> tuple[float | None, float | None]:
     try:
         low, high = (float(side) if side.strip() else None for side in text.split(":"))
     except ValueError:
-        raise SettingsError(f"--resegmentation-range {text!r}: give LOW:HIGH, like -500:400, or 0: for no upper limit") from None
+        raise SettingsError(
+            f"--resegmentation-range {text!r}: give LOW:HIGH, for example -500:400, or 0: for no upper limit"
+        ) from None
     return low, high
 
 
@@ -232,6 +294,6 @@ def _spacing(text: str) -> list[float | None]:
         z, y, x = (float(side) if side.strip() else None for side in (sides if len(sides) > 1 else sides * 3))
     except ValueError:
         raise SettingsError(
-            f"--resampling-spacing {text!r}: give one size in mm, or Z:Y:X; an empty one keeps an axis: :2:2"
+            f"--resampling-spacing {text!r}: give one size in mm, or Z:Y:X; :2:2 keeps the size along z"
         ) from None
     return [z, y, x]

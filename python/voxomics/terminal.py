@@ -1,4 +1,4 @@
-"""What the command line shows: errors, progress, summaries and tables that lose nothing on 80 columns."""
+"""What the command line shows: errors, progress, summaries, and tables that are complete on 80 columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from voxomics.profiles.profile import Output
     from voxomics.study.results import StudyResults
 
-# Emoji are off: rich would turn the ":100:" of "bounds:100:0:400" into one. Lines are folded by the terminal, never cut.
+# Emoji are off, because rich would turn the ":100:" of "bounds:100:0:400" into one. Lines are wrapped, never cut.
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
@@ -37,7 +37,7 @@ _TOLD = 5  # different reasons that a summary spells out
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Errors made for people end in one message and exit status 2; anything else keeps its traceback."""
+    """Show errors of voxomics as one message and exit with status 2; other errors keep their traceback."""
     try:
         yield
     except VoxomicsError as error:
@@ -47,18 +47,18 @@ def reported() -> Iterator[None]:
 
 
 def warm(threads: int, families: tuple[str, ...], quiet: bool, always: bool = False) -> None:
-    """Compile kernels on all cores where none are kept yet; later runs find them in the cache."""
+    """Compile kernels on all cores if the cache has none; later runs read them from the cache."""
     from voxomics.engine import warm as kernels
 
     if always or (threads > 1 and kernels.is_cold(families)):
         if not quiet:
-            errors.print("compiling kernels, once on this machine (up to a minute) ...", style="dim")
+            errors.print("compiling kernels (up to a minute, only once on this machine) ...", style="dim")
         kernels.warm_all(threads, families)
 
 
 @contextmanager
 def progress(quiet: bool, doing: str = "measuring") -> Iterator[Callable[[float], None] | None]:
-    """A bar on a terminal's stderr, nothing elsewhere."""
+    """Show a progress bar if stderr is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -71,7 +71,7 @@ def progress(quiet: bool, doing: str = "measuring") -> Iterator[Callable[[float]
 
 @contextmanager
 def stages(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    """One bar for each stage of a study on a terminal's stderr, nothing elsewhere."""
+    """Show a progress bar for each stage of a study if stderr is a terminal."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -90,13 +90,13 @@ def stages(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
 
 
 def print_study(found: StudyResults, folder: Path) -> None:
-    """Protocol and twin side by side, and what a reader has to know."""
+    """Print the results of protocol and twin side by side, and the notes."""
     from rich.table import Table
 
     sides = [found.parts["protocol"].numbers, found.parts["twin"].numbers]
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", overflow="fold")
-    for heading in ("protocol", "twin", "95 %", "p"):
+    for heading in ("protocol", "twin", "95 % CI (twin)", "p (twin)"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name in (name for name in sides[0] if name in sides[1]):
         ours = sides[1][name]
@@ -106,7 +106,7 @@ def print_study(found: StudyResults, folder: Path) -> None:
     for note in found.notes:
         errors.print(f"{note.where}: {note.text}", style="yellow", markup=False)
     number = sum(len(part.tables) for part in found.parts.values())
-    typer.echo(f"{folder / 'report.html'}, results.json and {number} tables", err=True)
+    typer.echo(f"wrote {folder / 'report.html'}, results.json and {number} tables", err=True)
 
 
 def _short(value: float | None) -> str:
@@ -114,7 +114,7 @@ def _short(value: float | None) -> str:
 
 
 def print_summary(found: pd.DataFrame, target: Path, columns: int) -> None:
-    """How many VOIs were measured, and the reasons and remarks they carry."""
+    """Print how many VOIs were measured, and their reasons and remarks."""
     counts = found["status"].value_counts().to_dict()
     summary = ", ".join(f"{counts[key]} {key}" for key in ("ok", "partial", "failed") if key in counts)
     number = len(found)
@@ -124,11 +124,11 @@ def print_summary(found: pd.DataFrame, target: Path, columns: int) -> None:
     for status, reason, n in told[:_TOLD]:
         errors.print(f"{n} {status}: {reason}", style="yellow", markup=False)
     if len(told) > _TOLD:
-        errors.print(f"{len(told) - _TOLD} more reasons and remarks; see the column reason", style="yellow")
+        errors.print(f"{len(told) - _TOLD} more reasons and remarks are in the column `reason`", style="yellow")
 
 
 def print_features(outputs: Sequence[Output], profile: str) -> None:
-    """One line a column into a file or on a wide terminal; else the name on one line and the rest below it, indented."""
+    """Print one line per column; on a narrow terminal, print the name and put the rest below it, indented."""
     rows = [(item.name, item.ibsi_id or "–", item.unit, item.definition) for item in outputs]
     table = [("column", "IBSI id", "unit", "definition"), *rows]
     widths = [max(len(row[k]) for row in table) for k in range(4)]
@@ -147,7 +147,7 @@ def print_features(outputs: Sequence[Output], profile: str) -> None:
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Configuration × family: passed / present / skipped, and why rows were skipped."""
+    """Print the number of values passed, present and skipped by configuration and family, and why values were skipped."""
     from rich.table import Table
 
     counts = Counter((o.reference.config, o.reference.family, o.verdict) for o in outcomes)

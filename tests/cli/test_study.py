@@ -31,9 +31,9 @@ def test_the_command(tmp_path: Path) -> None:
     printed = CliRunner().invoke(app, ["study", "--example"])
     assert printed.exit_code == 0 and "endpoint: continuous" in printed.output
     for arguments, words in (
-        ([], "which study?"),
-        ([str(tmp_path / "STUDY.yaml"), "--threads", "0"], "at least 1 is needed"),
-        ([str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "f.csv")], "cannot be made"),
+        ([], "no STUDY.yaml was given"),
+        ([str(tmp_path / "STUDY.yaml"), "--threads", "0"], "must be at least 1"),
+        ([str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "f.csv")], "cannot be created"),
     ):
         refused = CliRunner().invoke(app, ["study", *arguments])
         assert refused.exit_code == 2 and words in " ".join(refused.output.split())

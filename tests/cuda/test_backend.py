@@ -264,4 +264,4 @@ def test_a_voi_of_a_million_voxels_is_cut_into_tiles(use):
     cuda, cpu = both(image, np.ones(image.shape, np.uint8), settings)
     assert_same_tables(cuda, cpu)
     blocks = dict(device.blocks)
-    assert blocks["glcm.count_gpu"] == 13 * -(-(102**3) // device.tile)
+    assert blocks["glcm.count.count_gpu"] == 13 * -(-(102**3) // device.tile)

@@ -44,7 +44,7 @@ def test_toy(gpu, monkeypatch, capsys, tmp_path):
     (times,) = found["times"]
     assert times["vois"] == 4
     assert times["wall"].keys() > families
-    assert {"put", "get", "glcm.count_gpu"} < times["kernels"].keys()
+    assert {"put", "get", "glcm.count.count_gpu"} < times["kernels"].keys()
     estimates = printed.partition("Estimates, made without a GPU")[2]
     assert estimates.count("not measured") == len(re.findall(r"^\| [^-p]", estimates, re.MULTILINE)) > 5
     assert found["machine"]["device"] == Threads.name

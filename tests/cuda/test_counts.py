@@ -24,8 +24,9 @@ from naive import glszm as naive_glszm
 from naive import ngldm as naive_ngldm
 from naive import ngtdm as naive_ngtdm
 from suite import RANGE, SPACING, Voi
-from voxomics.engine.directions import grouping
-from voxomics.engine.families import glcm, glrlm, glszm, intensity_histogram, morphology, ngldm, ngtdm
+from voxomics.engine.aggregation import directional, zonal
+from voxomics.engine.families import glcm, glrlm, intensity_histogram, morphology, ngldm, ngtdm
+from voxomics.engine.families.zones import device as zones_on_device
 from voxomics.engine.resident import MAX_SHARED, Resident
 
 DIRECTIONAL, ZONAL = glcm.FAMILY.aggregations, ngldm.FAMILY.aggregations
@@ -61,9 +62,10 @@ def cells(matrix, rows, first):
 
 def grouped(asked, k, distance, matrices):
     """Counts of groups by slice and direction, put together as each aggregation says."""
-    dirs, n_planar, per_slice = grouping(distance, asked.aggregations)
+    dirs, groups = directional(distance, asked.aggregations)
     ways = [tuple(d.tolist()) for d in dirs]
-    places = [*product(asked.slices(k, per_slice), ways[:n_planar]), *product([None], ways[n_planar:])]
+    n_planar = groups.n_planar
+    places = [*product(asked.slices(k, groups.per_slice), ways[:n_planar]), *product([None], ways[n_planar:])]
     twins_ways = naive_glcm.directions(distance)
     result: dict = {aggregation: {} for aggregation in asked.aggregations}
     for (z, way), matrix in zip(places, matrices, strict=True):
@@ -106,14 +108,13 @@ def glrlm_counts(asked):
 def around(asked, tables_of):
     """Counts by a voxel's neighbourhood: tables_of(planar, per_slice) has the tables of each VOI's groups."""
     results: list[dict] = [{} for _ in asked.vois]
-    for aggregation in asked.aggregations:
-        planar = aggregation != "3d"
-        per_slice = planar and "2d" in asked.aggregations
-        for k, tables, result in zip(asked.vois, tables_of(planar, per_slice), results, strict=True):
-            found = result[aggregation] = {}
-            for z, table in zip(asked.slices(k, per_slice), tables, strict=True):
-                if table:
-                    found.setdefault(z if aggregation == "2d" else 0, Counter()).update(table)
+    for planar, chosen, groups in zonal(asked.aggregations):
+        for k, tables, result in zip(asked.vois, tables_of(planar, groups.per_slice), results, strict=True):
+            for aggregation in (asked.aggregations[j] for j in chosen):
+                found = result[aggregation] = {}
+                for z, table in zip(asked.slices(k, groups.per_slice), tables, strict=True):
+                    if table:
+                        found.setdefault(z if aggregation == "2d" else 0, Counter()).update(table)
     return results
 
 
@@ -144,7 +145,7 @@ def ngtdm_counts(asked):
 
 def zone_counts(asked, distances):
     (aggregation,) = asked.aggregations
-    found = glszm.zones_on_device(asked.resident, asked.channel, asked.vois, aggregation != "3d", distances)
+    found = zones_on_device.find(asked.resident, asked.channel, asked.vois, aggregation != "3d", distances)
     assert set(found.row.tolist()) <= set(asked.vois.tolist())
     for k in asked.vois:
         levels, slices = asked.levels(k), asked.slices(k, True)
@@ -159,7 +160,7 @@ def depth_counts(asked):
     boxes = np.zeros(len(g.label), np.int64)
     boxes[asked.vois] = np.diff(g.start)[asked.vois]
     place = np.concatenate(([0], np.cumsum(boxes)))
-    depth = glszm.depths_on_device(
+    depth = zones_on_device.depths(
         asked.resident, asked.vois, aggregation != "3d", asked.resident.device.put(place), int(place[-1])
     )
     for k in asked.vois:

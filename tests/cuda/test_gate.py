@@ -81,4 +81,5 @@ def test_says_what_to_install() -> None:
 
 def test_no_kernel_hides_its_need_for_registers() -> None:
     """With max_registers the compiler spills instead; the gate compiles without it, and so must a launch."""
-    assert not [path.name for path in (ROOT / "kernels").glob("*.py") if "max_registers" in path.read_text(encoding="utf-8")]
+    paths = (ROOT / "kernels").rglob("*.py")
+    assert not [path.name for path in paths if "max_registers" in path.read_text(encoding="utf-8")]

@@ -73,7 +73,7 @@ def test_a_large_batch_keeps_both_streams_busy(offer, monkeypatch):
     ours = Extractor(settings={"features": ["glcm"]}, backend="cuda")
     whole = ours.extract(*noise_and_labels(), spacing_mm=(1, 1, 1))
     launches = len(device.findings)
-    monkeypatch.setattr(offload, "PIECE", 100_000)
+    monkeypatch.setattr(offload, "PIECE", 10_000)
     cut = ours.extract(*noise_and_labels(), spacing_mm=(1, 1, 1))
     assert len(device.findings) - launches >= offload.STREAMS * launches
     pd.testing.assert_frame_equal(cut, whole, check_exact=True)

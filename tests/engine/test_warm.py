@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -29,12 +30,29 @@ print(len(compiled))
 """
 
 
-def test_what_a_failing_process_was_to_compile_is_compiled_here(monkeypatch):
-    families, compiled = ("ngtdm", "glcm", "morphology"), []
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    monkeypatch.setattr(warm, "warm", compiled.append)
-    warm.warm_all(3, families)
-    assert compiled == [("morphology",), families]
+def test_what_other_processes_could_not_compile_is_compiled_here(monkeypatch):
+    wanted, here = ("ngtdm", "glcm", "morphology"), []
+    monkeypatch.setattr(warm, "warm", here.append)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    warm.warm_all(3, wanted)
+    assert set(here[0]) < set(wanted), "the others were asked for a share"
+    assert set().union(*here) == set(wanted)
+
+
+def test_another_process_is_asked_for_the_rest(monkeypatch):
+    asked, here = [], []
+    monkeypatch.setattr(warm, "warm", here.append)
+    monkeypatch.setattr(warm.subprocess, "Popen", lambda command, **_: asked.append(command[-1]) or Done())
+    warm.warm_all(2, ("ngtdm", "glcm"))
+    assert [name for name in ("ngtdm", "glcm") if f"{name!r}" in asked[0].partition("warm(")[2]] == ["ngtdm"]
+    assert here[0] == ("glcm",)
+
+
+class Done:
+    """A process that has ended."""
+
+    def wait(self):
+        return 0
 
 
 @pytest.mark.slow

@@ -14,7 +14,6 @@ from naive import glcm as naive
 from naive.terms import assert_twin
 from voxomics.engine.directions import directions
 from voxomics.engine.families import glcm
-from voxomics.kernels import glcm as kernel
 
 AGGREGATIONS = glcm.FAMILY.aggregations
 
@@ -26,7 +25,7 @@ def check(volumes, distance=1, aggregations=AGGREGATIONS):
     for k, volume in enumerate(volumes):
         for j, aggregation in enumerate(aggregations):
             twin = naive.glcm(volume, volume.max(), aggregation, distance)
-            assert twin is None or list(twin) == list(kernel.FEATURES)
+            assert twin is None or list(twin) == [f.name for f in glcm.FEATURES]
             assert_twin(got[k, j], twin, f"VOI {k}, {aggregation}")
 
 
@@ -64,14 +63,14 @@ def test_counts_equal_the_twin():
 
 @pytest.mark.parametrize("distance", [1, 2])
 def test_the_sparse_path_equals_the_twin(monkeypatch, distance):
-    monkeypatch.setattr(kernel, "DENSE_LEVELS", 2)
+    monkeypatch.setattr(glcm, "DENSE_LEVELS", 2)
     rng = np.random.default_rng(4)
     check([random_volume(rng, (4, 5, 6), n) for n in (3, 40)], distance)
 
 
 def test_more_than_a_thousand_levels_equal_the_twin():
     volume = random_volume(np.random.default_rng(9), (11, 11, 11), 20_000, 0.9)
-    assert len(np.unique(volume)) > kernel.DENSE_LEVELS + 1
+    assert len(np.unique(volume)) > glcm.DENSE_LEVELS + 1
     check([volume], aggregations=("2_5d_merged",))
 
 
@@ -103,9 +102,9 @@ def far_apart(ranks, rng):
     return np.concatenate(([0], levels))[ranks]
 
 
-@pytest.mark.parametrize("dense_levels", [kernel.DENSE_LEVELS, 2])
+@pytest.mark.parametrize("dense_levels", [glcm.DENSE_LEVELS, 2])
 def test_a_wide_span_of_levels_equals_the_twin(monkeypatch, dense_levels):
-    monkeypatch.setattr(kernel, "DENSE_LEVELS", dense_levels)
+    monkeypatch.setattr(glcm, "DENSE_LEVELS", dense_levels)
     rng = np.random.default_rng(7)
     ranks = random_volume(rng, (4, 5, 6), 9)
     levels = far_apart(ranks, rng)
@@ -113,10 +112,10 @@ def test_a_wide_span_of_levels_equals_the_twin(monkeypatch, dense_levels):
     check([levels, ranks])
 
 
-@pytest.mark.parametrize("dense_levels", [kernel.DENSE_LEVELS, 2])
+@pytest.mark.parametrize("dense_levels", [glcm.DENSE_LEVELS, 2])
 def test_memory_does_not_follow_the_span(monkeypatch, dense_levels):
     resource = pytest.importorskip("resource")
-    monkeypatch.setattr(kernel, "DENSE_LEVELS", dense_levels)
+    monkeypatch.setattr(glcm, "DENSE_LEVELS", dense_levels)
     rng = np.random.default_rng(8)
     ranks = random_volume(rng, (6, 7, 8), 27)
     volumes = [ranks, ranks * 10**7, far_apart(ranks, rng)]

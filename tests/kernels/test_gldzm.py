@@ -16,16 +16,16 @@ from naive.glszm import zones as naive_zones
 from naive.terms import assert_twin
 from shared import shared
 from voxomics import ibsi_check
-from voxomics.engine.families import gldzm, glszm
+from voxomics.engine.families.zones import GLDZM, GLSZM, cpu
 
-AGGREGATIONS = gldzm.FAMILY.aggregations
+AGGREGATIONS = GLDZM.aggregations
 RANGE = {"resegmentation": {"range": [1, None]}}
 
 
 def features(volumes, masks, aggregations=AGGREGATIONS):
     batch, options = batch_of(volumes, RANGE, masks=masks)
-    found = gldzm.FAMILY.compute(batch, batch.channels["none"], np.arange(len(batch)), options, aggregations)
-    return found[:, :, gldzm.FAMILY.first :]
+    found = GLDZM.compute(batch, batch.channels["none"], np.arange(len(batch)), options, aggregations)
+    return found[:, :, GLDZM.first :]
 
 
 def check(volumes, masks=None):
@@ -39,13 +39,13 @@ def check(volumes, masks=None):
 
 def distances(volume, mask, planar):
     batch, _ = batch_of([volume], RANGE, masks=[mask])
-    found = glszm.zones(batch, batch.channels["none"], np.arange(1), planar, True)
+    found = cpu.find(batch, batch.channels["none"], np.arange(1), planar, True)
     return found.distance[: found.number[0]].tolist()
 
 
 def test_the_registry_names_the_features_in_the_twins_order():
-    assert [f.name for f in gldzm.FEATURES] == naive.NAMES
-    assert len(glszm.FEATURES) == gldzm.FAMILY.first
+    assert [f.name for f in GLDZM.features] == naive.NAMES
+    assert len(GLSZM.features) == GLDZM.first
 
 
 @settings(max_examples=40, deadline=None)
@@ -115,24 +115,24 @@ def test_glszm_alone_measures_no_distance_and_gives_the_same():
     both, options = batch_of([volume])
     one, glszm_only = batch_of([volume], {"features": ["glszm"]})
     channel = both.channels["none"]
-    whole = glszm.compute(both, channel, np.arange(1), options, AGGREGATIONS)
-    part = glszm.compute(one, one.channels["none"], np.arange(1), glszm_only, AGGREGATIONS)
+    whole = cpu.compute(both, channel, np.arange(1), options, AGGREGATIONS)
+    part = cpu.compute(one, one.channels["none"], np.arange(1), glszm_only, AGGREGATIONS)
     np.testing.assert_array_equal(part[:, :, :16], whole[:, :, :16])
     assert np.isnan(part[:, :, 16:]).all() and not np.isnan(whole).any()
-    assert glszm.need(one, channel, glszm_only, AGGREGATIONS)[0] < glszm.need(both, channel, options, AGGREGATIONS)[0]
+    assert cpu.need(one, channel, glszm_only, AGGREGATIONS)[0] < cpu.need(both, channel, options, AGGREGATIONS)[0]
 
 
 def test_zone_lists_are_the_same_for_both_families():
     volume = random_volume(np.random.default_rng(8), (5, 6, 7), 3)
     batch, _ = batch_of([volume])
-    found = glszm.zones(batch, batch.channels["none"], np.arange(1), False, True)
+    found = cpu.find(batch, batch.channels["none"], np.arange(1), False, True)
     mapped = naive.distance_map(volume > 0, False)
     twin = [(len(zone), min(int(mapped[v]) for v in zone)) for _, zone in naive_zones(volume, False)]
     n = found.number[0]
     assert list(zip(found.size[:n].tolist(), found.distance[:n].tolist(), strict=True)) == twin
 
 
-@pytest.mark.parametrize("family", [glszm.FAMILY, gldzm.FAMILY], ids=lambda family: family.name)
+@pytest.mark.parametrize("family", [GLSZM, GLDZM], ids=lambda family: family.name)
 def test_the_digital_phantom_has_the_standards_values_in_every_aggregation(family):
     folder = shared("data", "ibsi1")
     image, mask = (

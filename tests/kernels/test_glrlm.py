@@ -15,10 +15,11 @@ from naive import glrlm as naive
 from naive.terms import assert_twin
 from shared import shared
 from voxomics import ibsi_check
+from voxomics.engine.directions import directions
 from voxomics.engine.families import glrlm, ngldm, ngtdm
 from voxomics.engine.feature import DIRECTIONAL, ZONAL
-from voxomics.kernels import glrlm as kernel
 
+NAMES = [f.name for f in glrlm.FEATURES]
 AGGREGATIONS = glrlm.FAMILY.aggregations
 CODES = ("BTW3", "SUJT", "JJUI", "ZW7Z", "ITBB", "IAZD", "8QNN", "62GR", "KOBO")
 AGGREGATION_OF = dict(zip(CODES, DIRECTIONAL + ZONAL, strict=True))
@@ -34,12 +35,9 @@ def check(volumes, aggregations=AGGREGATIONS):
     for k, volume in enumerate(volumes):
         for j, aggregation in enumerate(aggregations):
             twin = naive.glrlm(volume, aggregation)
-            assert list(twin) == list(kernel.FEATURES)
+            assert list(twin) == NAMES
             assert_twin(got[k, j], twin, f"VOI {k}, {aggregation}")
 
-
-def test_registry_and_kernel_name_the_same_features():
-    assert tuple(f.name for f in glrlm.FEATURES) == kernel.FEATURES
 
 
 @settings(max_examples=15, deadline=None)
@@ -63,7 +61,7 @@ def test_counts_equal_the_twin(pad):
     found = found[start[0] : start[1]].reshape(13, int(channel.n_present[0]) + 1, 7 + 1)
     levels = channel.level_of.tolist()
     twin = naive.matrices(volume, "3d_averaged")
-    for d, offset in enumerate(glrlm.directions(1)):
+    for d, offset in enumerate(directions(1)):
         key = tuple(offset) if tuple(offset) in twin else tuple(-offset)
         cells = {(levels[a], r + 1): n for (a, r), n in np.ndenumerate(found[d, 1:, 1:]) if n}
         assert cells == twin[key][0]
@@ -105,7 +103,7 @@ def test_one_voxel_two_in_a_line_constant_and_one_long_run():
     check([np.ones((1, 1, 1), int), np.array([[[3, 5]]]), np.full((2, 2, 2), 4)])
     got = features([np.full((1, 1, 70_000), 2)], ("3d_averaged",))[0, 0]
     lines = np.r_[[70_000], np.ones(12)]  # lengths: one run along x, 70,000 single voxels along each other direction
-    assert got[kernel.FEATURES.index("long_runs_emphasis")] == pytest.approx(np.mean(lines**2), rel=1e-12)
+    assert got[NAMES.index("long_runs_emphasis")] == pytest.approx(np.mean(lines**2), rel=1e-12)
 
 
 def test_a_refused_voi_has_no_features():

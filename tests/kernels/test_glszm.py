@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from batches import batch_of, random_volume
 from naive import glszm as naive
 from naive.terms import assert_twin
-from voxomics.engine.families import glszm
+from voxomics.engine.families.zones import GLSZM, cpu
 
-AGGREGATIONS = glszm.FAMILY.aggregations
+AGGREGATIONS = GLSZM.aggregations
 
 
 def features(volumes, aggregations=AGGREGATIONS, **more):
     batch, options = batch_of(volumes, **more)
-    return glszm.compute(batch, batch.channels["none"], np.arange(len(batch)), options, aggregations)[:, :, :16]
+    return cpu.compute(batch, batch.channels["none"], np.arange(len(batch)), options, aggregations)[:, :, :16]
 
 
 def zones_of(batch, k, planar):
     """(level, size, slice in the box without padding) of VOI k's zones, in the order found."""
     channel = batch.channels["none"]
-    found = glszm.zones(batch, channel, np.arange(len(batch)), planar, False)
+    found = cpu.find(batch, channel, np.arange(len(batch)), planar, False)
     part = slice(found.start[k], found.start[k] + found.number[k])
     levels = channel.level_of[channel.level_start[k] : channel.level_start[k + 1]]
     slices = found.slice_of[part] - batch.geometry.pad
@@ -50,7 +50,7 @@ def check(volumes, aggregations=AGGREGATIONS):
 
 
 def test_the_registry_names_the_features_in_the_twins_order():
-    assert [f.name for f in glszm.FEATURES] == naive.NAMES
+    assert [f.name for f in GLSZM.features] == naive.NAMES
 
 
 @settings(max_examples=40, deadline=None)
@@ -138,5 +138,5 @@ def test_a_zone_of_many_bytes_is_sorted_and_counted():
 def test_a_refused_voi_and_an_empty_call():
     assert np.isnan(features([np.array([[[0.5, 1.5]]])], ("3d",))).all()
     batch, options = batch_of([np.ones((2, 2, 2), int)])
-    found = glszm.compute(batch, batch.channels["none"], np.arange(0), options, AGGREGATIONS)
+    found = cpu.compute(batch, batch.channels["none"], np.arange(0), options, AGGREGATIONS)
     assert found.shape == (0, 3, 32)

@@ -11,18 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batches import assert_close
 from naive import intensity as naive
+from naive.terms import assert_twin
 from shared import shared
 from voxomics.engine.discretise import channel
 from voxomics.engine.families import intensity_statistics as family
 from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
-from voxomics.kernels import intensity as kernel
 from voxomics.kernels import sorting
+from voxomics.kernels.intensity import features, moments, percentiles, selection
 
 NONE = {"method": "none"}
+NAMES = [feature.name for feature in family.FEATURES]
 
 
 class Values:
@@ -40,22 +41,14 @@ def features_of(*sets, rule="linear"):
 def check(*sets, rule="linear"):
     for row, values in zip(features_of(*sets, rule=rule), sets, strict=True):
         twin = naive.statistics([float(v) for v in values], rule)
-        assert list(twin) == list(kernel.FEATURES) == [f.name for f in family.FEATURES]
-        scale = np.ones(18)
-        size, deviation = np.abs(values).max(), np.ptp(values)
-        scale[[0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17]] = size
-        scale[1] = size * deviation
-        if twin["variance"] > 0:  # a rounding of the mean or of a deviation is a part of 1e-16 of the size
-            scale[[2, 3]] = size / np.sqrt(twin["variance"]) * np.array([1, 4]) * max(abs(twin["kurtosis"]), 1)
-        scale[14] = abs(twin["coefficient_of_variation"]) * size / abs(twin["mean"]) if twin["mean"] else 1
-        for name, got, want, s in zip(twin, row, twin.values(), scale, strict=True):
-            assert_close(got, want, s, f"{name} of {values!r}")
+        assert list(twin) == NAMES
+        assert_twin(row, twin, values)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(1, 300), spread=st.sampled_from([1, 3, 50, 1000]), offset=st.sampled_from([0, -1000, 0.1]),
-    whole=st.booleans(), rule=st.sampled_from(kernel.PERCENTILE_RULES), seed=st.integers(0, 2**32 - 1),
+    whole=st.booleans(), rule=st.sampled_from(percentiles.PERCENTILE_RULES), seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
 def test_random_values_equal_the_twin(n, spread, offset, whole, rule, seed):
     rng = np.random.default_rng(seed)
@@ -67,14 +60,14 @@ def test_random_values_equal_the_twin(n, spread, offset, whole, rule, seed):
 def test_moments_keep_their_digits_wherever_the_values_lie(shift, scale):
     values = np.random.default_rng(5).integers(1, 50, 1000) ** 2.0
     plain, moved = features_of(values, values * scale + shift)
-    ratios = [kernel.FEATURES.index(name) for name in ("skewness", "kurtosis")]
+    ratios = [NAMES.index(name) for name in ("skewness", "kurtosis")]
     np.testing.assert_allclose(moved[ratios], plain[ratios], rtol=1e-10)
-    lengths = [kernel.FEATURES.index(name) for name in ("mean_absolute_deviation", "robust_mean_absolute_deviation")]
+    lengths = [NAMES.index(name) for name in ("mean_absolute_deviation", "robust_mean_absolute_deviation")]
     np.testing.assert_allclose(moved[lengths], plain[lengths] * scale, rtol=1e-10)
 
 
 def test_what_leaves_float64_is_undefined_and_warns_nobody():
-    row = dict(zip(kernel.FEATURES, features_of([1e160, -3e160, 2e160, 2e160])[0], strict=True))
+    row = dict(zip(NAMES, features_of([1e160, -3e160, 2e160, 2e160])[0], strict=True))
     assert {name for name, value in row.items() if not np.isfinite(value)} == {"variance", "energy", "root_mean_square"}
     assert not np.isinf(features_of([1.7e308, -1.7e308, 1.7e308])).any()
 
@@ -95,13 +88,13 @@ AWKWARD = {
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-@pytest.mark.parametrize("rule", kernel.PERCENTILE_RULES)
+@pytest.mark.parametrize("rule", percentiles.PERCENTILE_RULES)
 def test_percentiles_are_numpys_to_the_last_bit(name, rule):
     x = np.ascontiguousarray(AWKWARD[name])
     n = np.array([len(x)])
-    at = kernel.positions(n, rule)
-    found = kernel.order_statistics(x, np.array([0, len(x)]), np.arange(1), kernel.ranks(at, n))[0]
-    whole = np.sort(x)[kernel.ranks(at, n)[0]]
+    at = percentiles.positions(n, rule)
+    found = selection.order_statistics(x, np.array([0, len(x)]), np.arange(1), percentiles.ranks(at, n))[0]
+    whole = np.sort(x)[percentiles.ranks(at, n)[0]]
     np.testing.assert_array_equal(found, whole)
     if name != "extremes":  # their differences overflow
         got = features_of(x, rule=rule)[0]
@@ -110,11 +103,11 @@ def test_percentiles_are_numpys_to_the_last_bit(name, rule):
         assert got[4] == np.median(x)
 
 
-@pytest.mark.parametrize("rule", kernel.PERCENTILE_RULES)
+@pytest.mark.parametrize("rule", percentiles.PERCENTILE_RULES)
 def test_positions_are_numpys_for_every_number_of_values(rule):
     for n in range(1, 400):
-        at = kernel.positions(np.array([n]), rule)[0]
-        want = np.percentile(np.arange(float(n)), kernel.PERCENTS, method=rule)
+        at = percentiles.positions(np.array([n]), rule)[0]
+        want = np.percentile(np.arange(float(n)), percentiles.PERCENTS, method=rule)
         want[2] = (n - 1) / 2
         np.testing.assert_allclose(at, want, rtol=0, atol=1e-12, err_msg=str(n))
 
@@ -149,7 +142,15 @@ def test_a_voi_is_the_same_alone_and_in_a_batch():
 
 def test_no_kernel_is_compiled_twice():
     features_of([1.0, 2.0, 3.0])
-    for function in (kernel.refine, kernel.measure, kernel.describe, kernel.between, sorting.heap):
+    for function in (
+        selection.refine,
+        features.measure,
+        features.describe,
+        percentiles.between,
+        percentiles.percentile,
+        moments.look_along,
+        sorting.heap,
+    ):
         assert len(function.signatures) <= 1, function  # 0: inlined code from the cache
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from batches import assert_close, batch_of, random_volume
 from naive import ivh as naive
+from naive.terms import assert_twin
 from voxomics.engine.discretise import channel
 from voxomics.engine.families import intensity_volume_histogram as family
-from voxomics.kernels import ivh as kernel
 
 
 def features_of(volumes, ivh, masks=None, **more):
@@ -22,9 +22,9 @@ def features_of(volumes, ivh, masks=None, **more):
     return family.compute(batch, levels, np.arange(len(batch)), options, ())[:, 0]
 
 
-def same(row, twin, scale=1.0):
-    assert list(twin) == list(kernel.FEATURES) == [f.name for f in family.FEATURES]
-    assert_close(row, list(twin.values()), scale, str(twin))
+def same(row, twin):
+    assert list(twin) == [f.name for f in family.FEATURES]
+    assert_twin(row, twin)
 
 
 NONE = {"method": "none"}
@@ -40,7 +40,7 @@ def test_none_without_a_range_runs_from_the_minimum_to_the_maximum(volume, shift
     mask = volume > 0
     values = volume[mask] + shift
     row = features_of([volume + shift], NONE, [mask])[0]
-    same(row, naive.ivh(values.tolist(), int(values.min()), int(values.max())), 2e4)
+    same(row, naive.ivh(values.tolist(), int(values.min()), int(values.max())))
 
 
 @settings(max_examples=30, deadline=None)
@@ -67,7 +67,7 @@ def test_fixed_bin_size_speaks_of_bin_centres(volume, width, high):
         return
     levels = np.floor(kept / width) + 1
     last = levels.max() if high is None else np.ceil(np.round(high / width, 9))
-    same(row, naive.ivh(((levels - 0.5) * width).tolist(), 0.5 * width, (last - 0.5) * width, width), 100.0)
+    same(row, naive.ivh(((levels - 0.5) * width).tolist(), 0.5 * width, (last - 0.5) * width, width))
 
 
 @settings(max_examples=30, deadline=None)
@@ -75,14 +75,14 @@ def test_fixed_bin_size_speaks_of_bin_centres(volume, width, high):
 def test_fixed_bin_number_runs_over_all_bins(volume, bins):
     x = volume[volume > 0].astype(float)
     levels = np.minimum(np.floor(bins * (x - x.min()) / max(np.ptp(x), 1e-9)), bins - 1) + 1 if np.ptp(x) else np.ones(x.size)
-    same(features_of([volume], {"method": "fbn", "bins": bins})[0], naive.ivh(levels.tolist(), 1, bins), 1e3)
+    same(features_of([volume], {"method": "fbn", "bins": bins})[0], naive.ivh(levels.tolist(), 1, bins))
 
 
 def test_the_own_minimum_as_origin():
     x = np.array([[[3.25, 4.0, 5.5, 6.75]]])
     row = features_of([x], {"method": "fbs", "width": 0.5, "origin": "minimum"})[0]
     levels = np.floor((x.ravel() - 3.25) / 0.5) + 1
-    same(row, naive.ivh((3.25 + (levels - 0.5) * 0.5).tolist(), 3.5, 3.25 + (levels.max() - 0.5) * 0.5, 0.5), 10.0)
+    same(row, naive.ivh((3.25 + (levels - 0.5) * 0.5).tolist(), 3.5, 3.25 + (levels.max() - 0.5) * 0.5, 0.5))
 
 
 def test_an_origin_above_some_intensities():
@@ -128,5 +128,5 @@ def test_more_than_1024_levels_and_a_batch():
     whole = features_of(volumes, NONE)
     for k, volume in enumerate(volumes):
         values = volume[volume > 0].tolist()
-        same(whole[k], naive.ivh(values, min(values), max(values)), 5000.0)
+        same(whole[k], naive.ivh(values, min(values), max(values)))
         np.testing.assert_array_equal(features_of([volume], NONE)[0], whole[k])

@@ -9,7 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+from numba.core import event
+
 from shared import ROOT
+from voxomics.kernels import jit
 
 PROBE = "import numpy as np; from voxomics.kernels import probe; print(probe.run(np.zeros(1)))"
 OUTER = """
@@ -31,8 +36,9 @@ def step(x):
 """
 
 
-def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path):
-    """Numba alone would go on with the old body: it looks at the outer kernel's file only."""
+@pytest.mark.parametrize(("hashed", "expected"), [("1", [1.0, 1.0, 2.0]), ("0", [1.0, 1.0, 1.0])])
+def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path, hashed, expected):
+    """Numba alone (VOXOMICS_HASH_SOURCES=0) goes on with the old body: it looks at the outer kernel's file only."""
     shutil.copytree(ROOT / "python" / "voxomics", tmp_path / "voxomics", ignore=shutil.ignore_patterns("__pycache__"))
     folder = tmp_path / "voxomics" / "kernels"
     (folder / "probe.py").write_text(OUTER)
@@ -41,29 +47,74 @@ def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path):
         (folder / "inner.py").write_text(INNER.format(number))
         done = subprocess.run(
             [sys.executable, "-B", "-c", PROBE],
-            env={**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(tmp_path),
+                "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+                "VOXOMICS_HASH_SOURCES": hashed,
+            },
             cwd=tmp_path,
             capture_output=True,
             text=True,
             check=True,
         )
         results.append(float(done.stdout))
-    assert results == [1.0, 1.0, 2.0]
+    assert results == expected
     assert list(Path(tmp_path / "cache").rglob("*.nbc"))
 
 
-def test_the_garbage_collector_is_on_after_compiling():
-    import numpy as np
+@pytest.mark.parametrize(("hashed", "expected"), [("1", "0 True 1"), ("0", "0 True 0")])
+def test_sources_are_hashed_when_a_kernel_is_first_looked_up(hashed, expected):
+    code = (
+        "import numpy as np\n"
+        "from voxomics.kernels import jit, pack\n"
+        "print(jit._sources.cache_info().misses)\n"
+        "pack.compact(np.zeros(1), np.zeros(1, int), np.ones(1, int), np.zeros(1), np.zeros(1, int))\n"
+        "print(jit.is_cached(pack.compact), jit._sources.cache_info().misses)\n"
+    )
+    assert " ".join(told(code, VOXOMICS_HASH_SOURCES=hashed)) == expected
 
-    from voxomics.kernels import jit
 
+@pytest.mark.parametrize(("left_on", "expected"), [("1", ["0"]), ("0", ["1"]), ("", ["1"])])
+def test_the_garbage_collector_can_be_left_alone(left_on, expected):
+    code = "from numba.core import event\nfrom voxomics.kernels import jit\nprint(len(event._registered['numba:compile']))\n"
+    assert told(code, VOXOMICS_COMPILE_WITH_GC=left_on) == expected
+
+
+def told(code, **env):
+    """Words that a Python process of its own prints."""
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+class CollectorWhile(event.Listener):
+    """Whether the garbage collector is on when a compilation begins, after the listeners that were there before."""
+
+    def __init__(self):
+        self.on = []
+
+    def on_start(self, found):
+        self.on.append(gc.isenabled())
+
+    def on_end(self, found):
+        pass
+
+
+@pytest.mark.parametrize(("module", "off"), [("voxomics.kernels.probe", True), ("users.own", False)])
+def test_the_garbage_collector_is_off_while_a_kernel_compiles(module, off):
     def add(x):
         return x[0] + 1.0
 
+    add.__module__ = module
+    watch = CollectorWhile()
     assert gc.isenabled()
-    compiled = jit.numba.njit(add)
-    assert compiled(np.zeros(1)) == 1.0
+    with event.install_listener("numba:compile", watch):
+        assert jit.numba.njit(add)(np.zeros(1)) == 1.0
+    assert set(watch.on) == {not off}
     assert gc.isenabled()
+
+
+def test_the_garbage_collector_comes_back_when_the_outer_compilation_ends():
     listener = jit._Undisturbed()
     ours = type("Event", (), {"data": {"dispatcher": type("D", (), {"py_func": jit.cpu})}})
     listener.on_start(ours)

@@ -1,4 +1,4 @@
-"""The generated table of kernels/marching_cubes.py."""
+"""The generated table of kernels/shape/marching_cubes.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from naive import morphology as naive
-from voxomics.kernels import marching_cubes
+from voxomics.kernels.shape import marching_cubes
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tools" / "make_marching_cubes.py"
@@ -31,7 +31,7 @@ def directed_edges(triangles):
 
 def test_the_file_is_what_the_script_writes(script, capsys):
     script.main()
-    assert capsys.readouterr().out == (ROOT / "kernels" / "marching_cubes.py").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == (ROOT / "kernels" / "shape" / "marching_cubes.py").read_text(encoding="utf-8")
 
 
 def test_random_masks_have_closed_oriented_surfaces():

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import csv
-import tracemalloc
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batches import assert_close, batch_of, random_volume
 from naive import morphology as naive
+from naive.spatial import spatial_autocorrelation
+from naive.terms import assert_twin
 from shared import shared
-from voxomics.engine.families import morphology, spatial_autocorrelation
-from voxomics.kernels import ellipsoid, hull, outline, shape, spatial
+from voxomics.engine.families import morphology
+from voxomics.engine.families import spatial_autocorrelation as spatial
+from voxomics.kernels.shape import ellipsoid, hull, outline
 
-FEATURES = morphology.FEATURES + spatial_autocorrelation.FEATURES
+FEATURES = morphology.FEATURES + spatial.FEATURES
 NAMES = [feature.name for feature in FEATURES]
 SPACING = (2.5, 0.8, 1.1)
 
 
 def compute(batch, options):
-    families = (morphology, spatial_autocorrelation)
+    families = (morphology, spatial)
     return np.concatenate([f.compute(batch, None, np.arange(len(batch)), options, ())[:, 0] for f in families], axis=1)
 
 
@@ -32,17 +33,14 @@ def check(volumes, spacing=SPACING, options=None, masks=None):
     low, high = options.resegmentation.range or (-np.inf, np.inf)
     for k, volume in enumerate(volumes):
         mask = volume > 0 if masks is None else masks[k]
-        twin = naive.morphology(volume, mask, mask & (volume >= low) & (volume <= high), spacing)
+        kept = mask & (volume >= low) & (volume <= high)
+        twin = naive.morphology(volume, mask, kept, spacing) | spatial_autocorrelation(volume, kept, spacing)
         assert list(twin) == NAMES
-        for j, (name, expected) in enumerate(twin.items()):
-            if expected is not None:
-                scale = float(volume.max()) * 1e3 if name in ("integrated_intensity", "centre_of_mass_shift") else 1.0
-                assert_close(got[k, j], expected, scale, f"VOI {k}, {name}")
+        assert_twin(got[k], twin, f"VOI {k}")
     return got
 
 
-def test_names_are_the_kernels():
-    assert tuple(feature.name for feature in morphology.FEATURES) == shape.FEATURES
+def test_every_id_stands_once():
     assert len({feature.ibsi for feature in FEATURES}) == 29
 
 
@@ -83,22 +81,6 @@ def test_one_voxel_a_line_a_diagonal_and_a_plane():
         assert row["elongation"] == row["flatness"] == 0
         assert np.isnan(row["volume_density_aee"]) and np.isnan(row["area_density_aee"])
     assert by_name[3]["flatness"] == 0 and np.isnan(by_name[3]["volume_density_aee"])
-
-
-def test_constant_intensity_has_no_spatial_correlation():
-    got = check([np.full((2, 3, 4), 3)])
-    assert np.isnan(got[0, -2:]).all()
-
-
-@settings(max_examples=15)
-@given(size=st.tuples(*[st.integers(1, 7)] * 3), fill=st.sampled_from([0.4, 1.0]), seed=st.integers(0, 2**32 - 1))
-def test_fft_equals_pairs(size, fill, seed):
-    rng = np.random.default_rng(seed)
-    inside = rng.random(size) < fill
-    if inside.sum() > 1:
-        g = rng.normal(size=inside.sum())
-        g -= g.mean()
-        assert_close(spatial.by_fft(inside, g, SPACING), spatial.by_pairs(inside, g, SPACING), 1.0)
 
 
 def test_hull_of_lattice_points_equals_scipys():
@@ -145,8 +127,8 @@ def test_smallest_ellipsoid_equals_the_slow_one():
         points = rng.normal(size=(n, 3)) * (5, 2, 1)
         a, b, c = np.sqrt(naive.smallest_ellipsoid(points))
         volume, area = smallest_ellipsoid(points)
-        assert abs(volume / (4 / 3 * np.pi * a * b * c) - 1) < 1e-4
-        assert abs(area / naive.ellipsoid_area(a, b, c) - 1) < 5e-4
+        assert abs(volume / (4 / 3 * np.pi * a * b * c) - 1) < 1e-8
+        assert abs(area / naive.ellipsoid_area(a, b, c).value - 1) < 1e-8
 
 
 def test_smallest_ellipsoid_of_a_box_is_known():
@@ -189,7 +171,7 @@ def test_the_area_of_an_ellipsoid_is_ibsis_series():
     axes = np.array([(2.0, 2.0, 2.0), (5.7, 4.65, 4.27), (3.0, 2.0, 2.0), (3.0, 3.0, 2.0), (9.0, 1.0, 0.5)])
     got = ellipsoid.area(axes)
     assert abs(got[0] - 16 * np.pi) < 1e-12
-    np.testing.assert_allclose(got, [naive.ellipsoid_area(*row) for row in axes], rtol=1e-12)
+    np.testing.assert_allclose(got, [naive.ellipsoid_area(*row).value for row in axes], rtol=1e-12)
 
 
 def test_what_is_not_wanted_is_left_out():
@@ -229,40 +211,6 @@ def test_flips_and_turns():
     first, options = batch_of([volume], spacing_mm=SPACING)
     turned, _ = batch_of([volume.transpose(order)[::-1, :, ::-1]], spacing_mm=tuple(SPACING[o] for o in order))
     assert_close(compute(turned, options), compute(first, options), 1e3)
-
-
-def test_memory_grows_with_the_padded_box():
-    large = np.ones((20, 20, 20), int)
-    batch, options = batch_of([large, np.ones((2, 2, 2), int)])
-    need = spatial_autocorrelation.need(batch, None, options, ())
-    assert need.shape == (2,) and need.dtype == np.int64
-    assert need[0] > 9 * 40**3 > need[1]
-    assert morphology.need(batch, None, options, ())[0] < need[0]
-
-
-@pytest.mark.parametrize("size", [(40, 40, 40), (1, 150, 300), (150, 300, 1), (5, 6, 900)])
-def test_the_spectra_stay_within_the_memory_asked_for(size):
-    volume = np.random.default_rng(8).integers(1, 9, size)
-    batch, options = batch_of([volume])
-    spatial_autocorrelation.compute(batch, None, np.arange(1), options, ())  # imports and compiles
-    tracemalloc.start()
-    spatial_autocorrelation.compute(batch, None, np.arange(1), options, ())
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < spatial_autocorrelation.need(batch, None, options, ())[0] < 4 * peak
-
-
-@pytest.mark.parametrize(("shift", "scale"), [(1e9, 2.0**-10), (0.0, 1e-200), (0.0, 1e160), (0.0, 1e300), (-1e300, 1e299)])
-@pytest.mark.parametrize("size", [(3, 4, 5), (12, 13, 14)])
-def test_spatial_correlation_keeps_its_digits_wherever_the_intensities_lie(shift, scale, size):
-    values = np.random.default_rng(9).integers(1, 9, size).ravel().astype(float)
-    inside = np.ones(size, bool)
-    method = spatial.by_pairs if inside.size < 100 else spatial.by_fft
-    expected = method(inside, spatial.centred(values), SPACING)
-    got = method(inside, spatial.centred(values * scale + shift), SPACING)
-    np.testing.assert_allclose(got, expected, rtol=1e-12)
-    g = values - values.mean()
-    np.testing.assert_allclose(method(inside, g, SPACING), expected, rtol=1e-11)
 
 
 def test_intensities_whose_sum_leaves_float64_are_undefined():

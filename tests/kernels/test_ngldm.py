@@ -13,6 +13,7 @@ from naive.terms import assert_twin
 from voxomics.engine.families import ngldm
 from voxomics.kernels import ngldm as kernel
 
+NAMES = [f.name for f in ngldm.FEATURES]
 AGGREGATIONS = ngldm.FAMILY.aggregations
 
 
@@ -26,12 +27,9 @@ def check(volumes, aggregations=AGGREGATIONS, distance=1, coarseness=0, **more):
     for k, volume in enumerate(volumes):
         for j, aggregation in enumerate(aggregations):
             twin = naive.ngldm(volume, aggregation, distance, coarseness)
-            assert list(twin) == list(kernel.FEATURES)
+            assert list(twin) == NAMES
             assert_twin(got[k, j], twin, f"VOI {k}, {aggregation}")
 
-
-def test_registry_and_kernel_name_the_same_features():
-    assert tuple(f.name for f in ngldm.FEATURES) == kernel.FEATURES
 
 
 @settings(max_examples=25, deadline=None)
@@ -89,8 +87,8 @@ def test_degenerate_vois():
     volumes = [np.ones((1, 1, 1), int), np.array([[[3, 5]]]), np.full((2, 2, 2), 4), np.array([[[2, 0, 7]]])]
     check(volumes)
     flat = features(volumes, ("3d",))[2, 0]
-    assert flat[kernel.FEATURES.index("high_dependence_emphasis")] == 64
-    assert flat[kernel.FEATURES.index("dependence_count_entropy")] == 0
+    assert flat[NAMES.index("high_dependence_emphasis")] == 64
+    assert flat[NAMES.index("dependence_count_entropy")] == 0
 
 
 def test_a_refused_voi_has_no_features():

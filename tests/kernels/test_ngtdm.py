@@ -11,8 +11,8 @@ from batches import batch_of, random_volume
 from naive import ngtdm as naive
 from naive.terms import assert_twin
 from voxomics.engine.families import ngtdm
-from voxomics.kernels import ngtdm as kernel
 
+NAMES = [f.name for f in ngtdm.FEATURES]
 AGGREGATIONS = ngtdm.FAMILY.aggregations
 
 
@@ -26,12 +26,9 @@ def check(volumes, aggregations=AGGREGATIONS, distance=1, **more):
     for k, volume in enumerate(volumes):
         for j, aggregation in enumerate(aggregations):
             twin = naive.ngtdm(volume, aggregation, distance)
-            assert twin is None or list(twin) == list(kernel.FEATURES)
+            assert twin is None or list(twin) == NAMES
             assert_twin(got[k, j], twin, f"VOI {k}, {aggregation}")
 
-
-def test_registry_and_kernel_name_the_same_features():
-    assert tuple(f.name for f in ngtdm.FEATURES) == kernel.FEATURES
 
 
 @settings(max_examples=20, deadline=None)
@@ -92,7 +89,7 @@ def test_every_pair_of_sixty_thousand_levels_is_quick():
         "complexity": (distance * s_i).sum() / n,
         "strength": 2 / n * n**2 * (n**2 - 1) / 6 / s.sum(),
     }
-    assert dict(zip(kernel.FEATURES, got, strict=True)) == pytest.approx(expected, rel=1e-10)
+    assert dict(zip(NAMES, got, strict=True)) == pytest.approx(expected, rel=1e-10)
 
 
 def naive_sums(volume):

@@ -13,7 +13,6 @@ from naive.weighting import NORM, weight
 from voxomics.engine.directions import direction_weights, directions
 from voxomics.engine.families import glcm, glrlm
 from voxomics.engine.feature import DIRECTIONAL
-from voxomics.kernels import glcm as kernel
 
 SPACING = (2.5, 0.8, 1.0)
 TWINS = {
@@ -26,7 +25,7 @@ TWINS = {
 def path(request, monkeypatch):
     """Both ways that the matrices of the two families take."""
     if request.param == "sparse":
-        monkeypatch.setattr(kernel, "DENSE_LEVELS", 2)
+        monkeypatch.setattr(glcm, "DENSE_LEVELS", 2)
         monkeypatch.setattr(glrlm, "_is_dense", lambda batch, vois, cells: np.zeros(len(cells), bool))
 
 

@@ -140,7 +140,7 @@ def test_numbers_out_of_range(tmp_path, arguments, message):
 
 def test_a_file_where_the_folder_should_be(tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(InputError, match="'taken' cannot be made"):
+    with pytest.raises(InputError, match="'taken' cannot be created"):
         dataset.cohort(tmp_path / "taken", 1)
 
 

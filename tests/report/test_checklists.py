@@ -43,4 +43,4 @@ def test_harmonising_is_not_leaving_a_centre_out() -> None:
         "centres", part.numbers, {**part.tables, "designs": Table("designs", random.reindex(columns=TABLES["designs"].columns))}
     )
     answer = {item.number: item.answer for item in checklists.metrics(replace(study, parts={**study.parts, "centres": only}))}
-    assert "predicted by the others" not in answer[27]
+    assert "predicted from the others" not in answer[27]

@@ -260,7 +260,7 @@ def test_contrast() -> None:
 
 def test_wrong_input(tmp_path: Path) -> None:
     study = results("continuous")
-    with pytest.raises(InputError, match="accepted are paper, safe"):
+    with pytest.raises(InputError, match="accepted: paper, safe"):
         write_report(study, tmp_path, colours="rainbow")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="cannot be read"):
         write_report(study, tmp_path, images=tmp_path / "none.csv")
@@ -269,7 +269,7 @@ def test_wrong_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column mask"):
         write_report(study, tmp_path, images=listed)
     pd.DataFrame({"id": ["x"], "image": ["a.nii"], "mask": ["m.nii"]}).to_csv(listed, index=False)
-    with pytest.raises(InputError, match="no row for the study's patient in row"):
+    with pytest.raises(InputError, match="has no row for the study's patient in row"):
         write_report(study, tmp_path, images=listed)
     assert not (tmp_path / "report.html").exists()
 

@@ -47,7 +47,7 @@ def test_constant_feature(tmp_path: Path) -> None:
 
 def test_nothing_selected(tmp_path: Path) -> None:
     found = run(tmp_path, features(), clinical(), features={"columns": ["b", "c"]}, protocol={"folds": 5, "alpha": 1e-9})
-    assert "no feature is selected: everybody is predicted the mean of the training folds" in notes(found)
+    assert "no feature is selected: the mean of the training folds is predicted for every patient" in notes(found)
     assert "in 5 of 5 training folds: no feature selected: the training mean is predicted" in notes(found)
     assert found.parts["protocol"].numbers["r"].value is not None
     assert table(found, "protocol", "scatter").empty

@@ -25,13 +25,13 @@ BASE: dict[str, Any] = {"features": {"table": "f.csv"}, "clinical": {"table": "c
         ({**BASE, "endpoint": "binary"}, "endpoint binary needs clinical.label"),
         ({**BASE, "endpoint": "survival"}, "endpoint survival needs clinical.time"),
         ({"features": {"table": "f"}, "clinical": {"table": "c"}}, "endpoint continuous needs clinical.marker or clinical.qpcr"),
-        ({**BASE, "model": "cox_elastic_net"}, "not for endpoint continuous; accepted: linear, elastic_net"),
-        ({**BASE, "sensitivity": ["exclude_above"]}, "needs protocol.exclude_above"),
+        ({**BASE, "model": "cox_elastic_net"}, "cannot be used for endpoint continuous; accepted: linear, elastic_net"),
+        ({**BASE, "sensitivity": ["exclude_above"]}, "needs a value in protocol.exclude_above"),
         ({**BASE, "centres": {"combat": True}}, "centres need clinical.centre"),
-        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t"}}, "`time` and `event` belong together"),
-        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t", "event": "t"}}, "are one column, 't'"),
-        ({**BASE, "clinical": {"table": "c", "marker": "m", "qpcr": {"target": "t", "reference": "r"}}}, "give the marker once"),
-        ({**BASE, "controls": {"table": "k"}}, "give the controls' marker once"),
+        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t"}}, "`time` and `event` must be given together"),
+        ({**BASE, "clinical": {"table": "c", "marker": "m", "time": "t", "event": "t"}}, "are the same column, 't'"),
+        ({**BASE, "clinical": {"table": "c", "marker": "m", "qpcr": {"target": "t", "reference": "r"}}}, "give either `marker`"),
+        ({**BASE, "controls": {"table": "k"}}, "give either `marker` or `qpcr` for the controls"),
         ({**BASE, "features": {"table": "f", "id_pattern": "("}}, "not a regular expression"),
         ({"clinical": {"table": "c", "marker": "m"}}, "features: Field required"),
     ],
@@ -48,7 +48,7 @@ def test_a_study_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not YAML"):
         StudySettings.of(tmp_path / "STUDY.yaml")
     (tmp_path / "STUDY.yaml").write_text("- a\n")
-    with pytest.raises(SettingsError, match="a mapping of keys is needed"):
+    with pytest.raises(SettingsError, match="is not a mapping of keys"):
         StudySettings.of(tmp_path / "STUDY.yaml")
 
 

@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     "text in the marker": (None, lambda c: changed(c, "marker", 3, "high"), {}, "marker marker: expected numbers.*'high'"),
     "text in a covariate": (None, None, {"clinical": {"covariates": {"grade": "number"}}}, "declare it a category"),
     "text in a feature": (None, None, {"features": {"columns": ["id"]}}, "feature id: expected numbers"),
-    "constant marker": (None, lambda c: c.assign(marker=1.0), {}, "the marker holds a single value"),
+    "constant marker": (None, lambda c: c.assign(marker=1.0), {}, "the marker has a single value"),
     "few patients": (lambda f: f[:4], None, {}, "4 patients cannot fill 5 folds; set protocol.folds to 2"),
     "all censored, survival": (None, lambda c: c.assign(event=0), {"endpoint": "survival"}, "0 events among 40 patients"),
     "one event, survival": (

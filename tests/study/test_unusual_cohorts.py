@@ -92,16 +92,16 @@ def test_p_values_of_a_prediction_of_survival_do_not_hold(tmp_path: Path) -> Non
     found = run(tmp_path, features, clinical, endpoint="survival")
     for side in ("protocol", "twin"):
         cox_table = found.parts[side].tables["cox"].data.query("term == 'predicted'")
-        assert cox_table["p"].notna().all() and cox_table["message"].str.startswith("p does not hold").all()
-        assert found.parts[side].tables["log_rank"].data["message"].str.startswith("p does not hold").all()
-    assert "does not hold" in sentences.survival(found, "twin", "predicted")[1]
+        assert cox_table["p"].notna().all() and cox_table["message"].str.startswith("p is not valid").all()
+        assert found.parts[side].tables["log_rank"].data["message"].str.startswith("p is not valid").all()
+    assert "is not valid" in sentences.survival(found, "twin", "predicted")[1]
 
 
 def test_imputed_study_has_a_page(tmp_path: Path) -> None:
     features, clinical = tables(tmp_path)
     features.loc[3, "a"] = np.nan
     found = run(tmp_path, features, clinical, features={"missing": "impute"})
-    assert "filled with the median" in {item.number: item.answer for item in checklists.clear(found)}[29]
+    assert "replaced by the median" in {item.number: item.answer for item in checklists.clear(found)}[29]
 
 
 def test_infinite_marker_is_named(tmp_path: Path) -> None:

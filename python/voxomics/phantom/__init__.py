@@ -1,4 +1,4 @@
-"""Synthetic CT: a small image with three tumours, and a whole cohort with a truth that a study can look for."""
+"""Synthetic CT: a small image with three tumours, and a cohort whose true relations are known."""
 
 from voxomics.phantom.dataset import Cohort, cohort
 from voxomics.phantom.three_tumours import make, write

@@ -1,4 +1,4 @@
-"""From a tumour to a contrast-enhanced CT of it and the mask of its VOI: wall and lumen.
+"""Contrast-enhanced CT of a tumour, and the mask of its VOI: wall and lumen.
 
 Around the oesophagus lies fat, and further away what gives the picture its orientation: aorta, trachea, spine and lungs. They
 keep clear of the outline, so that no feature of the VOI depends on them.
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from voxomics.phantom.tumour import F64, Tumour, distances
+from voxomics.engine.batch import F64
+from voxomics.phantom.tumour import Tumour, distances
 
 SPACING_MM = (5.0, 0.68, 0.68)
 SIZE = 128
@@ -31,7 +32,7 @@ TRACHEA = (((-26.0, -2.0), (11.0, 12.0), 40.0), ((-26.0, -2.0), (9.0, 10.0), AIR
 
 @dataclass(frozen=True)
 class Scanner:
-    """How a CT scanner pictures tissue.
+    """Noise, blur and HU of a CT scanner.
 
     Attributes
     ----------

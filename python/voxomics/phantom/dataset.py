@@ -37,7 +37,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class Cohort:
-    """Where a cohort's files are.
+    """Paths of the files of a cohort.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ def patient(seed: Seed) -> Patient:
 
 
 def population(seed: int, patients: int) -> list[Patient]:
-    """Patients 0, 1, 2, ... of a seed; the first ones are the same whatever their number.
+    """Patients 0, 1, 2, ... of a seed; each of them does not depend on their number.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def cohort(
     progress: Callable[[float], None] | None = None,
     overwrite: bool = False,
 ) -> Cohort:
-    """Write a synthetic cohort of oesophageal cancer: contrast CT, VOIs, clinical table, controls, and apart from them the truth.
+    """Write a synthetic cohort with oesophageal cancer: contrast CT, VOIs, clinical table, controls, and the simulated truth.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def _make_folders(target: Path) -> None:
         for folder in (target / "images", target / "masks"):
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"folder {target.name!r} cannot be made ({error.strerror}); give one that can be written to") from None
+        raise InputError(f"folder {target.name!r} cannot be created ({error.strerror}); choose a writable folder") from None
 
 
 def _clinical_table(ids: list[str], people: list[Patient], centres: int) -> pd.DataFrame:
@@ -244,7 +244,7 @@ def _mask(name: str) -> str:
 
 
 def _write_scan(folder: Path, name: str, image: npt.NDArray[Any], mask: npt.NDArray[Any]) -> None:
-    """Both volumes as gzipped NIfTI."""
+    """Write image and mask as gzipped NIfTI."""
     import SimpleITK as sitk
 
     for place, array in ((_image(name), image), (_mask(name), mask)):

@@ -1,4 +1,4 @@
-"""A synthetic CT with three tumours, for trying things without a patient."""
+"""A synthetic CT with three tumours, for trying voxomics without patient data."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def write(folder: str | Path, seed: int = 0, *, overwrite: bool = False) -> list
     Raises
     ------
     InputError
-        The folder cannot be made or written to, or a file would be lost.
+        If the folder cannot be created or written to, or a file would be lost.
     """
     import SimpleITK as sitk
 
@@ -80,7 +80,7 @@ def write(folder: str | Path, seed: int = 0, *, overwrite: bool = False) -> list
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"folder {target.name!r} cannot be made ({error.strerror}); give one that can be written to") from None
+        raise InputError(f"folder {target.name!r} cannot be created ({error.strerror}); choose a writable folder") from None
     paths = [target / name for name in ("image.nii.gz", "mask.nii.gz")]
     check_writable(*paths, record=target / RECORD, overwrite=overwrite)
     for path, array in zip(paths, make(seed), strict=True):

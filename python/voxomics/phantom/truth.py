@@ -1,4 +1,4 @@
-"""What is true of a synthetic patient, and never an input of a study: invasion, heterogeneity, and the serum marker.
+"""The true traits of a synthetic patient, which are never an input of a study: invasion, heterogeneity, and the serum marker.
 
 Two standard normal traits make the tumour visible on CT: invasion g sets its size and outline, heterogeneity h its texture. The
 marker follows both, with the larger part of it unexplained, as a published study found for serum miR-1246 (Hoshino et al.,

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
-import numpy.typing as npt
 
+from voxomics.engine.batch import F64
 from voxomics.phantom.truth import Truth
-
-F64 = npt.NDArray[np.float64]
 
 HARMONICS = np.arange(2, 7)
 """Fourier terms of the outline: 2 is an ellipse, 6 has six lobes. Term 1 would only move it."""
@@ -25,7 +23,7 @@ ENDS = 0.45
 
 @dataclass(frozen=True)
 class Tumour:
-    """What one tumour is made of.
+    """Parameters of one tumour.
 
     Attributes
     ----------
@@ -103,7 +101,7 @@ def draw_tumour(truth: Truth, rng: np.random.Generator) -> Tumour:
 
 
 def distances(tumour: Tumour, z_mm: F64, y_mm: F64, x_mm: F64) -> tuple[F64, F64]:
-    """Where each voxel lies in the oesophagus.
+    """Position of each voxel in the oesophagus.
 
     Parameters
     ----------

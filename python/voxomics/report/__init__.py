@@ -1,4 +1,4 @@
-"""The report of a study: one HTML page, its figures as files, and the checklists that reviewers use."""
+"""The report of a study: one HTML page, its figures as files, and the reporting checklists CLEAR and METRICS."""
 
 from voxomics.report.page import write_report
 

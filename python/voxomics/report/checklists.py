@@ -22,7 +22,7 @@ AUTHORS = "for the authors"
 
 @dataclass(frozen=True)
 class Item:
-    """One item of a checklist, with the run's answer or none."""
+    """One item of a checklist, with the answer of the run, if any."""
 
     number: int
     section: str
@@ -32,10 +32,10 @@ class Item:
 
 
 _GAPS = {
-    "error": "a gap stops the run",
-    "drop_features": "features with a gap are left out",
-    "drop_patients": "patients with a gap are left out",
-    "impute": "gaps are filled with the median, of the training folds in the twin",
+    "error": "missing values are an error",
+    "drop_features": "features with missing values are left out",
+    "drop_patients": "patients with missing values are left out",
+    "impute": "missing values are replaced by the median (in the twin, by that of the training folds)",
 }
 _MODELS = {
     "linear": "Features screened univariately at p < {alpha:g}, collinear columns dropped, then regression",
@@ -60,7 +60,13 @@ def metrics(results: StudyResults) -> list[Item]:
 def _items(checklist: str, answers: dict[int, str]) -> list[Item]:
     text = resources.files("voxomics.report").joinpath("checklists.csv").read_text(encoding="utf-8")
     return [
-        Item(int(row["number"]), row["section"], row["item"], answers.get(int(row["number"]), ""), float(row["weight"] or 0))
+        Item(
+            int(row["number"]),
+            row["section"],
+            row["item"],
+            answers.get(int(row["number"]), ""),
+            float(row["weight"] or 0),
+        )
         for row in csv.DictReader(text.splitlines())
         if row["checklist"] == checklist
     ]
@@ -75,30 +81,43 @@ def _clear_answers(results: StudyResults) -> dict[int, str]:
     found = {
         15: _partition(results),
         17: f"Covariates: {covariates}." if covariates else "",
-        27: f"{number(cohort.numbers['features'].value)} features entered; {number(passed)} passed the screen on all patients.",
+        27: (
+            f"{number(cohort.numbers['features'].value)} features were analysed; {number(passed)} passed the screen "
+            "on all patients."
+        ),
         23: f"Features discretised by {given['discretisation']}." if given["discretisation"] else "",
         24: f"Features of the image type {given['image_type']}." if given["image_type"] else "",
         29: f"Features: {_GAPS[given['missing']]}. Outcomes: {_GAPS[settings['clinical']['missing']]}.",
-        32: "ComBat inside the training folds." if settings["centres"]["combat"] else "",
+        32: "ComBat is fitted in the training folds." if settings["centres"]["combat"] else "",
         33: _reduction(results),
         34: _model(results),
-        35: f"Seed {settings['twin']['seed']}; libraries: " + ", ".join(f"{k} {v}" for k, v in results.versions.items()) + ".",
-        37: f"One model, as set ({settings['model'].replace('_', ' ')}); this run compared no others.",
+        35: f"Seed {settings['twin']['seed']}; libraries: "
+        + ", ".join(f"{k} {v}" for k, v in results.versions.items())
+        + ".",
+        37: (
+            f"One model, chosen in the settings ({settings['model'].replace('_', ' ')}); this run compared no other "
+            "models."
+        ),
         38: _partition(results),
         39: _measures(results),
         40: _uncertainty(results),
         42: _cox(results),
-        43: "Coefficients, and how often each feature was selected." if settings["model"] == "linear" else "",
-        45: f"{number(cohort.numbers['patients'].value)} patients analysed, {gone} ids left out, with reasons.",
+        43: "The coefficients, and how often each feature was selected." if settings["model"] == "linear" else "",
+        45: (
+            f"{number(cohort.numbers['patients'].value)} patients were analysed; {gone} ids were left out, with "
+            "reasons."
+        ),
         46: _selection(results),
         47: _performance(results),
         44: "See the table of patient characteristics." if _has(results, "cohort", "baseline") else "",
         48: _cox(results),
-        56: "The settings of the run are printed on this page; code: voxomics " + results.versions["voxomics"] + ".",
+        56: "The settings of the run are on this page. Code: voxomics " + results.versions["voxomics"] + ".",
     }
     if results.endpoint == "binary":
         numbers = cohort.numbers
-        found[30] = f"{number(numbers['cases'].value)} cases among {number(numbers['patients'].value)}; folds are stratified."
+        found[30] = (
+            f"{number(numbers['cases'].value)} cases among {number(numbers['patients'].value)}; folds are stratified."
+        )
     if "centres" in results.parts:
         found[36] = "Centres: see the analysis by centre."
     return found
@@ -109,7 +128,10 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
     patients, features = cohort["patients"].value or 0, cohort["features"].value or 0
     found = {
         15: "Exactly collinear columns are dropped inside each training fold." if settings["model"] == "linear" else "",
-        16: f"{patients:.0f} patients, {features:.0f} candidate features: {patients / max(features, 1):.1f} patients a feature.",
+        16: (
+            f"{patients:.0f} patients, {features:.0f} candidate features: {patients / max(features, 1):.1f} patients "
+            "per feature."
+        ),
         18: _partition(results),
         20: _measures(results),
         21: _uncertainty(results),
@@ -117,9 +139,9 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
         24: _cox(results),
         25: "The model is itself a classical regression."
         if settings["model"] == "linear"
-        else "The protocol's regression stands beside it.",
+        else "The protocol uses classical regression.",
         26: f"Internal: {_partition(results)}",
-        27: "Each centre was predicted by the others; this is internal–external, not an outside cohort."
+        27: "Each centre was predicted from the others (internal–external validation). There is no external cohort."
         if _has_left_out_centres(results)
         else "",
     }
@@ -129,11 +151,14 @@ def _metrics_answers(results: StudyResults) -> dict[int, str]:
 
 
 def _partition(results: StudyResults) -> str:
-    repeats, folds = results.parts["twin"].numbers["repeats"].value, _table(results, "twin", "predictions")["fold"].nunique()
+    repeats, folds = (
+        results.parts["twin"].numbers["repeats"].value,
+        _table(results, "twin", "predictions")["fold"].nunique(),
+    )
     given = "" if results.settings["clinical"]["fold"] is None else " (the first with the folds of the clinical table)"
     return (
-        f"{folds}-fold cross-validation, repeated {repeats:.0f} times{given}; whatever looks at the outcome is learned inside "
-        "the training folds (the protocol beside it selects on all patients)."
+        f"{folds}-fold cross-validation, repeated {repeats:.0f} times{given}. Every step that uses the outcome is "
+        "fitted in the training folds. The protocol, in contrast, selects features on all patients."
     )
 
 
@@ -141,7 +166,7 @@ def _reduction(results: StudyResults) -> str:
     if results.settings["model"] != "linear":
         return ""
     alpha = results.settings["protocol"]["alpha"]
-    return f"Univariate screen at p < {alpha:g}, then collinear columns dropped, inside each training fold."
+    return f"Univariate screen at p < {alpha:g}, then removal of collinear columns, in each training fold."
 
 
 def _model(results: StudyResults) -> str:
@@ -156,7 +181,10 @@ def _measures(results: StudyResults) -> str:
 def _uncertainty(results: StudyResults) -> str:
     numbers = results.parts["twin"].numbers
     samples, draws = (numbers[name].value if name in numbers else 0 for name in ("bootstrap", "permutations"))
-    said = [f"bootstrap of {samples:.0f} samples" if samples else "", f"permutation test of {draws:.0f} draws" if draws else ""]
+    said = [
+        f"bootstrap of {samples:.0f} samples" if samples else "",
+        f"permutation test of {draws:.0f} draws" if draws else "",
+    ]
     return ", ".join(one for one in said if one)
 
 
@@ -182,7 +210,7 @@ def _performance(results: StudyResults) -> str:
 def _cox(results: StudyResults) -> str:
     if not results.settings["clinical"]["covariates"] or not _has(results, "twin", "cox"):
         return ""
-    return "Cox models of the clinical covariates alone and beside the marker, with concordance."
+    return "Cox models of the clinical covariates with and without the marker, with concordance."
 
 
 def _has_left_out_centres(results: StudyResults) -> bool:

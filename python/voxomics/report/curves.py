@@ -1,4 +1,4 @@
-"""Curves of a study: Kaplan–Meier with the patients at risk, ROC, and calibration."""
+"""Curves of a study: Kaplan–Meier with the number at risk, ROC, and calibration."""
 
 from __future__ import annotations
 
@@ -34,9 +34,15 @@ def kaplan_meier(km: pd.DataFrame, at_risk: pd.DataFrame, said: str, time: str, 
             continue
         style: dict[str, Any] = {"color": colour, "linestyle": _DASHES[group]}
         axis.step(
-            mine["time"], mine["survival"] * 100, where="post", label=f"{group} (n = {mine['n_risk'].iloc[0]:.0f})", **style
+            mine["time"],
+            mine["survival"] * 100,
+            where="post",
+            label=f"{group} (n = {mine['n_risk'].iloc[0]:.0f})",
+            **style,
         )
-        axis.fill_between(mine["time"], mine["ci_low"] * 100, mine["ci_high"] * 100, step="post", color=colour, alpha=0.13, lw=0)
+        axis.fill_between(
+            mine["time"], mine["ci_low"] * 100, mine["ci_high"] * 100, step="post", color=colour, alpha=0.13, lw=0
+        )
         gone = mine[mine["n_censor"] > 0]
         axis.plot(gone["time"], gone["survival"] * 100, "|", color=colour, markersize=5, markeredgewidth=1)
     axis.set(ylim=(0, 104), ylabel="Survival (%)")
@@ -58,12 +64,14 @@ def kaplan_meier(km: pd.DataFrame, at_risk: pd.DataFrame, said: str, time: str, 
 
 
 def roc(points: pd.DataFrame, areas: pd.DataFrame, best: pd.DataFrame) -> Figure:
-    """ROC curves with their areas; a ring marks each threshold that was used."""
+    """Draw ROC curves with their areas; a ring marks each threshold that was used."""
     figure, (axis,) = canvas(3.7, 3.7)
     axis.plot([0, 100], [0, 100], color=MUTED, linewidth=0.7, zorder=0)
     styles = zip([ACCENT, INK, MUTED, ACCENT_SOFT], ["solid", (0, (5, 1.5)), (0, (1, 1.2)), "solid"], strict=True)
     for (_, area), (colour, dashes) in zip(areas.iterrows(), styles, strict=False):
-        mine = points[points["curve"] == area["curve"]].sort_values(["specificity", "sensitivity"], ascending=[False, True])
+        mine = points[points["curve"] == area["curve"]].sort_values(
+            ["specificity", "sensitivity"], ascending=[False, True]
+        )
         label = f"{area['curve']}\nAUC {area['value']:.3f} ({area['ci_low']:.3f} to {area['ci_high']:.3f})"
         x, y = 100 * (1 - mine["specificity"]), 100 * mine["sensitivity"]
         axis.plot(x, y, color=colour, linestyle=dashes, label=label, solid_joinstyle="miter")
@@ -80,7 +88,9 @@ def calibration(sides: dict[str, pd.DataFrame], unit: str) -> Figure:
     figure, axes = canvas(3.55 * len(sides), 3.1, 1, len(sides))
     for axis, (name, table) in zip(axes, sides.items(), strict=True):
         error = np.abs(table[["ci_low", "ci_high"]].to_numpy(dtype=float).T - table["observed"].to_numpy(dtype=float))
-        axis.errorbar(table["expected"], table["observed"], error, fmt="o", color=ACCENT, markersize=4.5, elinewidth=1, capsize=2)
+        axis.errorbar(
+            table["expected"], table["observed"], error, fmt="o", color=ACCENT, markersize=4.5, elinewidth=1, capsize=2
+        )
         low = min(axis.get_xlim()[0], axis.get_ylim()[0])
         high = max(axis.get_xlim()[1], axis.get_ylim()[1])
         axis.plot([low, high], [low, high], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), zorder=0)

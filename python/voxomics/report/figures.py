@@ -1,4 +1,4 @@
-"""The figures of a study: features against the marker, predicted against real, and what the twin found."""
+"""Figures of a study: features against the marker, predicted against real values, and results of the twin."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def by_class(predictions: pd.DataFrame, positive: str) -> Figure:
     rng = np.random.default_rng(0)
     for place in (0, 1):
         values = _floats(predictions.loc[predictions["truth"] == place, "prediction"])
-        axis.scatter(place + rng.uniform(-0.16, 0.16, len(values)), values, s=14, color=ACCENT, alpha=0.75, linewidths=0)
+        axis.scatter(
+            place + rng.uniform(-0.16, 0.16, len(values)), values, s=14, color=ACCENT, alpha=0.75, linewidths=0
+        )
         if len(values):
             axis.plot([place - 0.27, place + 0.27], [np.median(values)] * 2, color=INK, linewidth=1.6)
             axis.annotate(f"n = {len(values)}", (place, 1.03), ha="center", fontsize=8, color=MUTED)

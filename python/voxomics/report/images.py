@@ -1,4 +1,4 @@
-"""Figures 1 and 4: what was measured, on the images of a patient with a high and one with a low marker."""
+"""Figures 1 and 4: the VOIs of a patient with a high and of one with a low marker, on their images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """The box around the VOI of one patient; patients are named by their row alone.
+    """The box around the VOI of one patient; patients are identified by their row only.
 
     Attributes
     ----------
@@ -69,7 +69,8 @@ def representatives(results: StudyResults) -> dict[str, int]:
         if patients[side].notna().all():
             high = patients[side].astype(bool)
             ordered = {
-                group: patients.loc[mine, values].sort_values(kind="stable") for group, mine in (("high", high), ("low", ~high))
+                group: patients.loc[mine, values].sort_values(kind="stable")
+                for group, mine in (("high", high), ("low", ~high))
             }
             return {group: int(rows.index[(len(rows) - 1) // 2]) for group, rows in ordered.items() if len(rows)}
     return {}
@@ -97,7 +98,10 @@ def examples(results: StudyResults, table: Path) -> list[Example]:
     try:
         places = pd.read_csv(table, dtype=str)
     except (OSError, ValueError) as error:
-        raise InputError(f"table of images {table.name}: cannot be read ({error}); give a CSV with id, image and mask") from None
+        raise InputError(
+            f"table of images {table.name} cannot be read ({error}); give a CSV file with the columns id, image and "
+            "mask"
+        ) from None
     if absent := [name for name in ("id", "image", "mask") if name not in places.columns]:
         raise InputError(f"table of images {table.name} has no column {', '.join(absent)}; it needs id, image and mask")
     places = places.drop_duplicates("id").set_index("id")
@@ -107,7 +111,8 @@ def examples(results: StudyResults, table: Path) -> list[Example]:
         name = str(patients["id"].iloc[row])
         if name not in places.index:
             raise InputError(
-                f"table of images {table.name}: no row for the study's patient in row {row + 1}; ids must be the study's"
+                f"table of images {table.name} has no row for the study's patient in row {row + 1}; use the same ids "
+                "as the study"
             )
         image, mask = (table.parent / str(places.at[name, kind]) for kind in ("image", "mask"))
         found.append(_example(image, mask, row + 1, group, float(patients["truth"].iloc[row])))
@@ -121,7 +126,7 @@ def _example(image_path: Path, mask_path: Path, row: int, group: str, truth: flo
     for layer in mask.layers:
         voi[tuple(slice(c, c + n) for c, n in zip(mask.corner, layer.shape, strict=True))] |= layer > 0
     if not voi.any():
-        raise InputError(f"mask of the patient in row {row}: it has no voxel")
+        raise InputError(f"mask of the patient in row {row} is empty")
     box = []
     for axis, spacing in enumerate(image.spacing_mm):
         inside = np.flatnonzero(voi.any(axis=tuple(a for a in range(3) if a != axis)))
@@ -131,7 +136,14 @@ def _example(image_path: Path, mask_path: Path, row: int, group: str, truth: flo
     is_ct = float(image.array.min()) <= -500
     window = _SOFT_TISSUE_HU if is_ct else tuple(np.percentile(values[np.isfinite(values)], [1, 99]))
     return Example(
-        row, group, truth, values, voi[tuple(box)], image.spacing_mm, (float(window[0]), float(window[1])), "HU" if is_ct else ""
+        row,
+        group,
+        truth,
+        values,
+        voi[tuple(box)],
+        image.spacing_mm,
+        (float(window[0]), float(window[1])),
+        "HU" if is_ct else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Drawing without a screen: colours that follow the page into dark mode, and figures as SVG and PNG files."""
+"""Draw figures without a screen, as SVG with colours that follow the page's dark mode, and as PNG."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ DPI = 200
 
 @contextmanager
 def drawing(stem: str) -> Iterator[None]:
-    """The house's style; ids inside an SVG depend on the figure's name alone, so that a figure is the same file each time."""
+    """Style of all figures. Ids in an SVG depend only on the figure's name, so a figure always gives the same file."""
     with mpl.rc_context({**_STYLE, "svg.hashsalt": stem}):
         yield
 

@@ -1,4 +1,4 @@
-"""Which tables a study's report shows, and what is said of each."""
+"""Tables of the report, with their titles and notes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voxomics.study.results import StudyResults
 
 @dataclass(frozen=True, eq=False)
 class Listed:
-    """A table and what is said of it."""
+    """A table with its title and note."""
 
     section: str
     stem: str
@@ -23,12 +23,12 @@ class Listed:
     table: tables.Shown
     note: str
     file: str  #: below the report's folder
-    long: bool = False  #: folded until a reader opens it
+    long: bool = False  #: scrolls on the screen
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A table of the results that the page shows, if there is one."""
+    """A table of the results that the page shows if it exists."""
 
     section: str
     part: str
@@ -54,7 +54,7 @@ WANTED = (
         "against_controls",
         "Patients against controls, all and by stage",
         "group n median n_controls median_controls W p method superiority",
-        "Stages are compared with the same controls; the p-values are not corrected for their number.",
+        "All stages are compared with the same controls. The p-values are not corrected for the number of tests.",
     ),
     Wanted(
         "features",
@@ -62,7 +62,8 @@ WANTED = (
         "screen",
         "Association of every feature with the outcome",
         "feature n effect ci statistic p q excluded",
-        "In order of p. Features in bold pass the screen; q corrects for the number of features tested.",
+        "Features are in order of p. Features in bold pass the screen. q is corrected for the number of features "
+        "tested.",
         "1",
     ),
     Wanted(
@@ -71,7 +72,7 @@ WANTED = (
         "coefficients",
         "Model on the selected features, all patients",
         "term coef ratio se ci p message",
-        "Intervals and p-values take no account of the selection.",
+        "Intervals and p-values do not account for the selection of features.",
     ),
     Wanted(
         "survival",
@@ -88,7 +89,7 @@ WANTED = (
         "cox",
         "Cox regression, nested twin",
         "model term n events hr ci p message",
-        "Clinical covariates alone are the same as in the protocol.",
+        "The models of clinical covariates alone are the same as in the protocol.",
     ),
     Wanted(
         "survival",
@@ -112,15 +113,15 @@ WANTED = (
         "time_dependent_auc",
         "Time-dependent area under the curve, nested twin",
         "marker time auc",
-        "Death by the time against survival beyond it.",
+        "Patients with the event by that time are compared with patients who survived longer.",
     ),
     Wanted(
         "sensitivity",
         "centres",
         "designs",
-        "Random folds beside leaving one centre out",
+        "Random folds and leave-one-centre-out",
         "design combat score value p test",
-        "Leaving a centre out asks the harder question.",
+        "Leaving out a centre is the harder test.",
     ),
     Wanted(
         "sensitivity",
@@ -128,22 +129,23 @@ WANTED = (
         "by_centre",
         "Scores in each centre",
         "design combat centre n score value message",
-        "Few patients in a centre make its score uncertain.",
+        "The score of a centre with few patients is uncertain.",
     ),
     Wanted(
         "sensitivity",
         "sensitivity",
         "choices",
-        "The same analysis under other choices",
+        "The same analysis with other choices",
         "analysis side n n_selected score value p",
-        "The protocol's p-values do not hold here either. Choices made after seeing the data are for orientation alone.",
+        "The p-values of the protocol are not valid here either. Choices made after seeing the data are for "
+        "orientation only.",
     ),
 )
 _LONG = 16  # rows; a longer table scrolls on a screen
 
 
 def listed(results: StudyResults) -> Iterator[Listed]:
-    """Every table that the study has rows for."""
+    """Yield every table that the study has rows for."""
     for wanted in WANTED:
         part = results.parts.get(wanted.part)
         found = rows_of(part, wanted.name)
@@ -165,7 +167,7 @@ def listed(results: StudyResults) -> Iterator[Listed]:
 
 
 def _for_reading(found: pd.DataFrame, wanted: Wanted, results: StudyResults) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Rows that a reader needs on the page, in a useful order; the CSV file has all."""
+    """Rows that the page shows, in the order of the page; the CSV file has all rows."""
     if wanted.name == "screen":
         found = found.sort_values("p", kind="stable")
         return found, found["selected"].fillna(False).astype(bool)

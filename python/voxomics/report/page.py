@@ -1,4 +1,4 @@
-"""One page from a study's results: figures, tables, plain words and checklists in one HTML file that loads nothing else."""
+"""Write the results of a study as one HTML page with figures, tables, captions and checklists."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from voxomics.study.results import StudyResults
 SECTIONS = {
     "cohort": "Patients",
     "images": "Images",
-    "controls": "The marker against healthy controls",
+    "controls": "Patients and healthy controls",
     "features": "Features and the outcome",
-    "prediction": "Prediction: protocol and twin side by side",
-    "twin-checks": "How far the twin can be trusted",
+    "prediction": "Prediction by protocol and nested twin",
+    "twin-checks": "Checks of the nested twin",
     "survival": "Survival",
     "sensitivity": "Centres and other choices",
 }
@@ -40,31 +40,31 @@ def write_report(
     colours: Colours = "paper",
     overwrite: bool = False,
 ) -> Path:
-    """Write a report: report.html, figures/ (SVG and PNG) and, through `StudyResults.write`, results.json and tables/.
+    """Write the report of a study: report.html, figures/ (SVG and PNG), results.json and tables/.
 
     Parameters
     ----------
     results : StudyResults
     folder : path
-        Made where it does not exist.
+        Created if it does not exist.
     images : path, optional
-        CSV with the columns id, image and mask, paths starting from its folder, for figures 1 and 4: a patient with a high and
-        one with a low marker. Patients are named by their row alone; the table of patients keeps the ids.
+        CSV file with the columns id, image and mask; paths are relative to its folder. Figures 1 and 4 show a patient with
+        a high and one with a low marker. The page names patients by their row only; the table of patients keeps the ids.
     colours : {"paper", "safe"}
-        Of survivors and non-survivors in the files: red and blue as in the paper, or a pair that every kind of colour
-        vision tells apart. The page can switch.
+        Colours of survivors and non-survivors in the files: red and blue as in the paper, or a pair that can be
+        distinguished with every type of colour vision. A button on the page changes them.
     overwrite : bool
         Replace files that voxomics did not write, or that have changed since.
 
     Returns
     -------
     Path
-        Of report.html.
+        Path of report.html.
 
     Raises
     ------
     InputError
-        Images that cannot be read, unknown colours, a folder that cannot be written to, or a file that would be lost.
+        If images cannot be read, colours are unknown, the folder cannot be written to, or a file would be lost.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def write_report(
     'report.html'
     """
     if colours not in GROUPS:
-        raise InputError(f"colours {colours!r}: accepted are {', '.join(GROUPS)}")
+        raise InputError(f"colours {colours!r} are unknown; accepted: {', '.join(GROUPS)}")
     target = Path(folder)
     shown = [] if images is None else examples(results, Path(images))
     results.write(target, overwrite=overwrite)
@@ -88,20 +88,28 @@ def write_report(
     try:
         (target / "figures").mkdir(exist_ok=True)
     except OSError as error:
-        raise InputError(f"folder {target.name!r}: cannot be written to ({error.strerror}); choose another one") from None
+        raise InputError(
+            f"folder {target.name!r} cannot be written to ({error.strerror}); choose another folder"
+        ) from None
     write_whole(contents, record=target / RECORD, overwrite=overwrite)
     return page
 
 
 def _placed(one: Drawn, svg: str) -> dict[str, Any]:
-    """A figure as the page's template wants it."""
+    """A figure in the form that the template of the page needs."""
     width = one.figure.get_figwidth()
     said = {"section": one.section, "title": one.title, "paper": one.paper, "shows": one.shows, "limits": one.limits}
-    return {"stem": one.stem, "svg": inlined(svg, one.stem, one.title, one.alt), "width": width, "wide": width > 5, **said}
+    return {
+        "stem": one.stem,
+        "svg": inlined(svg, one.stem, one.title, one.alt),
+        "width": width,
+        "wide": width > 5,
+        **said,
+    }
 
 
 def render(results: StudyResults, figures: list[dict[str, Any]], colours: Colours) -> str:
-    """The page's HTML."""
+    """HTML of the page."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("voxomics.report", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -144,7 +152,7 @@ def _holds(section: str, figures: list[dict[str, Any]], found: list[Any]) -> boo
 
 
 def _scores(results: StudyResults) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Protocol and twin, score by score, and the footnotes on tests: text to letter."""
+    """Scores of protocol and twin, and the letter of each footnote on tests."""
     rows: list[dict[str, Any]] = []
     letters: dict[str, str] = {}
     main = sentences.MAIN[results.endpoint]
@@ -162,12 +170,14 @@ def _scores(results: StudyResults) -> tuple[list[dict[str, Any]], dict[str, str]
 
 
 def _notes(results: StudyResults) -> list[tuple[str, str]]:
-    """What a reader has to know; lists of patients are cut off, their ids stay in the tables."""
+    """Notes of the study without lists of patients; the tables keep the ids."""
     known = {str(one) for name in ("patients", "left_out") for one in results.parts["cohort"].tables[name].data["id"]}
     rows = []
     for note in results.notes:
         head, colon, rest = note.text.rpartition(": ")
         named = [word.strip() for word in rest.replace(" and ", ",").split(",")]
-        text = f"{head} (ids: tables/cohort_left_out.csv)" if colon and any(word in known for word in named) else note.text
+        text = (
+            f"{head} (ids: tables/cohort_left_out.csv)" if colon and any(word in known for word in named) else note.text
+        )
         rows.append((note.where, text))
     return rows

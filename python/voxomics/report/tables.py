@@ -1,4 +1,4 @@
-"""Tables of a study as a reader wants them: few columns, round numbers, intervals in one cell; and sortable."""
+"""Tables of the page: few columns, rounded numbers, intervals in one cell, sortable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voxomics.study.catalogue import COLUMNS
 
 @dataclass(frozen=True)
 class Cell:
-    """What is shown, and what a click on the heading sorts by."""
+    """Text of a cell, and the key by which its column is sorted."""
 
     text: str
     key: float | str
@@ -154,7 +154,9 @@ def shown(data: pd.DataFrame, columns: Sequence[str], strong: pd.Series | None =
 
 def _heading(data: pd.DataFrame, name: str) -> Heading:
     meaning = "95 % confidence interval" if name == "ci" else COLUMNS.get(name, "")
-    return Heading(NAMES.get(name, name.replace("_", " ")), meaning, name == "ci" or pd.api.types.is_numeric_dtype(data[name]))
+    return Heading(
+        NAMES.get(name, name.replace("_", " ")), meaning, name == "ci" or pd.api.types.is_numeric_dtype(data[name])
+    )
 
 
 def _cell(row: pd.Series, name: str) -> Cell:

@@ -1,4 +1,4 @@
-"""Statistics of a radiomics study: the paper's steps, each judged by R, and the nested procedure beside them."""
+"""Statistics of a radiomics study: the steps of the paper, each tested against R, and the nested procedure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The words of a study's results: every part, table, column and number, and what it means.
+"""Names and meanings of every part, table, column and number in the results of a study.
 
-A name means the same wherever it stands, so the paper's protocol and the nested twin can be read side by side. The report
-and `results.json` take their explanations from here.
+A name has the same meaning in every part, so the protocol and the nested twin can be compared. The report and `results.json`
+take their explanations from here.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 PARTS = {
     "cohort": "The patients, the features, and how the tables were joined",
-    "controls": "The marker in patients against healthy controls",
-    "protocol": "The paper's protocol: features selected on all patients, then only the regression cross-validated",
-    "twin": "The nested twin: everything that looks at the outcome is done anew in every training fold",
-    "centres": "Several centres: ComBat inside the training folds, and every centre left out once",
-    "sensitivity": "The same analysis under other choices",
+    "controls": "The marker in patients and in healthy controls",
+    "protocol": "The protocol of the paper: features are selected on all patients, and only the regression is cross-validated",
+    "twin": "The nested twin: every step that uses the outcome is repeated in every training fold",
+    "centres": "Several centres: ComBat in the training folds, and every centre left out once",
+    "sensitivity": "The same analysis with other choices",
 }
 
 COLUMNS = {
     # who and which
     "id": "patient",
     "feature": "feature, as named in the table of features",
-    "term": "covariate of the model; a category is named covariate=level, against the first level",
+    "term": "covariate of the model; a category is named covariate=level and compared with the first level",
     "covariate": "clinical covariate",
     "level": "category of the covariate; empty for a number",
     "centre": "centre of the patient",
@@ -29,7 +29,7 @@ COLUMNS = {
     "reason": "why the row or column was left out; empty where it was used",
     "group": "high: value > threshold; low: all others. In the controls' tables: all patients, one stage, or controls",
     "marker": "real: the measured marker or outcome; predicted: predicted from the features",
-    "model": "univariate; or the multivariate model, named after the marker it holds: real, predicted or clinical",
+    "model": "univariate, or the multivariable model, named after its marker: real, predicted or clinical",
     "analysis": "which choice was changed; 'main' is the study as set",
     "side": "protocol or twin",
     "design": "how patients were split: random folds, or leave one centre out",
@@ -43,7 +43,7 @@ COLUMNS = {
     "repeat": "repeat of the cross-validation, from 0",
     "fold": "fold in which the patient was predicted, from 0",
     "prediction": "out-of-fold prediction: marker, probability of the second class, or log hazard",
-    "kept": "whether the patient stays in under the exclusion that was declared post hoc",
+    "kept": "whether the patient is kept by the exclusion that was declared post hoc",
     "protocol_fold": "fold in the protocol's cross-validation",
     "protocol_prediction": "out-of-fold prediction of the protocol",
     "twin_prediction": "mean over the repeats of the twin's out-of-fold predictions",
@@ -87,9 +87,9 @@ COLUMNS = {
     "df": "degrees of freedom",
     # thresholds and curves
     "threshold": "high is value > threshold; a midpoint between two observed values, ±inf at the curve's ends",
-    "sensitivity": "share of the cases called high",
-    "specificity": "share of the others called low",
-    "accuracy": "share called rightly",
+    "sensitivity": "share of the cases classified as high",
+    "specificity": "share of the others classified as low",
+    "accuracy": "share classified correctly",
     "ppv": "positive predictive value",
     "npv": "negative predictive value",
     "youden": "sensitivity + specificity",
@@ -99,22 +99,22 @@ COLUMNS = {
     "n_risk": "patients at risk just before the time",
     "n_event": "events at the time",
     "n_censor": "patients censored at the time",
-    "observed": "events seen in the group; in the calibration table the mean outcome of the bin",
-    "expected": "events expected in the group without a difference; in the calibration table the mean prediction of the bin",
+    "observed": "events observed in the group; in the calibration table, the mean outcome of the bin",
+    "expected": "events expected in the group without a difference; in the calibration table, the mean prediction of the bin",
     "bin": "patients in order of the prediction, in bins of equal number",
-    "auc": "area under the curve: cases died by the time, controls outlived it; weighted for censoring",
+    "auc": "area under the curve: cases had the event by that time, controls survived longer; weighted for censoring",
     # scores
     "score": "name of the score",
     "value": "value",
     "draw": "number of the permutation or bootstrap sample",
-    "test": "what the interval and the p-value are",
-    "n_selected": "features selected on all patients; for the twin their mean number over the training folds",
+    "test": "kind of interval and of p-value",
+    "n_selected": "features selected on all patients; for the twin, their mean number over the training folds",
 }
 
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What a table holds."""
+    """Title, rows and columns of a table."""
 
     title: str
     row: str  #: what one row is
@@ -184,7 +184,7 @@ TABLES = {
     "proportional_hazards": _spec("Tests of proportional hazards", "a term of a model, or GLOBAL", "model term chi2 df p"),
     "time_dependent_auc": _spec("Time-dependent area under the curve", "a time", "marker time auc"),
     # centres and sensitivity
-    "designs": _spec("Random folds beside leaving one centre out", "a score of a design", "design combat score value p test"),
+    "designs": _spec("Random folds and leave-one-centre-out", "a score of a design", "design combat score value p test"),
     "by_centre": _spec("Scores in each centre", "a score in a centre", "design combat centre n score value message"),
     "choices": _spec("Other choices", "a score of an analysis", "analysis side n n_selected score value p test message"),
 }
@@ -212,13 +212,13 @@ NUMBERS = {
     "threshold": "threshold between high and low; high is value > threshold",
     "r": "Pearson's correlation of out-of-fold predictions with the marker",
     "r_kept": "the same without the patients excluded post hoc",
-    "q2": "1 − Σ(y − ŷ)²/Σ(y − ȳ)² of out-of-fold predictions; below 0 the mean would have been better",
+    "q2": "1 − Σ(y − ŷ)²/Σ(y − ȳ)² of out-of-fold predictions; below 0, the mean predicts better",
     "rmse": "root mean squared error, in the marker's unit",
     "mae": "mean absolute error, in the marker's unit",
-    "slope": "calibration slope of the marker on the prediction, or of the class on the predicted log odds; 1 when calibrated",
-    "intercept": "calibration intercept; 0 when calibrated",
+    "slope": "calibration slope of the marker on the prediction, or of the class on the predicted log odds; 1 if calibrated",
+    "intercept": "calibration intercept; 0 if calibrated",
     "auc": "area under the ROC curve of the out-of-fold probabilities",
     "brier": "mean squared error of the probabilities",
-    "brier_skill": "1 − Brier score/Brier score of the prevalence; below 0 the prevalence would have been better",
+    "brier_skill": "1 − Brier score/Brier score of the prevalence; below 0, the prevalence predicts better",
     "c": "Harrell's concordance of the out-of-fold log hazards",
 }

@@ -1,4 +1,4 @@
-"""What every statistic asks of its input, and how it refuses."""
+"""Checks of the input of every statistic."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ def column(values: ArrayLike, name: str, minimum: int = 1) -> Floats:
         raise InputError(f"{name}: expected one column, got an array of shape {found.shape}")
     if wrong := np.flatnonzero(~np.isfinite(found)).tolist():
         raise InputError(
-            f"{name}: {len(wrong)} missing or infinite values, in rows {listed(wrong)} (from 0); drop these rows or fill them in"
+            f"{name}: {len(wrong)} missing or infinite values, in rows {listed(wrong)} (from 0); drop these rows or "
+            "fill them in"
         )
     if len(found) < minimum:
         raise InputError(f"{name}: {len(found)} values; at least {minimum} are needed")
@@ -206,7 +207,7 @@ def survival_times(time: ArrayLike, event: ArrayLike) -> tuple[Floats, Bools]:
     if not np.isin(events, (0.0, 1.0)).all():
         raise InputError(f"event: expected 0 (censored) and 1 (event), got {listed(np.unique(events).tolist())}")
     if (times < 0).any():
-        raise InputError(f"time: {int((times < 0).sum())} negative values; follow-up counts from 0")
+        raise InputError(f"time: {int((times < 0).sum())} negative values; follow-up must not be negative")
     return times, events == 1.0
 
 

@@ -1,4 +1,4 @@
-"""The cohort of a study: features and clinical table joined by id, and a record of everything that was left out."""
+"""The cohort of a study: features and clinical table joined by id, with a record of what was left out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FollowUp:
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Patients with everything that is known of them, row by row."""
+    """Patients with their features and clinical data, row by row."""
 
     ids: list[str]
     features: pd.DataFrame  #: float64 [n, p]; missing values only where they are to be imputed
@@ -89,7 +89,7 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
     Raises
     ------
     InputError
-        What a table cannot be used for, in words.
+        If a table cannot be used.
     """
 
     def remark(text: str) -> None:
@@ -117,7 +117,7 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
             covariates[name] = as_floats(covariates[name], f"covariate {name} (declare it a category if it is one)")
     number, centres = (None, []) if centre is None else codes(centre[keep].astype(str), "centre")
     if len(centres) == 1 and (settings.centres.combat or settings.centres.leave_one_out):
-        raise InputError(f"all patients come from one centre, {centres[0]}: nothing to harmonise or to leave out")
+        raise InputError(f"all patients come from one centre, {centres[0]}, so there is nothing to harmonise or to leave out")
     results.part("cohort").table("left_out", left_out)
     return Cohort(
         ids=[one for one, kept in zip(ids, keep, strict=True) if kept],
@@ -136,7 +136,7 @@ def read_cohort(settings: StudySettings, results: StudyResults) -> Cohort:
 
 
 def _absent(truth: Floats, follow_up: dict[str, Floats], centre: pd.Series | None, fold: pd.Series | None) -> dict[str, Bools]:
-    """Who lacks what the study cannot do without."""
+    """Patients who lack a value that the study needs."""
     found = {"no outcome": np.isnan(truth), "an infinite outcome": np.isinf(truth)}
     if follow_up:
         found["no follow-up"] = np.logical_or.reduce([~np.isfinite(values) for values in follow_up.values()])
@@ -152,7 +152,8 @@ def _matching(
     by_row = [name for name in ("features", "clinical") if not getattr(settings, name).id]
     if by_row and len(given) != len(known) and settings.features.table != settings.clinical.table:
         raise InputError(
-            f"{' and '.join(by_row)} have no id, so rows are joined by their number, but there are {len(given)} rows of features "
+            f"{' and '.join(by_row)} have no id, so rows are joined by their number, but there are {len(given)} rows "
+            "of features "
             f"and {len(known)} of the clinical table; name the columns of ids"
         )
     if by_row and settings.features.table != settings.clinical.table:
@@ -161,7 +162,8 @@ def _matching(
     if not ids:
         raise InputError(
             f"no id of {settings.features.table.name} is in {settings.clinical.table.name}: features have "
-            f"{listed(sorted(given.index)[:3])}, the clinical table has {listed(sorted(known.index)[:3])}; set id or id_pattern"
+            f"{listed(sorted(given.index)[:3])}, the clinical table has {listed(sorted(known.index)[:3])}; set id or "
+            "id_pattern"
         )
     for source, here, there, text in (
         ("features", given, known, "not in the clinical table"),

@@ -1,4 +1,4 @@
-"""Columns that a linear model cannot tell apart, found as R finds them."""
+"""Collinear columns of a linear model, found as R finds them."""
 # mypy: disallow-subclassing-any=False
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ComBat: features of several centres brought to one scale, learned on training rows only."""
+"""ComBat: harmonise the features of several centres, fitted on training rows only."""
 # mypy: disallow-subclassing-any=False
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         self.centres_ = names[sizes >= 3]
         used = np.isin(centre, self.centres_)
         if not used.any():
-            raise InputError("no centre has the 3 rows that are needed to learn its shift and scale")
+            raise InputError("no centre has the 3 rows that are needed to estimate its shift and scale")
         values, centre, added = values[used], centre[used], added[used]
         member = (centre[:, None] == self.centres_).astype(float)
         design = np.column_stack([member, added])
@@ -182,7 +182,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         if self.otherwise == "raise" and not known.all():
             unknown = listed(np.unique(centre[~known]).tolist())
             raise InputError(
-                f'centres that were not learned: {unknown}; set otherwise="unchanged" to pass their rows on as they are'
+                f'centres that ComBat was not fitted to: {unknown}; set otherwise="unchanged" to leave their rows unchanged'
             )
         member = np.searchsorted(self.centres_, centre[known])
         expected = self.mean_ + added[known] @ self.effect_
@@ -219,7 +219,7 @@ class ComBat(TransformerMixin, BaseEstimator):
     ) -> tuple[Floats, Any, Floats]:
         """Features, centres, covariates."""
         if (batch is None) == (self.batch_column is None):
-            raise InputError("name the centres once: either batch_column, a column of X, or batch=, one label for each row")
+            raise InputError("give the centres either as batch_column, a column of X, or as batch=, one label for each row")
         place = self._found(X) if self.batch_column is not None else None
         if place is not None and isinstance(X, pd.DataFrame):
             batch = X.iloc[:, place]

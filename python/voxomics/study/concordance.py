@@ -1,4 +1,4 @@
-"""How well a score orders survival: concordance as R's, and the time-dependent area under the curve."""
+"""Concordance of a score with survival, as in R, and the time-dependent area under the ROC curve."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def correlation(x: ArrayLike, y: ArrayLike, *, method: Method = "pearson", level
     a, b = column(x, "x", 3), column(y, "y", 3)
     same_length(x=a, y=b)
     if constant_columns(np.column_stack([a, b])).any():
-        raise InputError("a correlation needs two columns that vary; one of them holds a single value")
+        raise InputError("a correlation needs two columns that vary; one of them has a single value")
     r, _ = coefficients(a[:, None], b, method)
     t, p = tests_of(r, len(a))
     low, high = _interval(r, len(a), method, level)
@@ -160,7 +160,7 @@ def correlation_table(
     marker = column(y, "marker", 3)
     same_length(X=values, marker=marker)
     if constant_columns(marker[:, None])[0]:
-        raise InputError("the marker holds a single value: nothing can correlate with it")
+        raise InputError("the marker has a single value, so nothing can correlate with it")
     r, varies = coefficients(values, marker, method)
     t, p = tests_of(r, len(marker))
     low, high = _interval(r, len(marker), method, level)

@@ -24,7 +24,8 @@ from voxomics.study.likelihood import is_unbounded, looks_unbounded, maximise
 from voxomics.study.partial import PartialLikelihood
 
 UNBOUNDED = (
-    "the likelihood has no maximum (perfect separation): along some combination of {terms} every patient who dies does so in "
+    "the likelihood has no maximum (perfect separation): along some combination of {terms} every patient who dies "
+    "does so in "
     "the order of risk, so a hazard ratio is infinite or 0. Use fewer covariates, merge categories or penalise"
 )
 SINGULAR = 1e-9  # information of standardised columns; about one for each event where there is any
@@ -143,7 +144,8 @@ def cox(
     null, gradient, information = likelihood.objective(np.zeros(len(kept)))
     if np.linalg.eigvalsh(information)[0] < SINGULAR:
         raise InputError(
-            f"{', '.join(terms)}: no difference, or collinear, among those at risk when the {int(seen.sum())} events happen"
+            f"{', '.join(terms)}: no difference, or collinear, among those at risk when the {int(seen.sum())} events "
+            "happen"
         )
     top = maximise(likelihood.objective, len(kept))
     status, message = "ok", ""
@@ -275,7 +277,7 @@ class ScreenedCox(BaseEstimator):
         self.kept_ = selected[independent_columns(values[:, selected])]
         scaled, self._mean, scale = standardised(values[:, self.kept_])
         if not len(self.kept_):
-            self.notes_.append("no feature selected: the same hazard is predicted for everybody")
+            self.notes_.append("no feature selected: the same hazard is predicted for every patient")
         likelihood = PartialLikelihood(scaled, time, event, self.ties)
         top = maximise(likelihood.objective, len(self.kept_))
         if not top.converged or (looks_unbounded(top, scaled) and is_unbounded(likelihood.differences())):

@@ -1,4 +1,4 @@
-"""What our scikit-learn estimators share: checked input."""
+"""Checks of the input of our scikit-learn estimators."""
 
 from __future__ import annotations
 

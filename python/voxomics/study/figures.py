@@ -55,7 +55,7 @@ def calibration_table(part: Part, truth: Floats, prediction: Floats, *, classes:
         model = calibration(truth, prediction) if np.ptp(prediction) > 0 else None
         for i, name in enumerate(("intercept", "slope")):
             if model is None:
-                part.number(name, None, message="the prediction is the same for everybody")
+                part.number(name, None, message="the prediction is the same for every patient")
             else:
                 low, high = float(np.log(model.ci_low[i])), float(np.log(model.ci_high[i]))
                 part.number(name, model.coef[i], ci_low=low, ci_high=high, test="Wald", message=model.message)

@@ -1,4 +1,4 @@
-"""Folds as explicit vectors: made once, kept in the output, the same for every method that is compared."""
+"""Folds as explicit vectors. They are saved in the output and are the same for every method that is compared."""
 
 from __future__ import annotations
 
@@ -129,5 +129,5 @@ def check_folds(folds: ArrayLike, n: int) -> Ints:
     if len(number) != n:
         raise InputError(f"{len(number)} folds for {n} rows; give one for each row")
     if len(names) < 2:
-        raise InputError("all rows lie in one fold; nothing would be left to train on")
+        raise InputError("all rows are in one fold, so no rows are left for training")
     return number

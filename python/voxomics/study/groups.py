@@ -72,7 +72,7 @@ def mann_whitney(
     a, b = column(x, "x"), column(y, "y")
     together = np.concatenate([a, b])
     if np.ptp(together) == 0:
-        raise InputError("both groups hold one and the same value: nothing can be ranked")
+        raise InputError("both groups have the same single value, so nothing can be ranked")
     tied = len(np.unique(together)) < len(together)
     if exact is None:
         exact = max(len(a), len(b)) < _EXACT_BELOW and not tied
@@ -91,7 +91,7 @@ def mann_whitney(
 def against_controls(
     patients: ArrayLike, controls: ArrayLike, stage: Sequence[Hashable] | NDArray[Any] | pd.Series | None = None
 ) -> pd.DataFrame:
-    """Patients against healthy controls, all together and by stage.
+    """Compare patients with healthy controls, all together and by stage.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Are the hazards proportional? The score test of R's cox.zph (survival 3.0 and later)."""
+"""Test of proportional hazards: the score test of R's cox.zph (survival 3.0 and later)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maximum likelihood with step-halving, and how to know that there is no maximum."""
+"""Maximum likelihood with step-halving, and a test of whether a maximum exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good predictions are: agreement, error and calibration beside r."""
+"""Scores of predictions: correlation, agreement, error and calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nested procedure: whatever looks at the outcome is done anew in every training fold."""
+"""The nested procedure: every step that uses the outcome is repeated in every training fold."""
 
 from __future__ import annotations
 

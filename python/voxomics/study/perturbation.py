@@ -1,4 +1,4 @@
-"""Small changes of an outline and of an image, as another reader or another scan would bring them."""
+"""Small changes of an outline and of an image, like those between two readers or two scans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""High against low: Kaplan–Meier, log-rank, Cox models and time-dependent areas, the same for protocol and twin."""
+"""Survival of high and low groups for protocol and twin: Kaplan–Meier, log-rank, Cox models, time-dependent AUC."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Rows: TypeAlias = defaultdict[str, list[dict[str, Any]]]
 _TICKS = (1, 2, 2.5, 3, 5, 6, 10)  # steps of a time axis, times a power of ten
 _MOST_TICKS = 8
 CIRCULAR = (
-    "p does not hold: each prediction was learned from the survival of the other patients; "
-    "the permutation test of the concordance is the test"
+    "p is not valid: each patient was predicted from the survival of the other patients; "
+    "use the permutation test of the concordance"
 )
 
 
@@ -198,7 +198,7 @@ def _describe(
 
 
 def mark_circular(part: Part) -> None:
-    """Say in tables cox and log_rank that the p-values of a prediction of survival itself do not hold.
+    """State in the tables cox and log_rank that the p-values of a prediction of survival itself are not valid.
 
     Out-of-fold predictions depend on each other through the outcome that is tested: without any association, 80 patients and
     20 features, a quarter of the p-values fell below 0.05 (tests/study/test_unusual_cohorts.py).

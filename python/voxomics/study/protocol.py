@@ -1,4 +1,4 @@
-"""The paper's protocol: select on all patients, cross-validate the regression, split high from low, compare survival."""
+"""The protocol of the paper: select on all patients, cross-validate the regression, compare survival of high and low."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from voxomics.study.roc import Roc, YoudenThreshold, roc
 from voxomics.study.screens import coefficient_table, screen_table
 from voxomics.study.settings import StudySettings
 
-TOO_GOOD = "invalid: the features were selected with the patients that are predicted here"
-NOTHING_SELECTED = "invalid: nothing is selected, and the mean of the other folds runs against a patient's own value"
+TOO_GOOD = "invalid: the features were selected on the patients who are predicted here"
+NOTHING_SELECTED = (
+    "invalid: nothing is selected, and the mean of the other folds is negatively correlated with a patient's value"
+)
 
 
 def leaky_predictions(cohort: Cohort, settings: StudySettings, folds: Ints) -> tuple[pd.DataFrame, Floats]:
@@ -61,7 +63,7 @@ def run_protocol(cohort: Cohort, settings: StudySettings, folds: Ints, results: 
     if selected:
         part.table("coefficients", coefficient_table(cohort, settings, selected))
     else:
-        results.note("protocol", "no feature is selected: everybody is predicted the mean of the training folds")
+        results.note("protocol", "no feature is selected: the mean of the training folds is predicted for every patient")
     event = None if cohort.follow_up is None else cohort.follow_up.event.astype(float)
     kept = kept_patients(cohort, settings)
     features = cohort.features
@@ -86,7 +88,7 @@ def _scores(part: Part, cohort: Cohort, settings: StudySettings, prediction: Flo
     found = task.score(outcome_of(cohort, settings.endpoint), prediction)
     tests: dict[str, dict[str, Any]] = {}
     if constant_columns(prediction[:, None])[0]:
-        tests[task.main] = {"message": "the prediction is the same for everybody"}
+        tests[task.main] = {"message": "the prediction is the same for every patient"}
     elif settings.endpoint == "continuous":
         tests["r"] = _correlated(prediction, cohort.truth)
     elif settings.endpoint == "binary":
@@ -104,7 +106,8 @@ def _scores(part: Part, cohort: Cohort, settings: StudySettings, prediction: Flo
         part.number(name, value, **tests.get(name, {}))
     if settings.protocol.exclude_above is not None:
         text = (
-            f"{int((~kept).sum())} patients above {settings.protocol.exclude_above:g} are left out of r_kept, declared post hoc"
+            f"{int((~kept).sum())} patients above {settings.protocol.exclude_above:g} are left out of r_kept, "
+            "declared post hoc"
         )
         results.note("protocol", text)
         try:
@@ -127,7 +130,10 @@ def threshold_of(rule: str | float, values: Floats, labels: Any, *, direction: A
     if isinstance(rule, float | int):
         return float(rule), None
     if len(np.unique(labels)) < 2:
-        raise InputError(f"Youden's threshold needs patients with and without the event; these {len(labels)} are all alike in it")
+        raise InputError(
+            "Youden's threshold needs patients with and without the event; "
+            f"all {len(labels)} patients are in the same class"
+        )
     found = YoudenThreshold(direction).fit(values, labels)
     return float(found.threshold_), found.roc_
 

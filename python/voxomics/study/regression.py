@@ -89,7 +89,7 @@ def linear_model(X: ArrayLike, y: ArrayLike, *, names: Sequence[str] | None = No
     target = column(y, "y", 2)
     same_length(X=values, y=target)
     if constant_columns(target[:, None])[0]:
-        raise InputError("y holds a single value: there is nothing to explain")
+        raise InputError("y has a single value, so there is nothing to fit")
     kept, mean, coef, inverse = least_squares(values, target)
     n, k = len(target), len(kept)
     if n - k - 1 < 1:

@@ -81,7 +81,7 @@ def permutation_test(
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> PermutationTest:
-    """Is the procedure better than chance? Everything is rerun on permuted patients.
+    """Permutation test of a procedure against chance: the whole procedure is repeated on permuted patients.
 
     The rows of X are permuted against the outcome and its folds, which stay together: folds stratified by the outcome
     remain stratified. Cost: n + 1 times one cross-validation.
@@ -165,7 +165,7 @@ def bootstrap(
     n_jobs: int = 1,
     progress: Progress | None = None,
 ) -> Bootstrap:
-    """Interval of a cross-validated procedure: resample patients, rerun everything.
+    """Bootstrap interval of a cross-validated procedure: resample patients and repeat the whole procedure.
 
     All copies of a patient lie in one fold, so that nobody is predicted by a model that has seen him. Folds are drawn anew
     for each sample.

@@ -81,7 +81,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Note:
-    """Something a reader has to know: a fallback that was taken, rows that were left out, a choice made."""
+    """What readers should know: a fallback that was used, rows that were left out, or a choice."""
 
     where: str  #: name of a part, or "input"
     text: str
@@ -167,9 +167,9 @@ class StudyResults:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"{path.name}: not a results.json that can be read ({error})") from None
+            raise InputError(f"{path.name} cannot be read as a results.json ({error})") from None
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            raise InputError(f"{path.name}: not results of schema {SCHEMA}; run the study again with this version")
+            raise InputError(f"{path.name} does not have schema {SCHEMA}; run the study again with this version")
         parts = {name: _part_of(name, item) for name, item in content.pop("parts").items()}
         notes = [Note(**note) for note in content.pop("notes")]
         del content["schema"]
@@ -177,13 +177,13 @@ class StudyResults:
 
 
 def make_folder(folder: Path, inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
-    """Make the folder of the results, and say before hours of work what cannot be written or would be lost there.
+    """Create the folder of the results before the work begins, so that an error is reported early.
 
     Parameters
     ----------
     folder : Path
     inputs : iterable of Path
-        Files that the study reads; none of them is replaced, whatever `overwrite` says.
+        Files that the study reads. None of them is replaced, whatever `overwrite` says.
     overwrite : bool
         As of `StudyResults.write`.
 
@@ -194,7 +194,7 @@ def make_folder(folder: Path, inputs: Iterable[Path] = (), *, overwrite: bool = 
     try:
         (folder / "tables").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"output {folder.name!r}: cannot be made ({error.strerror}); choose another folder") from None
+        raise InputError(f"output {folder.name!r} cannot be created ({error.strerror}); choose another folder") from None
     names = {f"{part}_{name}.csv" for part in PARTS for name in TABLES}
     there = [path for path in (folder / "tables").glob("*.csv") if path.name in names]
     there += [path for ending in ("svg", "png") for path in (folder / "figures").glob(f"*.{ending}")]

@@ -186,7 +186,9 @@ def delong_test(first: Roc, second: Roc) -> DeLongTest:
     variance = sum(_variance(a - b) for a, b in zip(first.placements, second.placements, strict=True))
     difference = first.auc - second.auc
     if not variance > 0:
-        raise InputError("the two scores order every patient alike (or a group has one patient): no variance to test with")
+        raise InputError(
+            "the two scores order all patients in the same way, or a group has one patient: there is no variance to test"
+        )
     z = difference / float(np.sqrt(variance))
     return DeLongTest(difference, z, float(2 * stats.norm.sf(abs(z))))
 
@@ -230,7 +232,7 @@ class YoudenThreshold(BaseEstimator):
         """
         curve = roc(labels, values, direction=self.direction)
         if not np.isfinite(curve.best[0].threshold):
-            raise InputError("no threshold separates the classes better than none at all; no high and low group can be made")
+            raise InputError("no threshold separates the classes better than chance, so there is no high and no low group")
         self.roc_, self.threshold_ = curve, curve.best[0].threshold
         return self
 

@@ -1,4 +1,4 @@
-"""A whole study: read the tables, run the paper's protocol and the nested twin, keep everything that was found."""
+"""Run a whole study: read the tables, run the protocol and the nested twin, and keep all results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def study(
     out: str | os.PathLike[str] | None = None,
     progress: Stage | None = None,
 ) -> StudyResults:
-    """Run a study: the paper's protocol, and the nested twin beside it.
+    """Run a study: the protocol of the paper and the nested twin.
 
     Parameters
     ----------
@@ -124,16 +124,16 @@ def _versions() -> dict[str, str]:
 
 
 def _refuse_hopeless(cohort: Cohort, settings: StudySettings) -> None:
-    """What no part of the study could do anything with."""
+    """Refuse a cohort that no part of the study can analyse."""
     model_of(settings)
     k = settings.protocol.folds
     if cohort.n < 3:
-        raise InputError(f"{cohort.n} patients are left; a study needs at least 3, and many more to show anything")
+        raise InputError(f"{cohort.n} patients are left; a study needs at least 3, and many more for a reliable result")
     if cohort.folds is None and cohort.n < k:
         raise InputError(f"{cohort.n} patients cannot fill {k} folds; set protocol.folds to {max(cohort.n // 2, 2)} or fewer")
     if settings.endpoint == "continuous":
         if np.ptp(cohort.truth) == 0:
-            raise InputError("the marker holds a single value: nothing can correlate with it")
+            raise InputError("the marker has a single value, so nothing can correlate with it")
         return
     cases = int(cohort.truth.sum())
     if settings.endpoint == "survival" and cases < 2:
@@ -159,7 +159,7 @@ def _describe(cohort: Cohort, results: StudyResults) -> None:
         events = int(cohort.follow_up.event.sum())
         part.number("events", events)
         if events == 0:
-            results.note("cohort", "all patients are censored: nothing can be said of survival")
+            results.note("cohort", "all patients are censored: survival cannot be analysed")
     if results.endpoint == "binary":
         part.number("cases", int(cohort.truth.sum()))
     rows: list[dict[str, Any]] = []
@@ -179,7 +179,8 @@ def _describe(cohort: Cohort, results: StudyResults) -> None:
     both = [str(name) for name in cohort.covariates.columns if name in cohort.features.columns]
     if both:
         results.note(
-            "cohort", f"{', '.join(both)}: covariates that are features too; left out of the Cox model with the prediction"
+            "cohort",
+            f"{', '.join(both)}: these covariates are features too, and are left out of the Cox model with the prediction",
         )
 
 

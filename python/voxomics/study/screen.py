@@ -86,7 +86,7 @@ class CorrelationScreen(_Screen):
         """
         values, marker = checked(self, X, y, y_numeric=True, ensure_min_samples=3)
         if constant_columns(marker[:, None])[0]:
-            raise InputError("the marker holds a single value: nothing can correlate with it")
+            raise InputError("the marker has a single value, so nothing can correlate with it")
         self.correlations_, _ = coefficients(values, np.asarray(marker, dtype=float), self.method)
         self._keep(tests_of(self.correlations_, len(marker))[1])
         return self

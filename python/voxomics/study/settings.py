@@ -1,4 +1,4 @@
-"""STUDY.yaml: everything a study may be told, validated; paths are relative to the file."""
+"""Settings of a study, read from STUDY.yaml and validated. Paths are relative to that file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Source(_Part):
     id_pattern : str, optional
         Regular expression; its first group, or its whole match, is the id: "(P[0-9]+)" makes P07 of P07_CT.nii.gz.
     where : dict
-        Column to value: only these rows count, for example {label: 1} of a table with several VOIs a patient.
+        Values of columns: only rows with these values are used, for example {label: 1} if a patient has several VOIs.
     """
 
     table: Path
@@ -62,18 +62,19 @@ def _compiles(value: str | None) -> str | None:
 
 
 class Features(_Source):
-    """The features: our table, a LIFEx export, or any CSV of numbers.
+    """The table of features: output of voxomics, a LIFEx export, or any CSV of numbers.
 
     Attributes
     ----------
     columns : "all" or list of str
-        Names, or patterns such as "GLRLM_*". "all": every column of numbers that is no id and no remark.
+        Names, or patterns such as "GLRLM_*". "all": every numeric column that is not an id or a remark.
     image_type, discretisation : str, optional
-        Of our tables: keep "original" or "fbn32" alone; columns that have no discretisation stay.
+        For tables of voxomics: keep only this image type ("original") or discretisation ("fbn32"). Columns without a
+        discretisation are kept.
     drop : list of str
         Names or patterns to leave out.
     missing : {"error", "drop_features", "drop_patients", "impute"}
-        impute: by the median of the training folds in the twin; of all patients in the protocol.
+        impute: replace missing values by the median, in the twin of the training folds, in the protocol of all patients.
     """
 
     columns: Literal["all"] | tuple[str, ...] = "all"
@@ -113,11 +114,12 @@ class Clinical(_Source):
         Column by which patients are compared with controls.
     centre : str, optional
     centre_pattern : str, optional
-        Regular expression for the centre inside that column, as `id_pattern`: "TCGA-(..)".
+        Regular expression that extracts the centre from that column, as `id_pattern` does: "TCGA-(..)".
     fold : str, optional
         Column of folds for the protocol and the twin's first repeat. None: drawn by the seed.
     missing : {"error", "drop_patients"}
-        Patients without the outcome, centre or fold. Missing covariates never drop a patient from the rest of the study.
+        What to do with patients without outcome, centre or fold. A missing covariate leaves a patient out of the Cox
+        models that use it, never out of the rest of the study.
     """
 
     marker: str | None = None
@@ -146,16 +148,16 @@ class Clinical(_Source):
     @model_validator(mode="after")
     def _together(self) -> Clinical:
         if self.marker is not None and self.qpcr is not None:
-            raise ValueError("give the marker once: either `marker`, a column of values, or `qpcr`, two columns of cycles")
+            raise ValueError("give either `marker` (a column of values) or `qpcr` (two columns of cycles), not both")
         if (self.time is None) != (self.event is None):
-            raise ValueError("`time` and `event` belong together; one of them is missing")
+            raise ValueError("`time` and `event` must be given together; one of them is missing")
         if self.time is not None and self.time == self.event:
-            raise ValueError(f"`time` and `event` are one column, {self.time!r}; they are two")
+            raise ValueError(f"`time` and `event` are the same column, {self.time!r}; give two columns")
         return self
 
 
 class Controls(_Source):
-    """Healthy controls: their marker, measured as the patients' was."""
+    """Healthy controls and their marker, measured in the same way as that of the patients."""
 
     marker: str | None = None
     qpcr: Qpcr | None = None
@@ -163,7 +165,7 @@ class Controls(_Source):
     @model_validator(mode="after")
     def _one(self) -> Controls:
         if (self.marker is None) == (self.qpcr is None):
-            raise ValueError("give the controls' marker once: `marker` or `qpcr`")
+            raise ValueError("give either `marker` or `qpcr` for the controls")
         return self
 
 
@@ -175,12 +177,13 @@ class Protocol(_Part):
     alpha : float
         A feature with p < alpha is selected.
     method : {"pearson", "spearman"}
-        Of the screen for a continuous marker.
+        Correlation used to select features for a continuous marker.
     folds : int
     exclude_above : float, optional
-        Patients whose marker is above are left out of a second look, which is declared post hoc.
+        A second analysis, declared post hoc, leaves out patients whose marker is above this value.
     threshold : "youden", "median" or float
-        Between high and low. Youden: of the real marker between those with and without the event.
+        Threshold between the high and the low group. youden: the threshold of the real marker that best separates
+        patients with and without the event.
     """
 
     alpha: float = Field(0.05, gt=0, le=1)
@@ -196,12 +199,13 @@ class Twin(_Part):
     Attributes
     ----------
     repeats : int
-        Of the cross-validation, for the estimate; 20 or more for a paper.
+        Repeats of the cross-validation, for the estimate; 20 or more for a paper.
     permutations, bootstrap : int
-        Of the whole nested procedure, with one repeat each; 999 or more for a paper. 0: left out.
+        Number of permutations and bootstrap samples of the whole nested procedure, with one repeat each; 999 or more for
+        a paper. 0: none.
     seed : int
     threads : int
-        Worker processes. They do not change the result.
+        Number of worker processes. It does not affect the result.
     """
 
     repeats: int = Field(20, ge=1)
@@ -212,7 +216,7 @@ class Twin(_Part):
 
 
 class Centres(_Part):
-    """Several centres: ComBat in each training fold of the twin; leaving each centre out beside random folds."""
+    """Several centres: ComBat in each training fold of the twin, and leave-one-centre-out in addition to random folds."""
 
     combat: bool = False
     leave_one_out: bool = False
@@ -227,9 +231,9 @@ class Report(_Part):
     Attributes
     ----------
     images : Path or None
-        CSV with the columns id, image and mask: two patients' pictures. None: no pictures.
+        CSV file with the columns id, image and mask; the page then shows the images of two patients.
     colours : {"paper", "safe"}
-        Of survivors and non-survivors: blue and red as in the paper, or a pair for every kind of colour vision.
+        Colours of survivors and non-survivors: red and blue as in the paper, or a pair for every type of colour vision.
     """
 
     images: Path | None = None
@@ -242,16 +246,16 @@ class StudySettings(_Part):
     Attributes
     ----------
     title, unit : str
-        For the report; the unit is the marker's.
+        Title of the report and unit of the marker.
     endpoint : {"continuous", "binary", "survival"}
     features, clinical, controls : Features, Clinical, Controls
     protocol, twin, centres : Protocol, Twin, Centres
     model : str
-        What the twin fits after (linear), or instead of (all others), its screen.
+        Model of the twin. linear follows the selection of features; all others replace it.
     sensitivity : list of {"spearman", "log_marker", "exclude_above"}
-        Continuous marker alone.
+        For a continuous marker only.
     remarks : list of str
-        What a reader has to know of the data; they stand first among the notes.
+        What readers should know about the data; they come first among the notes.
     report : Report
     """
 
@@ -277,21 +281,22 @@ class StudySettings(_Part):
             (self.endpoint == "continuous" and not has_marker, "endpoint continuous needs clinical.marker or clinical.qpcr"),
             (self.endpoint == "binary" and clinical.label is None, "endpoint binary needs clinical.label"),
             (self.endpoint == "survival" and clinical.time is None, "endpoint survival needs clinical.time and clinical.event"),
-            (self.controls is not None and not has_marker, "controls need clinical.marker or clinical.qpcr to be compared with"),
+            (self.controls is not None and not has_marker, "controls need clinical.marker or clinical.qpcr for comparison"),
             (self.endpoint != "continuous" and self.sensitivity, "sensitivity analyses are for endpoint continuous"),
             (self.endpoint != "continuous" and self.protocol.exclude_above is not None, "exclude_above needs a marker"),
             (
                 "exclude_above" in self.sensitivity and self.protocol.exclude_above is None,
-                "sensitivity exclude_above needs protocol.exclude_above, the value",
+                "sensitivity exclude_above needs a value in protocol.exclude_above",
             ),
             ((self.centres.combat or self.centres.leave_one_out) and clinical.centre is None, "centres need clinical.centre"),
             (
                 self.model not in MODELS[self.endpoint],
-                f"model {self.model!r} is not for endpoint {self.endpoint}; accepted: {', '.join(MODELS[self.endpoint])}",
+                f"model {self.model!r} cannot be used for endpoint {self.endpoint}; accepted: "
+                f"{', '.join(MODELS[self.endpoint])}",
             ),
             (
                 isinstance(self.protocol.threshold, float) and self.endpoint != "continuous",
-                "a threshold in numbers needs a continuous marker; choose youden or median",
+                "a numeric threshold needs a continuous marker; choose youden or median",
             ),
         ):
             if wrong:
@@ -300,7 +305,7 @@ class StudySettings(_Part):
 
     @classmethod
     def of(cls, settings: StudySettings | Mapping[str, Any] | str | os.PathLike[str]) -> StudySettings:
-        """Settings from themselves, from a mapping, or from a YAML file, whose folder its paths start from.
+        """Read settings from a mapping or a YAML file; relative paths in a file start from its folder.
 
         Raises
         ------
@@ -317,15 +322,15 @@ class StudySettings(_Part):
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise InputError(f"study file {path.name}: cannot be read ({error.strerror}); give a YAML file's path") from None
+            raise InputError(f"study file {path.name} cannot be read ({error.strerror}); give the path of a YAML file") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise SettingsError(f"study file {path.name} is not YAML: {error}") from None
         if not isinstance(content, Mapping):
-            raise SettingsError(f"study file {path.name}: a mapping of keys is needed; `voxomics study --example` prints one")
+            raise SettingsError(f"study file {path.name} is not a mapping of keys; `voxomics study --example` prints an example")
         return validated(cls, content, f"study file {path.name}").from_folder(path.parent)
 
     def from_folder(self, folder: Path) -> StudySettings:
-        """The same with relative paths starting from a folder."""
+        """Copy of the settings whose relative paths start from a folder."""
         moved: dict[str, _Part] = {
             name: source.model_copy(update={"table": folder / source.table})
             for name in ("features", "clinical", "controls")
@@ -336,7 +341,7 @@ class StudySettings(_Part):
         return self.model_copy(update=moved)
 
     def shown(self) -> dict[str, Any]:
-        """As plain values for the results; of paths the file names alone, since folders often name people."""
+        """Settings as plain values for the results, with file names in place of paths, because paths often name patients."""
         content = self.model_dump(mode="json")
         for name in ("features", "clinical", "controls"):
             if content[name] is not None:

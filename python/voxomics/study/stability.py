@@ -1,4 +1,4 @@
-"""Feature stability: how much of a feature's variance is the patient's, and how much the outline's and the noise's."""
+"""Feature stability: how much of the variance of a feature is due to patients, and how much to outline and noise."""
 
 from __future__ import annotations
 
@@ -275,7 +275,8 @@ def _draw_all(cutout: Cutout, number: int, seed: np.random.SeedSequence, amplitu
         emptied += 1
         if emptied == _ATTEMPTS * number:
             raise InputError(
-                f"{emptied} of {emptied + len(drawn)} perturbations leave nothing of the mask's {int(cutout.mask.sum())} voxels; "
+                f"{emptied} of {emptied + len(drawn)} perturbations leave nothing of the mask's "
+                f"{int(cutout.mask.sum())} voxels; "
                 "it is too small for them: choose smaller amplitudes"
             )
     return drawn, emptied

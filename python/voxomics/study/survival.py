@@ -203,10 +203,11 @@ def log_rank(
     groups, member = np.unique(labels, return_inverse=True)
     if len(groups) < 2:
         raise InputError(
-            f"a log-rank test compares groups; all {len(times)} patients are in the same one ({listed(groups.tolist())})"
+            f"a log-rank test compares groups; all {len(times)} patients are in the same one "
+            f"({listed(groups.tolist())})"
         )
     if not seen.any():
-        raise InputError("all patients are censored: without an event no survival can be compared")
+        raise InputError("all patients are censored; survival can only be compared if there are events")
     at_risk, deaths = _risk_tables(times, seen, member, len(groups))
     total, dead = at_risk.sum(axis=1), deaths.sum(axis=1)
     before = np.concatenate([[1.0], np.cumprod(1 - dead / total)[:-1]])
@@ -218,7 +219,7 @@ def log_rank(
     observed = weight @ deaths
     used = expected > 0
     if used.sum() < 2 or not (np.diag(variance)[used] > 0).any():
-        raise InputError("no event happened while two groups were at risk: they cannot be compared")
+        raise InputError("no event occurred while two groups were at risk, so they cannot be compared")
     difference, df = (observed - expected)[used][1:], int(used.sum()) - 1
     chi2 = float(difference @ np.linalg.solve(variance[np.ix_(used, used)][1:, 1:], difference))
     n = np.bincount(member).tolist()

@@ -1,4 +1,4 @@
-"""Tables in: CSV or Parquet as people have them, ids as text, columns that do not exist refused with the nearest one."""
+"""Read tables from CSV or Parquet. Ids are text; an unknown column raises an error that suggests the nearest one."""
 
 from __future__ import annotations
 

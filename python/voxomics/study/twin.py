@@ -182,8 +182,8 @@ def _notes(results: StudyResults, settings: StudySettings, found: Assessment, re
         (twin.repeats < 20, f"{twin.repeats} repeats; 20 or more are advised"),
         (twin.permutations < 999, f"{twin.permutations} permutations; 999 or more are advised"),
         (twin.bootstrap < 999, f"{twin.bootstrap} bootstrap samples; 999 or more are advised"),
-        (settings.model != "linear", f"the model is {settings.model}; the protocol beside it stays linear"),
-        (settings.centres.combat, "ComBat is fitted in each training fold; the protocol beside it does not harmonise"),
+        (settings.model != "linear", f"the model is {settings.model}; the protocol remains linear"),
+        (settings.centres.combat, "ComBat is fitted in each training fold; the protocol does not harmonise"),
     ):
         if few:
             results.note("twin", text)

@@ -1,4 +1,4 @@
-"""The same study under other splits and other choices: centres left out, ComBat, Spearman, log marker, exclusion."""
+"""The same study with other splits and other choices: centres left out, ComBat, Spearman, log marker, exclusion."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run_centres(
     if small and settings.centres.combat:
         results.note("centres", f"fewer than 3 patients, so never harmonised: {', '.join(small)}")
     if settings.centres.combat and settings.centres.leave_one_out:
-        results.note("centres", "a centre that is left out is unknown to ComBat: its features are used as they are")
+        results.note("centres", "ComBat is not fitted to a centre that is left out: its features are used unchanged")
 
 
 def _by_centre(cohort: Cohort, settings: StudySettings, prediction: Floats, what: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,11 +1,30 @@
 """Convex hull of lattice points in exact integer arithmetic.
 
-The mesh's vertices lie on a lattice of half voxels, so no tolerance decides what a facet is (boxes may be 2¹⁹ voxels wide);
-scaling to millimetres comes afterwards and does not change which facets there are.
+The mesh's vertices lie on a lattice of half voxels, so no tolerance decides what a facet is (boxes may be 2¹⁹ voxels
+wide); scaling to millimetres comes afterwards and does not change which facets there are.
 
-A facet is a row of one table: corners (indices of points, counter-clockwise from outside), the neighbours across the edges from
-corner j to j + 1, the integer normal, the offset of its plane, the first point of the list of those still waiting outside it, and
-the last point that saw it.
+A facet is a row of one table: corners (indices of points, counter-clockwise from outside), the neighbours across the
+edges from corner j to j + 1, the integer normal, the offset of its plane, the first point of the list of those still
+waiting outside it, and the last point that saw it.
+
+Arguments of several functions
+------------------------------
+points : ndarray int64 [n, 3]
+    (z, y, x) in half voxels.
+facets : ndarray int64 [facets, 12]
+    The table, columns CORNER to SEEN_BY.
+f : int64
+    A facet.
+p, q : int64
+    Points.
+following : ndarray int64 [n]
+    The next point in the list that each point is in, -1 at its end.
+lists : ndarray int64 [4, facets]
+    Facets that are OPEN, SEEN, FRESH, UNUSED.
+n_unused : int64
+    How many are unused.
+first_new : ndarray int64 [n]
+    Scratch: the new facet that begins at each point of a rim.
 """
 
 from __future__ import annotations
@@ -22,7 +41,7 @@ TETRAHEDRON = np.array([(0, 1, 2, 1, 2, 3), (0, 3, 1, 3, 2, 0), (1, 3, 2, 1, 3, 
 
 @jit.body
 def span(points, a, b, c, f, facets):
-    """Put facet f through points a, b, c."""
+    """Put facet f through points a, b, c (int64)."""
     facets[f, CORNER], facets[f, CORNER + 1], facets[f, CORNER + 2] = a, b, c
     offset = np.int64(0)
     for axis in range(3):
@@ -80,7 +99,10 @@ def simplex(points, facets):
 
 @jit.body
 def hand_over(points, q, following, lists, of, n, facets):
-    """Give the list of points that begins with q to facets lists[of, :n], each to the first that sees it; others lie inside."""
+    """Give the list of points that begins with q to facets lists[of, :n] (int), each to the first that sees it.
+
+    Those that no facet sees lie inside.
+    """
     while q >= 0:
         then = following[q]
         for m in range(n):
@@ -94,7 +116,10 @@ def hand_over(points, q, following, lists, of, n, facets):
 
 @jit.body
 def cap(points, p, f, facets, lists, n_unused, first_new):
-    """Join point p, outside facet f, to the rim of the patch of facets that it sees; returns how many were seen and made."""
+    """Join point p, outside facet f, to the rim of the patch of facets that it sees.
+
+    Returns how many were seen and made.
+    """
     n_seen, n_fresh, at = 1, 0, 0
     lists[SEEN, 0] = f
     facets[f, SEEN_BY] = p
@@ -145,8 +170,8 @@ def outermost(points, f, facets, following):
 def convex_hull(points):
     """Quickhull in integers.
 
-    points : int64 [n, 3], not all in one plane; duplicates may occur. Returns int64 [facets, 12], see the module's text. A flat
-    side comes as several triangles in one plane.
+    The points must not all lie in one plane; duplicates may occur. Returns the table of facets, int64 [facets, 12]. A
+    flat side comes as several triangles in one plane.
     """
     n = points.shape[0]
     room = 4 * n + 16
@@ -188,7 +213,7 @@ def convex_hull(points):
 
 @jit.body
 def closed_up(alive, facets):
-    """The facets alive, renumbered."""
+    """The facets alive, uint8 [facets], renumbered."""
     number = np.empty(alive.size, np.int64)
     n = 0
     for f in range(alive.size):
@@ -202,3 +227,48 @@ def closed_up(alive, facets):
             for j in range(3):
                 kept[number[f], BESIDE + j] = number[facets[f, BESIDE + j]]
     return kept
+
+
+@jit.cpu
+def corners(points, facets, spacing, place):
+    """Corners of the hull in mm, float64 [h, 3] (z, y, x).
+
+    Parameters
+    ----------
+    points, facets
+        See the module's text.
+    spacing : ndarray float64 [3]
+        mm.
+    place : ndarray int64 [n]
+        Written: the row of each point, -1 for one that is no corner.
+    """
+    h = 0
+    for p in range(place.size):
+        place[p] = -1
+    for f in range(facets.shape[0]):
+        for j in range(3):
+            p = facets[f, CORNER + j]
+            if place[p] < 0:
+                place[p] = h
+                h += 1
+    position = np.empty((h, 3))
+    for p in range(place.size):
+        if place[p] >= 0:
+            for axis in range(3):
+                position[place[p], axis] = points[p, axis] * (0.5 * spacing[axis])
+    return position
+
+
+@jit.cpu
+def hull_size(facets, spacing):
+    """Volume in mm³ and area in mm² of the hull; `facets` and `spacing` as for `corners`."""
+    six = np.int64(0)
+    area = 0.0
+    cell = spacing[0] * spacing[1] * spacing[2]
+    for f in range(facets.shape[0]):
+        size = 0.0
+        for axis in range(3):
+            size += (facets[f, NORMAL + axis] * (cell / spacing[axis])) ** 2
+        area += np.sqrt(size)
+        six += facets[f, OFFSET]  # normal · corner = determinant of the three corners
+    return six / 48.0 * cell, area / 8.0

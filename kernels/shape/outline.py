@@ -1,10 +1,24 @@
 """The vertices of a VOI's surface among which all corners of its convex hull are: a few for each slice.
 
-Along a row only the first and the last voxel can touch the hull, of those only the corners of the slice's convex outline, and of
-those only what does not lie midway between two other voxels. The largest diameter joins two corners of the hull, so it needs no
-other vertices: 574 for an ellipsoid of 30,000 voxels, where the ends of all rows of the mesh would be 4,300.
+Along a row only the first and the last voxel can touch the hull, of those only the corners of the slice's convex
+outline, and of those only what does not lie midway between two other voxels. The largest diameter joins two corners of
+the hull, so it needs no other vertices: 574 for an ellipsoid of 30,000 voxels, where the ends of all rows of the mesh
+would be 4,300.
 
 On a GPU a block works on a slice: a thread for each row, one for each side of the outline, one for each of its corners.
+
+Arguments of several functions
+------------------------------
+region : ndarray uint8 [total]
+    Geometry.region: padded boxes in C order; bit 0 marks the mask.
+p : int
+    Place of a voxel in `region`.
+z, y, x : int
+    The voxel without the padding.
+ny, nx : int
+    Rows of a slice and voxels of a row of the padded box.
+pad : int
+    Padding of the boxes.
 """
 
 from __future__ import annotations
@@ -19,7 +33,10 @@ TIPS = 6
 
 @jit.body
 def row_ends(region, row, nx):
-    """First and last voxel inside of a row; -1 and -1 where there is none."""
+    """First and last voxel inside, int64, of the row that begins at region[row] (int).
+
+    Both are -1 where there is none.
+    """
     a, b = np.int64(0), np.int64(nx - 1)
     while a < nx and region[row + a] & 1 == 0:
         a += 1
@@ -32,9 +49,22 @@ def row_ends(region, row, nx):
 
 @jit.body
 def chain(end, ny, sign, stack):
-    """Rows whose ends are corners of the convex outline of a slice, on one side; end[y] < 0 = no row.
+    """Rows whose ends are corners of the convex outline of a slice, on one side.
 
-    sign: 1 for the outline's upper side, -1 for the lower. Returns how many rows were written to `stack`, ascending.
+    Parameters
+    ----------
+    end : ndarray int [ny]
+        Where each row ends on this side; below 0 where it is empty.
+    ny : int
+    sign : int
+        1 for the outline's upper side, -1 for the lower.
+    stack : ndarray int [ny]
+        Written: the rows, ascending.
+
+    Returns
+    -------
+    int
+        How many there are.
     """
     n = 0
     for y in range(ny):
@@ -52,7 +82,7 @@ def chain(end, ny, sign, stack):
 
 @jit.body
 def between(region, p, ny, nx):
-    """True when the voxel lies midway between two voxels of the mask of the slices before and after: no corner of the hull."""
+    """True when the voxel lies midway between two of the slices before and after: no corner of the hull."""
     for dy in range(-1, 2):
         for dx in range(-1, 2):
             d = (ny + dy) * nx + dx
@@ -63,10 +93,15 @@ def between(region, p, ny, nx):
 
 @jit.body
 def tips(region, p, z, y, x, ny, nx, points, n):
-    """Surface vertices beside a voxel that may be corners of the hull, in doubled coordinates, appended to points[n:]; the new n.
+    """Surface vertices beside a voxel that may be corners of the hull, in doubled coordinates, appended to points[n:].
 
-    The vertex half a voxel away in direction e can be left out when the voxel there, or one beside it across an edge of this
-    voxel, is inside: then other vertices reach at least as far in every direction in which this one would be the outermost.
+    Returns the new n.
+
+    points is int [room, 3], n (int) the number of vertices in it.
+
+    The vertex half a voxel away in direction e can be left out when the voxel there, or one beside it across an edge of
+    this voxel, is inside: then other vertices reach at least as far in every direction in which this one would be the
+    outermost.
     """
     for axis in range(3):
         e = ny * nx if axis == 0 else (nx if axis == 1 else 1)
@@ -84,10 +119,11 @@ def tips(region, p, z, y, x, ny, nx, points, n):
 
 @jit.cpu
 def hull_candidates(region, base, nz, ny, nx, pad):
-    """Mesh vertices of one VOI among which all corners of its convex hull are, int64 [n, 3], (z, y, x) in half
-    voxels from the box's first voxel.
+    """Mesh vertices of one VOI among which all corners of its convex hull are.
 
-    A corner's voxel is a corner of the outline of its own slice and does not lie midway between two others.
+    The VOI's padded box of nz, ny, nx (int64) voxels begins at region[base] (int64). Returns int64 [n, 3], (z, y, x) in
+    half voxels from the first voxel that is not padding. A corner's voxel is a corner of the outline of its own slice
+    and does not lie midway between two others.
     """
     first, last, stack = np.empty(ny, np.int64), np.empty(ny, np.int64), np.empty(ny, np.int64)
     found = np.empty((64, 3), np.int64)
@@ -114,6 +150,8 @@ def hull_candidates(region, base, nz, ny, nx, pad):
 
 SLICE = 64
 """Threads of a block that works on a slice."""
+ENDS, CORNERS = 0, 2
+"""Of a block's scratch: where rows begin and end, and rows whose ends are corners; lower side, then upper side."""
 
 
 @jit.gpu(
@@ -122,9 +160,28 @@ SLICE = 64
     because="four lists of a slice and the neighbours of a voxel, all addressed in int64; it waits for memory, not for registers",
 )
 def corners_gpu(region, row, slice_of, start, shape, pad, scratch, points, points_start, number):
-    """What `hull_candidates` finds: points[points_start[i] : ... + number[i]] of VOI i, in any order. Any number of blocks.
+    """What `hull_candidates` finds, in any order. Any number of blocks.
 
-    row, slice_of : VOI and padded slice, of every slice that is not padding. scratch [blocks, 4, rows]. number [n]: zero before.
+    Parameters
+    ----------
+    region, pad
+        See above; `region` is on the device.
+    row : device int32 [slices]
+        The VOI of every slice that is not padding.
+    slice_of : device int32 [slices]
+        The slice, counted in the padded box.
+    start : device int64 [n + 1]
+        VOI i owns region[start[i] : start[i + 1]].
+    shape : device int32 [n, 3]
+        Size (z, y, x) of each padded box.
+    scratch : device int32 [blocks, 4, rows]
+        As many rows as the largest slice has.
+    points : device int32 [room, 3]
+        Written: vertices (z, y, x) in half voxels.
+    points_start : device int64 [n + 1]
+        Those of VOI i begin at points_start[i].
+    number : device int64 [n]
+        Added to: how many vertices each VOI has. 0 before.
     """
     found = jit.cuda.local.array((TIPS, 3), np.int32)
     size = jit.cuda.shared.array(2, np.int32)
@@ -137,17 +194,17 @@ def corners_gpu(region, row, slice_of, start, shape, pad, scratch, points, point
         first = start[i] + z * ny * nx
         y = np.int64(thread)
         while y < ny:
-            mine[0, y], mine[1, y] = row_ends(region, first + y * nx, nx)
+            mine[ENDS, y], mine[ENDS + 1, y] = row_ends(region, first + y * nx, nx)
             y += threads
         jit.cuda.syncthreads()
         if thread < 2:
-            size[thread] = chain(mine[thread], ny, 2 * thread - 1, mine[2 + thread])
+            size[thread] = chain(mine[ENDS + thread], ny, 2 * thread - 1, mine[CORNERS + thread])
         jit.cuda.syncthreads()
         s = thread
         while s < size[0] + size[1]:
             side = 0 if s < size[0] else 1
-            y = np.int64(mine[2 + side, s - side * size[0]])
-            x = np.int64(mine[side, y])
+            y = np.int64(mine[CORNERS + side, s - side * size[0]])
+            x = np.int64(mine[ENDS + side, y])
             p = first + y * nx + x
             if not between(region, p, ny, nx):
                 n = tips(region, p, z - pad, y - pad, x - pad, ny, nx, found, 0)

@@ -1,12 +1,41 @@
-"""Smallest box around the convex hull of a VOI."""
+"""Smallest box around the convex hull of a VOI.
+
+Arguments of several functions
+------------------------------
+facets : ndarray int64 [facets, 12]
+    Of `hull.convex_hull`.
+position : ndarray float64 [h, 3]
+    Corners of the hull in mm, from `hull.corners`.
+place : ndarray int64 [points]
+    Row of `position` of each point, from `hull.corners`.
+spacing : ndarray float64 [3]
+    mm, (z, y, x).
+unit : ndarray float64 [facets, 3]
+    Outward unit normals, from `unit_normals`.
+steepness : ndarray int64 [facets]
+    Squared length of the smallest integer normal of each facet.
+f, g : int
+    Facets.
+stride : int
+    How far the search for a rim jumps in the ring of facets; coprime to their number.
+rim : ndarray int64 [facets]
+    Rows of `position` along a rim.
+flat : ndarray float64 [facets + 1, 2]
+    A convex polygon in mm.
+m : int
+    How many corners of the rim or of the polygon there are.
+best : ndarray float64 [2]
+    Volume in mm³ and area in mm² of the smallest box so far.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from voxomics.kernels import jit
-from voxomics.kernels.hull import BESIDE, CORNER, NORMAL
+from voxomics.kernels.shape.hull import BESIDE, CORNER, NORMAL
 
+VOLUME, AREA = range(2)  # of a box
 MOST_FACETS = 1024
 LEVEL = 1e-12
 """Two unit normals with a smaller scalar product are at right angles."""
@@ -14,7 +43,7 @@ LEVEL = 1e-12
 
 @jit.body
 def divisor_of(a, b):
-    """Greatest common divisor."""
+    """Greatest common divisor of a and b, int64."""
     while b != 0:
         a, b = b, a % b
     return a
@@ -22,8 +51,7 @@ def divisor_of(a, b):
 
 @jit.body
 def unit_normals(facets, spacing, steepness):
-    """Outward unit normals in mm [F, 3], equal to the last bit for facets in one plane; steepness [F]: squared length of the
-    smallest integer normal."""
+    """Outward unit normals in mm, equal to the last bit for facets in one plane; `steepness` is written."""
     unit = np.empty((facets.shape[0], 3))
     for f in range(facets.shape[0]):
         divisor = steepness[f] = np.int64(0)
@@ -64,16 +92,18 @@ def faces_up(unit, f, g):
 
 @jit.body
 def next_facet(g, stride, n):
-    """The facet a stride after g, of n in a ring."""
+    """The facet a stride after g, of n (int) in a ring."""
     return g + stride if g + stride < n else g + stride - n
 
 
 @jit.body
 def outline(f, facets, unit, place, stride, rim):
-    """Rows of the corners on the rim of the hull seen along the normal of facet f, counter-clockwise, into `rim`; their number.
+    """Rows of the corners on the rim of the hull seen along the normal of facet f, counter-clockwise, into `rim`.
 
-    The rim parts the facets that face up from the others. Neighbours have near numbers, so it is searched for in strides (coprime
-    to the number of facets); then it is followed around its corners from edge to edge.
+    Returns how many there are.
+
+    The rim parts the facets that face up from the others. Neighbours have near numbers, so it is searched for in
+    strides (coprime to the number of facets); then it is followed around its corners from edge to edge.
     """
     g, j, m = f, np.int64(0), 0
     while faces_up(unit, f, facets[g, BESIDE + j]):
@@ -100,7 +130,10 @@ def outline(f, facets, unit, place, stride, rim):
 
 @jit.body
 def flatten(position, rim, m, normal, flat):
-    """Positions of the rim in a plane at right angles to `normal` into flat [m, 2], those that coincide once; their number."""
+    """Positions of the rim in a plane at right angles to `normal`, float64 [3], into `flat`; their number.
+
+    Those that coincide are taken once.
+    """
     axis = 0
     for a in range(1, normal.size):
         if abs(normal[a]) < abs(normal[axis]):
@@ -125,7 +158,7 @@ def flatten(position, rim, m, normal, flat):
 
 @jit.body
 def rectangles(flat, m, depth, best):
-    """Boxes of this depth over a convex polygon, one for each edge along a side (rotating callipers); the smallest to `best`."""
+    """Try the boxes of this depth (mm) over a convex polygon that have a side along an edge (rotating callipers)."""
     at, reach = np.zeros(3, np.int64), np.empty(3)  # the outermost corner ahead along the edge, across it, and behind
     for i in range(m):
         j = i + 1 if i + 1 < m else 0
@@ -145,25 +178,26 @@ def rectangles(flat, m, depth, best):
             dx, dy = -dy, dx
         # dx, dy was turned three times by a right angle: it now points to the outside of edge i
         wide, high = reach[0] + reach[2], reach[1] + flat[i, 0] * dx + flat[i, 1] * dy
-        if wide * high * depth < best[0] * (1.0 + 1e-12) * square:
+        if wide * high * depth < best[VOLUME] * (1.0 + 1e-12) * square:
             length = np.sqrt(square)
             keep_smaller(wide / length, high / length, depth, best)
 
 
 @jit.body
 def keep_smaller(a, b, c, best):
-    """best = (volume, area) of the box a × b × c when its volume is smaller, or equal but for rounding and its area smaller."""
+    """Keep the box of a × b × c mm if its volume is smaller, or equal but for rounding and its area smaller."""
     volume, area = a * b * c, 2.0 * (a * b + a * c + b * c)
-    if volume < best[0] * (1.0 - 1e-12) or (volume <= best[0] * (1.0 + 1e-12) and area < best[1]):
-        best[0], best[1] = volume, area
+    if volume < best[VOLUME] * (1.0 - 1e-12) or (volume <= best[VOLUME] * (1.0 + 1e-12) and area < best[AREA]):
+        best[VOLUME], best[AREA] = volume, area
 
 
 @jit.cpu
 def smallest_box(position, facets, place, spacing):
     """Volume and area of the smallest of the axis-aligned box and all with a side on a facet and another along an edge's shadow.
 
-    The true minimum may touch facets with no side at all (O'Rourke 1985): this is an upper bound of it. Of more than MOST_FACETS
-    triangles, those with the smallest integer normals are tried: they are the large ones of a lattice polytope.
+    The true minimum may touch facets with no side at all (O'Rourke 1985): this is an upper bound of it. Of more than
+    MOST_FACETS triangles, those with the smallest integer normals are tried: they are the large ones of a lattice
+    polytope.
     """
     best = np.array([np.inf, np.inf])
     steepness = np.empty(facets.shape[0], np.int64)
@@ -194,4 +228,4 @@ def smallest_box(position, facets, place, spacing):
             top, bottom = max(top, along), min(bottom, along)
         m = outline(f, facets, unit, place, stride, rim)
         rectangles(flat, flatten(position, rim, m, unit[f], flat), top - bottom, best)
-    return best[0], best[1]
+    return best[VOLUME], best[AREA]

@@ -1,4 +1,24 @@
-"""The area of an ellipsoid, and the smallest ellipsoid around the corners of a convex hull."""
+"""The area of an ellipsoid, and the smallest ellipsoid around the corners of a convex hull.
+
+Arguments of several functions
+------------------------------
+position : ndarray float64 [h, 3]
+    Corners of the hull in mm.
+q : ndarray float64 [h, 4]
+    The same, scaled to -1..1 along each axis, and 1.
+held : ndarray int64 [h + 6]
+    Rows of the points that hold weight, n_held (int) of them.
+weight : ndarray float64 [h + 6]
+    Their weights, which add up to 1.
+n_held : int
+    How many points hold weight.
+sums : ndarray float64 [4, 4]
+    Scratch.
+inverse : ndarray float64 [4, 4]
+    From `inverse_of`.
+matrix : ndarray float64 [3, 3]
+    Of an ellipsoid, in mm².
+"""
 
 from __future__ import annotations
 
@@ -11,16 +31,22 @@ TERMS = 20
 MVEE_TOLERANCE = 1e-9
 """How far outside the smallest ellipsoid a point may lie, squared distances relative to the surface's."""
 MVEE_STEPS = 1000
+STEP, EQUAL = range(2)  # right-hand sides of Newton's step: the gradient, and what keeps the sum of the weights
 
 
 def semi_axes(matrix):
-    """√λ of symmetric matrices [k, 3, 3], descending [k, 3]. A λ below 1e-13 of the largest is rounding, and 0."""
+    """√λ of symmetric matrices (matrix, float64 [k, 3, 3]), descending, float64 [k, 3].
+
+    A λ below 1e-13 of the largest is rounding, and 0.
+    """
     values = np.linalg.eigvalsh(matrix)[:, ::-1]
     return np.sqrt(np.where(values > 1e-13 * values[:, :1], values, 0.0))
 
 
 def area(axes):
-    """Surface of ellipsoids with semi-axes a ≥ b ≥ c, [k, 3], by the standard's Legendre series to degree 20; NaN where a = 0.
+    """Surface of ellipsoids with semi-axes a ≥ b ≥ c by the standard's Legendre series to degree 20; NaN where a = 0.
+
+    axes is float64 [k, 3], in mm; the result float64 [k], in mm².
 
     Terms are scaled, t_ν = (αβ)^ν P_ν(x), so that nothing is divided by an eccentricity of 0: with e = (α² + β²) / 2 the
     recurrence of the polynomials becomes (ν+1) t_{ν+1} = (2ν+1) e t_ν - ν (αβ)² t_{ν-1}.
@@ -38,7 +64,10 @@ def area(axes):
 
 @jit.body
 def solve(a, x):
-    """Solve a x = b by elimination without pivoting (a [n, n] is positive definite); x [n, m] comes as b, a is used up."""
+    """Solve a x = b by elimination without pivoting. a, float64 [n, n], is positive definite and used up.
+
+    x, float64 [n, m], comes as b.
+    """
     n = a.shape[0]
     for r in range(n):
         for s in range(n):
@@ -55,7 +84,7 @@ def solve(a, x):
 
 @jit.body
 def inverse_of(q, held, weight, n_held, sums, inverse):
-    """Inverse [4, 4] of Σ weight q qᵀ over the points held."""
+    """Write the inverse of Σ weight q qᵀ over the points held."""
     n = sums.shape[0]
     for r in range(n):
         for c in range(n):
@@ -68,7 +97,7 @@ def inverse_of(q, held, weight, n_held, sums, inverse):
 
 @jit.body
 def product(q, i, j, inverse):
-    """q_iᵀ inverse q_j."""
+    """q_iᵀ inverse q_j of points i and j (int)."""
     total = 0.0
     for r in range(inverse.shape[0]):
         along = 0.0
@@ -89,28 +118,28 @@ def better_weights(q, held, weight, n_held, inverse):
         for j in range(i + 1):
             d = product(q, held[i], held[j], inverse)
             hessian[i, j] = hessian[j, i] = d * d
-        x[i, 0], x[i, 1] = d, 1.0
+        x[i, STEP], x[i, EQUAL] = d, 1.0
         hessian[i, i] += 1e-11 * d * d  # more than ten points are dependent
     solve(hessian, x)
     shift, total = 0.0, 0.0
     for i in range(n_held):
-        shift += x[i, 0]
-        total += x[i, 1]
+        shift += x[i, STEP]
+        total += x[i, EQUAL]
     shift /= total
     decrement = 0.0
     step, last = 1.0, -1
     for i in range(n_held):
         d = product(q, held[i], held[i], inverse)
-        x[i, 0] -= shift * x[i, 1]
-        decrement += x[i, 0] * d
+        x[i, STEP] -= shift * x[i, EQUAL]
+        decrement += x[i, STEP] * d
     decrement = np.sqrt(max(decrement, 0.0))
     if decrement > 0.25:
         step = 1.0 / (1.0 + decrement)
     for i in range(n_held):
-        if weight[i] + step * x[i, 0] <= 0.0:
-            step, last = -weight[i] / x[i, 0], i
+        if weight[i] + step * x[i, STEP] <= 0.0:
+            step, last = -weight[i] / x[i, STEP], i
     for i in range(n_held):
-        weight[i] += step * x[i, 0]
+        weight[i] += step * x[i, STEP]
     if last >= 0:
         held[last], weight[last] = held[n_held - 1], weight[n_held - 1]
         return n_held - 1, 1.0
@@ -145,7 +174,7 @@ def lifted(position, q, held, weight):
 
 @jit.cpu
 def enclosing_ellipsoid(position, matrix):
-    """Matrix [3, 3] of the smallest ellipsoid {x : (x - centre)ᵀ matrix⁻¹ (x - centre) ≤ 1} around positions [h, 3].
+    """Write the matrix of the smallest ellipsoid {x : (x - centre)ᵀ matrix⁻¹ (x - centre) ≤ 1} around the positions.
 
     Solves the dual problem: weights on the points that maximise log det Σ weight q qᵀ, q = (position, 1). Newton's method finds
     the weights of a few points held; the point farthest outside joins them, until none lies outside by more than
@@ -182,7 +211,7 @@ def enclosing_ellipsoid(position, matrix):
 
 @jit.body
 def give(i, beta, held, weight, n_held):
-    """Move the share beta of all weight to point i; how many points hold weight then."""
+    """Move the share beta (float64) of all weight to point i (int); how many points hold weight then."""
     at = n_held
     for k in range(n_held):
         weight[k] *= 1.0 - beta
@@ -196,7 +225,7 @@ def give(i, beta, held, weight, n_held):
 
 @jit.body
 def shape_of(position, held, weight, n_held, matrix):
-    """Three times the covariance of the weighted points."""
+    """Write three times the covariance of the weighted points."""
     n = position.shape[1]
     centre = np.zeros(n)
     for k in range(n_held):

@@ -1,0 +1,178 @@
+"""How matrices are grouped, which of them an aggregation averages over, and their means.
+
+The work list is one for the CPU and for devices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from voxomics.engine.directions import directions
+
+if TYPE_CHECKING:
+    from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+    from voxomics.kernels.device import Array, Device
+
+_FLAGS = {  # planar, by slice, by direction
+    "2d_averaged": (1, 1, 1),
+    "2d_slice_merged": (1, 1, 0),
+    "2_5d_direction_merged": (1, 0, 1),
+    "2_5d_merged": (1, 0, 0),
+    "3d_averaged": (0, 0, 1),
+    "3d_merged": (0, 0, 0),
+    "2d": (1, 1, 0),
+    "2_5d": (1, 0, 0),
+    "3d": (0, 0, 0),
+}
+WORK_BYTES = 20
+"""Of a row of the work list."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups that are counted for each VOI, and the aggregations that are made of them; see kernels/grouping.py.
+
+    Attributes
+    ----------
+    flags : ndarray int64 [A, 3]
+        Of each aggregation: only directions in plane, by slice, by direction.
+    n_planar, n_dirs : int
+        Directions within the slice, and all; n_dirs is 1 for matrices without a direction.
+    per_slice : bool
+        Whether groups within the slice are kept slice by slice.
+    """
+
+    flags: I64
+    n_planar: int
+    n_dirs: int
+    per_slice: bool
+
+    def sliced(self) -> Groups:
+        """The same aggregations of groups that are kept slice by slice."""
+        return Groups(self.flags, self.n_planar, self.n_dirs, True)
+
+
+def aggregation_flags(aggregations: tuple[str, ...]) -> I64:
+    """Aggregations as numbers, int64 [A, 3]: only in plane, by slice, by direction."""
+    return np.array([_FLAGS[a] for a in aggregations], dtype=np.int64).reshape(-1, 3)
+
+
+@cache
+def directional(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, Groups]:
+    """Directions to count, int64 [D, 3], and the groups of matrices that are counted along them."""
+    flags = aggregation_flags(aggregations)
+    dirs = directions(distance, planar=bool(flags[:, 0].all()))
+    return dirs, Groups(flags, int((dirs[:, 0] == 0).sum()), len(dirs), bool(flags[:, 1].any()))
+
+
+@cache
+def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, list[int], Groups], ...]:
+    """Neighbourhoods to count: whether they are planar, the numbers of the aggregations each serves, and its groups."""
+    found = []
+    for planar in (False, True):
+        chosen = [j for j, name in enumerate(aggregations) if (name != "3d") == planar]
+        if chosen:
+            flags = aggregation_flags(tuple(aggregations[j] for j in chosen))
+            found.append((planar, chosen, Groups(flags, int(planar), 1, bool(flags[:, 1].any()))))
+    return tuple(found)
+
+
+def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64:
+    """Groups of matrices without a direction, int64 [k]: padded slices if per_slice, else 1."""
+    return batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+
+
+def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
+    """Groups to count for each VOI, int64 [k]."""
+    return n_slices(batch, vois, groups.per_slice) * groups.n_planar + groups.n_dirs - groups.n_planar
+
+
+def n_matrices(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
+    """Matrices that the aggregations average over in each VOI, int64 [k, A]."""
+    slices = batch.geometry.shape[vois, 0].astype(np.int64) - 2 * batch.geometry.pad
+    planar, by_slice, by_direction = groups.flags.T
+    of_slice = np.where(by_direction, np.where(planar, groups.n_planar, groups.n_dirs), 1)
+    return np.where(by_slice, slices[:, None], 1) * of_slice
+
+
+def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64:
+    """Bytes that the work list and the features of every matrix take for each VOI of the batch, int64 [n]."""
+    every = np.arange(len(batch), dtype=np.int64)
+    total: I64 = n_matrices(batch, every, groups).sum(1) * (WORK_BYTES + 8 * n_slots)
+    return total
+
+
+def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np.int32], I64]:
+    """The matrices that every VOI and aggregation averages over: the work list of the kernels that measure.
+
+    Parameters
+    ----------
+    batch : VoiBatch
+    vois : ndarray int64 [k]
+    groups : Groups
+
+    Returns
+    -------
+    work : ndarray int32 [m, 5]
+        VOI, 0 .. k - 1; first and last (exclusive) padded slice, 0 and 1 where groups are not kept by slice; first and
+        last (exclusive) direction. Ordered by VOI, aggregation, slice, direction.
+    first : ndarray int64 [k · A + 1]
+        Where the matrices of each VOI and aggregation begin.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> batch = SimpleNamespace(geometry=SimpleNamespace(shape=np.array([[5, 5, 5]], np.int32), pad=1))
+    >>> groups = Groups(aggregation_flags(("3d_averaged", "3d_merged")), n_planar=4, n_dirs=13, per_slice=False)
+    >>> work, first = matrices(batch, np.array([0]), groups)
+    >>> len(work), first.tolist(), work[-1].tolist()
+    (14, [0, 13, 14], [0, 0, 1, 0, 13])
+    """
+    from voxomics.kernels.grouping import list_matrices
+
+    g = batch.geometry
+    work, first = list_matrices(g.shape, vois, g.pad, groups.flags, groups.n_planar, groups.n_dirs, groups.per_slice)
+    return work, first
+
+
+def means(feature: F64, first: I64, groups: Groups) -> F64:
+    """Means over the matrices of each VOI and aggregation, each feature where it is defined: float64 [k, A, slots].
+
+    Parameters
+    ----------
+    feature : ndarray float64 [m, slots]
+    first : ndarray int64 [k · A + 1]
+        From `matrices`.
+    groups : Groups
+    """
+    from voxomics.kernels import grouping
+
+    out = np.empty((len(first) - 1, feature.shape[1]))
+    grouping.means(feature, first, out)
+    return out.reshape(-1, len(groups.flags), feature.shape[1])
+
+
+def means_on_device(device: Device, feature: Array, first: I64, groups: Groups) -> F64:
+    """As `means`, of features in a device's memory; the result is in the host's."""
+    from voxomics.kernels import grouping
+
+    n_slots = feature.shape[1]
+    out = device.empty((len(first) - 1, n_slots), np.float64)
+    device.launch(grouping.means_gpu, -(-(len(first) - 1) * n_slots // 128), 128, feature, device.put(first), out)
+    return device.get(out).reshape(-1, len(groups.flags), n_slots)
+
+
+def ragged(size: I64) -> I64:
+    """Where parts of these sizes begin when they stand one after the other: int64 [k + 1]."""
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(size)))
+
+
+def zonal_cells(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, per_slice: bool) -> I64:
+    """Cells of a VOI's matrices by level, 0 included, and by something that has `columns` values, int64 [k]."""
+    return n_slices(batch, vois, per_slice) * (channel.n_present[vois] + 1) * columns

@@ -1,0 +1,207 @@
+"""The surface of a VOI: marching cubes at 0.5 of its mask.
+
+What the surface contributes inside a cell of 2 × 2 × 2 voxels depends on which of the eight are inside and on the
+spacing alone. So cells are counted by configuration, in integers; area and volume are sums over the 256 counts, the
+same in whatever order the cells came. Volume adds up cell by cell because neighbouring cells cut their common face
+alike.
+
+On a GPU a block works on a tile of a box. What it counts is added up by atomics.
+
+Arguments of several functions
+------------------------------
+region : ndarray uint8 [total]
+    Geometry.region: padded boxes in C order; bit 0 marks the mask.
+start : ndarray int64 [n + 1]
+    VOI i owns region[start[i] : start[i + 1]].
+shape : ndarray int32 [n, 3]
+    Size (z, y, x) of each padded box.
+vois : ndarray int64 [k]
+    Rows of the batch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voxomics.kernels import block, jit
+from voxomics.kernels.shape.marching_cubes import NORMALS, VOLUME
+
+CONFIGURATIONS = 256
+"""Of a cell: bit 4 z + 2 y + x is set where voxel (z, y, x) of it is inside."""
+FULL = CONFIGURATIONS - 1
+
+
+@jit.body
+def face(region, p, nx, plane):
+    """Bits 0, 2, 4 and 6 of a cell's configuration, from the four voxels at its lower x.
+
+    Those at its upper x are the face of the next cell, moved by one bit. p (int) is the place of the cell's first voxel
+    in `region`, nx and plane (int) the voxels of a row and of a slice.
+    """
+    near = (region[p] & 1) | (region[p + nx] & 1) << 2
+    far = (region[p + plane] & 1) | (region[p + plane + nx] & 1) << 2
+    return near | far << 4
+
+
+@jit.body
+def count_cells(region, base, nz, ny, nx, pad, counts):
+    """Cells of one VOI by configuration into counts int64 [256], configuration 0 left out.
+
+    base (int64) is where its box of nz, ny, nx (int64) voxels begins, pad (int64) the padding.
+    """
+    for z in range(pad - 1, nz - pad):
+        for y in range(pad - 1, ny - pad):
+            row = base + (z * ny + y) * nx
+            before = 0
+            full = 0
+            for x in range(pad, nx - pad + 1):
+                now = face(region, row + x, nx, ny * nx)
+                configuration = before | now << 1
+                before = now
+                if configuration == FULL:
+                    full += 1
+                elif configuration != 0:
+                    counts[configuration] += 1
+            counts[FULL] += full
+
+
+@jit.cpu
+def count(region, start, shape, vois, pad, counts):
+    """Cells of every VOI by configuration.
+
+    Parameters
+    ----------
+    region, start, shape, vois
+        See above.
+    pad : int
+        Padding of the boxes.
+    counts : ndarray int64 [k, 256]
+        Added to; configuration 0 is left out.
+    """
+    for k in range(vois.size):
+        i = vois[k]
+        nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
+        count_cells(region, start[i], nz, ny, nx, pad, counts[k])
+
+
+COUNTING = 256
+"""Threads of a block that counts a tile."""
+
+
+@jit.gpu("u1[::1], i4[::1], i8[::1], i4[::1], i8[::1], i4[:, ::1], i4[:, ::1]")
+def count_gpu(region, row, first, length, start, shape, counts):
+    """As `count`, a block for each tile. A cell belongs to its first voxel.
+
+    Whatever a cell beyond the padding reaches around an edge of the box is padding too.
+
+    Parameters
+    ----------
+    region, start, shape
+        As above, on the device.
+    row : device int32 [tiles]
+        VOI of each tile.
+    first : device int64 [tiles]
+        Where the tile begins in `region`.
+    length : device int32 [tiles]
+        Number of its voxels.
+    counts : device int32 [n, 256]
+        Added to; 0 before.
+    """
+    shared = jit.cuda.shared.array(CONFIGURATIONS, np.int32)
+    thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
+    tile = jit.cuda.blockIdx.x
+    i = row[tile]
+    nx = np.int32(shape[i, 2])
+    plane = np.int32(shape[i, 1]) * nx
+    c = thread
+    while c < CONFIGURATIONS:
+        shared[c] = 0
+        c += threads
+    jit.cuda.syncthreads()
+    last = min(np.int64(length[tile]), start[i + 1] - first[tile] - plane - nx - 1)  # the last slice is empty
+    full = 0
+    q = thread
+    while q < last:
+        near = first[tile] + q
+        configuration = face(region, near, nx, plane) | face(region, near + 1, nx, plane) << 1
+        if configuration == FULL:
+            full += 1
+        elif configuration != 0:
+            jit.cuda.atomic.add(shared, configuration, 1)
+        q += threads
+    if full > 0:
+        jit.cuda.atomic.add(shared, FULL, full)
+    jit.cuda.syncthreads()
+    c = thread
+    while c < CONFIGURATIONS:
+        if shared[c] > 0:
+            jit.cuda.atomic.add(counts, (i, c), shared[c])
+        c += threads
+
+
+def cell_areas(spacing_mm):
+    """Area in mm² of the surface in a cell of each configuration, float64 [images, 256].
+
+    spacing_mm is float64 [images, 3], (z, y, x).
+    """
+    z, y, x = spacing_mm.T
+    scaled = NORMALS * np.stack((y * x, z * x, z * y), axis=1)[:, None, None]
+    return np.sqrt((scaled**2).sum(3)).sum(2) / 8.0
+
+
+def surface(counts, image_of, spacing_mm):
+    """Area in mm² and volume in mm³ of meshes whose cells are counted, float64 [k] each.
+
+    Parameters
+    ----------
+    counts : ndarray int64 [k, 256]
+        From `count`.
+    image_of : ndarray int32 [k]
+        The image of each VOI.
+    spacing_mm : ndarray float64 [images, 3]
+        (z, y, x).
+    """
+    area, of_cell = np.empty(len(counts)), cell_areas(spacing_mm)
+    for image in set(image_of.tolist()):
+        here = image_of == image
+        area[here] = (counts[here] * of_cell[image]).sum(1)
+    return area, volume_mm3((counts * VOLUME).sum(1), spacing_mm[image_of])
+
+
+def volume_mm3(parts, spacing):
+    """Volume in mm³ from 48ths of a voxel; parts int64 [k], spacing float64 [k, 3] in mm."""
+    return parts / 48.0 * (spacing[:, 0] * spacing[:, 1] * spacing[:, 2])
+
+
+@jit.gpu("i4[:, ::1], i8[::1], f8[:, ::1], i8[::1], i4[::1], f8[::1], i8[::1]")
+def surface_gpu(counts, vois, of_cell, of_volume, image_of, area, parts):
+    """Area and volume of VOIs whose cells are counted; a block of a power of two up to 256 each.
+
+    Parameters
+    ----------
+    counts : device int32 [n, 256]
+        From `count_gpu`.
+    vois : device int64 [k]
+    of_cell : device float64 [images, 256]
+        `cell_areas`, mm².
+    of_volume : device int64 [256]
+        VOLUME, 48ths of a voxel.
+    image_of : device int32 [n]
+        The image of each VOI.
+    area : device float64 [n]
+        Written: mm².
+    parts : device int64 [n]
+        Written: volume in 48ths of a voxel.
+    """
+    room = jit.cuda.shared.array(COUNTING, np.float64)
+    room_of_parts = jit.cuda.shared.array(COUNTING, np.int64)
+    i = vois[jit.cuda.blockIdx.x]
+    own, own_parts = 0.0, np.int64(0)
+    c = np.int32(jit.cuda.threadIdx.x)
+    while c < CONFIGURATIONS:
+        own += counts[i, c] * of_cell[image_of[i], c]
+        own_parts += counts[i, c] * of_volume[c]
+        c += jit.cuda.blockDim.x
+    total, total_parts = block.sum_of(own, room), block.sum_of(own_parts, room_of_parts)
+    if jit.cuda.threadIdx.x == 0:
+        area[i], parts[i] = total, total_parts
