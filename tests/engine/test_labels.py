@@ -75,7 +75,7 @@ def test_labels_that_are_absent_are_named(ours, labels):
         ours.extract(IMAGE, MASK, labels, ONE)
 
 
-@pytest.mark.parametrize("spacing", [(3, 1, 2), [3.0, 1.0, 2.0], *(kind([3, 1, 2]) for kind in (np.array, pd.Series, np.float32))])
+@pytest.mark.parametrize("spacing", [(3, 1, 2), [3.0, 1.0, 2.0], *(of([3, 1, 2]) for of in (np.array, pd.Series, np.float32))])
 def test_spacing_in_an_order_is_taken(ours, spacing):
     row = ours.extract(IMAGE, MASK, 2, spacing).iloc[0]
     assert row["original.morphology.volume_voxel_counting"] == 42 * 6.0
