@@ -412,6 +412,7 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log progress messages to stderr.")] = False,
 ) -> None:
     """Read the options before the command."""
+    terminal.open_closed_streams()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # a user has no use for the source line
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr
