@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from voxomics import phantom
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
 
 COMMAND = f'"{sys.executable}" -m voxomics.cli'
@@ -18,6 +20,14 @@ def shell(line: str, folder: Path, **env: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         ["sh", "-c", line], cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, check=False
     )
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_extract_with_closed_streams(tmp_path, closed):
+    phantom.write(tmp_path)
+    done = shell(f"{COMMAND} extract image.nii.gz mask.nii.gz -o o.csv -f intensity_statistics.mean {closed}", tmp_path)
+    assert done.returncode == 0
+    assert len((tmp_path / "o.csv").read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize("command", ["features", "features --columns", "features --yaml", "features -f absent", "study"])
