@@ -33,6 +33,10 @@ class MissingExtraError(VoxomicsError, ImportError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f'{what} needs an optional package; install it with: pip install "voxomics[{extra}]"')
+        self._given = (what, extra)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return MissingExtraError, self._given
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -41,6 +41,8 @@ from typing import Any, TypeVar
 import numba
 from numba.core import event
 
+from voxomics.kernels import cache
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
@@ -207,19 +209,12 @@ def _keep(kernel: Any) -> None:
     Cached code depends on every kernel file: Numba alone looks at a kernel's own file, not at the bodies it calls.
     """
     try:
-        kernel.enable_caching()
+        with cache.real_folders():
+            kernel.enable_caching()
     except RuntimeError:  # neither the package's folder nor one of the user's can be written to
         _warn_once()
         return
-    if HASH_SOURCES:
-        file = kernel._cache._cache_file
-        file.__class__ = _stamped(file.__class__)
-
-
-@functools.cache
-def _stamped(index: Any) -> Any:
-    """Numba's index of compiled code, with the stamp of all sources, taken when the index is read or written."""
-    return type(index.__name__, (index,), {"_source_stamp": property(lambda _: _sources())})
+    cache.guard(kernel._cache, _sources if HASH_SOURCES else None)
 
 
 @functools.cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from math import inf, isnan
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,6 +13,13 @@ from voxomics.engine.settings.reading import short, validated
 
 _LARGEST = 2**31 - 1
 Percentile = Literal["linear", "lower", "higher", "nearest", "midpoint", "inverted_cdf"]
+
+
+def in_order(value: Any) -> Any:
+    """The same, unless it is a set: its elements have no order, and a list would get one by chance."""
+    if isinstance(value, Set):
+        raise ValueError("a set has no order; give a list")
+    return value
 
 
 class Part(BaseModel):
@@ -104,6 +112,8 @@ class Resegmentation(Part):
     range: tuple[float | None, float | None] | None = None
     outliers_sigma: float | None = Field(None, gt=0, allow_inf_nan=False)
 
+    _in_order = field_validator("range", mode="before")(in_order)
+
     @field_validator("range")
     @classmethod
     def _ordered(cls, value: tuple[float | None, float | None] | None) -> tuple[float | None, float | None] | None:
@@ -136,6 +146,8 @@ class Resampling(Part):
     image: Literal["linear", "nearest", "cubic_spline"] = "linear"
     mask: Literal["linear", "nearest"] = "linear"
     mask_threshold: float = Field(0.5, gt=0, le=1)
+
+    _in_order = field_validator("spacing_mm", mode="before")(in_order)
 
     @field_validator("spacing_mm")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -24,6 +24,7 @@ from voxomics.engine.settings.parts import (
     Percentile,
     Resampling,
     Resegmentation,
+    in_order,
 )
 from voxomics.engine.settings.reading import bytes_of, read_yaml, short, validated
 
@@ -93,11 +94,12 @@ class Settings(Part):
     @field_validator("image_types", "features", "exclude", "aggregations", mode="before")
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) and value != "all" else value
+        return (value,) if isinstance(value, str) and value != "all" else sorted(value) if isinstance(value, Set) else value
 
     @field_validator("discretisation", "histogram_discretisation", mode="before")
     @classmethod
     def _spelt_out(cls, value: Any) -> Any:
+        in_order(value)
         several = (value,) if isinstance(value, (str, Mapping, Discretisation)) else value
         return several and tuple(Discretisation.parse(item) if isinstance(item, str) else item for item in several)
 

@@ -6,7 +6,7 @@ import logging
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,6 +51,7 @@ def extract(
     threads: o.ThreadsOption = None,
     format: o.FormatOption = o.Format.wide,
     include_paths: o.PathsOption = False,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Extract the features of every VOI in MASK from IMAGE and write them to a table.
@@ -68,8 +69,9 @@ def extract(
         from voxomics.extractor import Extractor
         from voxomics.io import tables
 
-        tables.check_target(output)
         cases = o.cases_of(image, mask)
+        inputs = o.inputs_of(image, mask, settings, cases=cases)
+        tables.check_target(output, inputs=inputs, overwrite=overwrite)
         flags = {
             "features": features,
             "exclude": exclude,
@@ -95,7 +97,8 @@ def extract(
                 found = extract_cases(ours, cases, chosen, include_paths=include_paths, progress=progress)
             else:
                 found = ours.extract(image, mask, chosen, include_paths=include_paths, progress=progress)
-        tables.write(tables.long(found, ours.described) if format is o.Format.long else found, output)
+        table = tables.long(found, ours.described) if format is o.Format.long else found
+        tables.write(table, output, inputs=inputs, overwrite=overwrite)
     if not quiet:
         terminal.print_summary(found, output, len(ours.columns))
     if found.attrs["voxomics"].get("internal_errors"):
@@ -130,6 +133,7 @@ def stability(
     set: o.SetOption = None,
     backend: o.BackendOption = "auto",
     threads: o.ThreadsOption = None,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Test how stable each feature is under small changes of the outline and added noise.
@@ -148,14 +152,14 @@ def stability(
     """
     with terminal.reported():
         from voxomics.extractor import Extractor
-        from voxomics.io import outputs, tables
+        from voxomics.io import tables
         from voxomics.study import stability as study
         from voxomics.study.perturbation import Amplitudes
 
         beside = {name: output.with_name(f"{output.stem}.{name}.csv") for name in ("cases", "measured")}
-        tables.check_target(output)
-        outputs.check_writable(*beside.values())
         given = study.read_scans(cases)
+        inputs = o.inputs_of(cases, settings, cases=given)
+        tables.check_target(output, *beside.values(), inputs=inputs, overwrite=overwrite)
         chosen = o.settings_of(profile, settings, {"features": features, "exclude": exclude, "set": set})
         ours = Extractor(profile, chosen, backend, threads)
         terminal.warm(ours.threads, ours.families, quiet)
@@ -164,9 +168,10 @@ def stability(
                 given, ours, perturbations=perturbations, seed=seed, amplitudes=Amplitudes(shift, angle, rim, noise),
                 label=o.labels_of([label])[0] if label else None, progress=progress,
             )  # fmt: skip
-        tables.write(found.table.reset_index(names="feature"), output)
-        frames = {"cases": found.cases, "measured": found.measured}
-        outputs.write_whole({path: frames[name].to_csv(index=False).encode() for name, path in beside.items()})
+        frames = {beside["cases"]: found.cases, beside["measured"]: found.measured}
+        tables.write(
+            found.table.reset_index(names="feature"), output, beside=frames, inputs=inputs, overwrite=overwrite
+        )
     if not quiet:
         stable = int((found.table["ci_low"] > 0.9).sum())
         typer.echo(
@@ -226,6 +231,7 @@ def study(
     threads: Annotated[
         int | None, typer.Option(help="Number of worker processes. It does not affect the result.")
     ] = None,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Run the statistics of a study: a published protocol, and the same analysis with nested cross-validation.
@@ -237,6 +243,7 @@ def study(
     """
     with terminal.reported():
         from voxomics.report import write_report
+        from voxomics.study import results as study_results
         from voxomics.study import settings as study_settings
         from voxomics.study.run import study as run
 
@@ -248,9 +255,11 @@ def study(
                 "no STUDY.yaml was given; `voxomics study --example > STUDY.yaml` writes one to start from"
             )
         chosen = o.with_threads(study_settings.StudySettings.of(settings), threads)
+        study_results.make_folder(output, o.study_inputs(chosen, settings), overwrite=overwrite)
         with terminal.stages(quiet) as progress:
-            found = run(chosen, output, progress)
-        write_report(found, output, images=chosen.report.images, colours=chosen.report.colours)
+            found = run(chosen, progress=progress)
+        report = chosen.report
+        write_report(found, output, images=report.images, colours=report.colours, overwrite=overwrite)
     if not quiet:
         terminal.print_study(found, output)
 
@@ -275,6 +284,7 @@ def ibsi_check(
     ),
     backend: o.BackendOption = "auto",
     threads: o.ThreadsOption = None,
+    overwrite: o.OverwriteOption = False,
 ) -> None:
     """Compare voxomics with the reference values of IBSI-1.
 
@@ -285,8 +295,13 @@ def ibsi_check(
         from voxomics import ibsi_check as judge
         from voxomics.io import outputs
 
-        outputs.check_writable(misses)
         source = judge.reference_file(folder, reference)
+        kept: dict[str, Any] = {
+            "record": misses.with_name(f"{misses.name}.meta.json"),
+            "inputs": [source, *folder.rglob("*.nii*")],
+            "overwrite": overwrite,
+        }
+        outputs.check_writable(misses, **kept)
         console = terminal.output(soft_wrap=True)
         console.print(f"reference: {source.name}")
         rows = judge.references(source)
@@ -295,7 +310,7 @@ def ibsi_check(
         )
         terminal.print_outcomes(outcomes)
         bad = [outcome for outcome in outcomes if outcome.verdict != "passed"]
-        judge.write_outcomes(misses, bad)
+        judge.write_outcomes(misses, bad, **kept)
     console.print(f"{misses}: {len(bad)} reference values were missed or skipped")
     compared = sum(outcome.verdict != "skipped" for outcome in outcomes)
     if not compared or any(outcome.verdict == "missed" for outcome in outcomes):
@@ -346,6 +361,7 @@ def phantom(
         ),
     ] = None,
     threads: o.ThreadsOption = None,
+    overwrite: o.OverwriteOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Write synthetic CT images for trying voxomics: one image with three tumours, or a cohort for a study.
@@ -371,11 +387,13 @@ def phantom(
                     f"--{next(iter(asked))} needs --patients, the number of patients of the cohort; "
                     "for example --patients 92"
                 )
-            for path in synthetic.write(folder, seed):
+            for path in synthetic.write(folder, seed, overwrite=overwrite):
                 typer.echo(path)
             return
         with terminal.progress(quiet, "writing") as progress:
-            written = synthetic.cohort(folder, patients, seed=seed, threads=threads, progress=progress, **asked)
+            written = synthetic.cohort(
+                folder, patients, seed=seed, threads=threads, progress=progress, overwrite=overwrite, **asked
+            )
         for path in (written.clinical, written.controls, written.truth, written.study):
             typer.echo(path)
 
@@ -394,6 +412,7 @@ def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log progress messages to stderr.")] = False,
 ) -> None:
     """Read the options before the command."""
+    terminal.open_closed_streams()
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"  # a user has no use for the source line
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr

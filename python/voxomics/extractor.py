@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from voxomics.engine import backends, pool, table
 from voxomics.engine.errors import InputError, SettingsError
 from voxomics.engine.plan import Plan
 from voxomics.engine.run import Case, Recipe, Rows, run
-from voxomics.engine.select import Labels
+from voxomics.engine.select import Labels, checked
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 from voxomics.io import read_image, read_mask
@@ -132,7 +132,7 @@ class Extractor:
         image : path, SimpleITK.Image or ndarray [z, y, x]
         mask : path, SimpleITK.Image or integer ndarray [z, y, x]
             Labels on the image's grid, 0 = background; or a 3D Slicer segmentation (.seg.nrrd).
-        labels : "all", int, str or sequence of them
+        labels : "all", int, str or sequence or set of them
             Label numbers or segment names.
         spacing_mm : (float, float, float), optional
             Voxel size (z, y, x) in mm; needed for arrays and refused for anything else.
@@ -152,6 +152,7 @@ class Extractor:
         InputError
             Unreadable or empty input, absent label, grids that differ.
         """
+        checked(labels)
         case = Case(None, lambda: self.read(image, mask, spacing_mm), labels)
         (rows,) = self.run([case], progress)
         if rows.error:
@@ -249,10 +250,16 @@ def _versions() -> dict[str, str]:
 def _triple(spacing_mm: Sequence[float] | None) -> tuple[float, float, float] | None:
     if spacing_mm is None:
         return None
+    wrong = InputError(f"spacing_mm needs three numbers in the order (z, y, x) in mm, got {spacing_mm!r}")
+    if isinstance(spacing_mm, (str, bytes, bytearray, Mapping, Set)):  # letters, or values without an order
+        raise wrong
     try:
-        z, y, x = (float(v) for v in spacing_mm)
-    except (TypeError, ValueError):
-        raise InputError(f"spacing_mm needs three numbers (z, y, x) in mm, got {spacing_mm!r}") from None
+        given = list(spacing_mm)
+        z, y, x = (float(v) for v in given)
+    except (TypeError, ValueError, OverflowError):
+        raise wrong from None
+    if any(isinstance(v, (str, bytes, bool, np.bool_)) for v in given):
+        raise wrong
     return (z, y, x)
 
 

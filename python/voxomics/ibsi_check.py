@@ -18,7 +18,7 @@ from voxomics.engine.feature import DIRECTIONAL, ZONAL
 from voxomics.engine.settings import Settings
 from voxomics.extractor import Extractor
 from voxomics.ibsi_diagnostics import diagnose
-from voxomics.io import outputs
+from voxomics.io import formulas, outputs
 
 BUILTIN = Path(__file__).parent / "reference" / "ibsi1.csv"
 """Reference values of every configuration, made from the manual by tools/make_ibsi_reference.py."""
@@ -220,13 +220,15 @@ def check(
     return outcomes
 
 
-def write_outcomes(path: Path, outcomes: list[Outcome]) -> None:
+def write_outcomes(path: Path, outcomes: list[Outcome], **kept: Any) -> None:
     """Write rows with what the engine gave as CSV.
 
     Parameters
     ----------
     path : Path
     outcomes : list of Outcome
+    **kept
+        Keywords `record`, `inputs` and `overwrite` of `voxomics.io.outputs.write_whole`.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -235,10 +237,9 @@ def write_outcomes(path: Path, outcomes: list[Outcome]) -> None:
     )
     for o in outcomes:
         r = o.reference
-        writer.writerow(
-            [r.config, r.family, r.feature, r.ibsi_id, r.aggregation, r.printed, r.tolerance, repr(o.value), o.verdict, o.why]
-        )
-    outputs.write_whole({path: text.getvalue().encode()})
+        texts = (r.config, r.family, r.feature, r.ibsi_id, r.aggregation, r.printed, r.tolerance, repr(o.value), o.verdict, o.why)
+        writer.writerow([formulas.guarded(text) for text in texts])
+    outputs.write_whole({path: text.getvalue().encode()}, **kept)
 
 
 def phantom(folder: Path, config: str) -> tuple[Path, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -142,6 +143,13 @@ StudyArgument = Annotated[Path | None, typer.Argument(help="STUDY.yaml. --exampl
 StudyOutputOption = Annotated[
     Path, typer.Option("--output", "-o", help="Folder for the results; created if it does not exist.")
 ]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace existing files that voxomics did not write or that have changed since. An input is never replaced.",
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar and no summary.")]
 
 
@@ -166,6 +174,33 @@ def cases_of(image: Path, mask: Path | None) -> list[Case]:
     if mask is not None:
         raise InputError(f"{image.name} is a list of cases and already names their masks; leave {mask.name} out")
     return read_cases(image)
+
+
+def inputs_of(*given: Path | None, cases: Iterable[Any] = ()) -> list[Path]:
+    """Every path that a command reads, so that none is written to.
+
+    Parameters
+    ----------
+    *given : Path or None
+        Arguments and options; None where one was left out.
+    cases : iterable
+        Cases or scans, with the attributes image and mask.
+    """
+    return [path for path in (*given, *(path for case in cases for path in (case.image, case.mask))) if path is not None]
+
+
+def study_inputs(settings: StudySettings, file: Path) -> list[Path]:
+    """Every path that a study reads: its settings, its tables, its list of images and the images themselves."""
+    from voxomics.cases import read_cases
+    from voxomics.engine.errors import InputError
+
+    sources = (settings.features, settings.clinical, settings.controls)
+    images = settings.report.images
+    try:
+        cases = read_cases(images) if images is not None else []
+    except InputError:
+        cases = []  # the study says what is wrong with its list
+    return inputs_of(file, images, *(source.table for source in sources if source is not None), cases=cases)
 
 
 def labels_of(items: list[str] | None) -> Any:

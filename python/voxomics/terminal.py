@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -25,6 +26,22 @@ if TYPE_CHECKING:
 
 # Emoji are off, because rich would turn the ":100:" of "bounds:100:0:400" into one. Lines are wrapped, never cut.
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def open_closed_streams() -> None:
+    """Lead standard streams that were closed (``2>&-``) nowhere: else the next file opened takes their number, and their text."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def output(**options: Any) -> Console:
@@ -59,7 +76,7 @@ def warm(threads: int, families: tuple[str, ...], quiet: bool, always: bool = Fa
 @contextmanager
 def progress(quiet: bool, doing: str = "measuring") -> Iterator[Callable[[float], None] | None]:
     """Show a progress bar if stderr is a terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _is_terminal(sys.stderr):
         yield None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -72,7 +89,7 @@ def progress(quiet: bool, doing: str = "measuring") -> Iterator[Callable[[float]
 @contextmanager
 def stages(quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
     """Show a progress bar for each stage of a study if stderr is a terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _is_terminal(sys.stderr):
         yield None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -133,7 +150,7 @@ def print_features(outputs: Sequence[Output], profile: str) -> None:
     table = [("column", "IBSI id", "unit", "definition"), *rows]
     widths = [max(len(row[k]) for row in table) for k in range(4)]
     console = output(soft_wrap=True)
-    if not sys.stdout.isatty() or sum(widths) + 6 <= console.width:
+    if not _is_terminal(sys.stdout) or sum(widths) + 6 <= console.width:
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
         console.print(Text(lines[0], style="bold"))
         console.print("\n".join(lines[1:]))

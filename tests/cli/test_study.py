@@ -9,8 +9,11 @@ from typer.testing import CliRunner
 
 pytest.importorskip("sklearn", reason="needs the study extra")
 
+import pandas as pd
+
 from study_tables import clinical, features
 from voxomics.cli import app
+from voxomics.io import formulas
 from voxomics.study.results import StudyResults
 
 
@@ -34,3 +37,33 @@ def test_the_command(tmp_path: Path) -> None:
     ):
         refused = CliRunner().invoke(app, ["study", *arguments])
         assert refused.exit_code == 2 and words in " ".join(refused.output.split())
+
+
+def test_a_study_replaces_neither_its_inputs_nor_what_somebody_else_wrote(tmp_path: Path) -> None:
+    table = features()
+    table["id"] = ["=A1", "-001", *table["id"][2:]]
+    formulas.guarded_table(table).to_csv(tmp_path / "f.csv", index=False)
+    people = clinical()
+    people["patient"] = ["=A1", "-001", *people["patient"][2:]]
+    people.to_csv(tmp_path / "c.csv", index=False)
+    (tmp_path / "STUDY.yaml").write_text(
+        "features: {table: f.csv, id: id}\nclinical: {table: c.csv, id: patient, marker: marker}\n"
+        "twin: {repeats: 1, permutations: 9, bootstrap: 0}\n"
+    )
+    out = tmp_path / "out"
+    command = ["study", str(tmp_path / "STUDY.yaml"), "-o", str(out), "--threads", "1"]
+    (out / "tables").mkdir(parents=True)
+    (out / "tables" / "cohort_patients.csv").write_text("mine")
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 2 and "'cohort_patients.csv' exists" in " ".join(refused.output.split())
+    for name in ("report.html", "results.json", "tables/cohort_features.csv"):
+        (out / name).symlink_to(tmp_path / "c.csv")
+        refused = CliRunner().invoke(app, [*command, "--overwrite"])
+        assert refused.exit_code == 2 and "is also an input" in " ".join(refused.output.split())
+        (out / name).unlink()
+    for more in (["--overwrite"], []):
+        done = CliRunner().invoke(app, [*command, *more])
+        assert done.exit_code == 0, done.output
+    patients = StudyResults.read(out / "results.json").parts["cohort"].tables["patients"].data
+    assert patients["id"].tolist()[:2] == ["=A1", "-001"]
+    assert pd.read_csv(out / "tables" / "cohort_patients.csv", dtype=str)["id"].tolist()[:2] == ["'=A1", "-001"]

@@ -63,6 +63,97 @@ def test_a_cached_kernel_follows_the_bodies_it_calls(tmp_path, hashed, expected)
     assert list(Path(tmp_path / "cache").rglob("*.nbc"))
 
 
+ONE = "from voxomics.kernels import jit\n\n\n@jit.cpu\ndef run(x):\n    return x[0] + 1\n"
+FULL_DISK = """
+import builtins, errno
+from voxomics.kernels import cache
+def refuse(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+{}
+"""
+
+
+@pytest.fixture
+def probe(tmp_path):
+    """Runs a kernel in a process of its own; gives its result, whether its code was kept before, and what was warned of."""
+    shutil.copytree(ROOT / "python" / "voxomics", tmp_path / "voxomics", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "voxomics" / "kernels" / "probe.py").write_text(ONE)
+
+    def run(before=""):
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", f"{before}\n{PROBE}\nprint(sum(probe.run.stats.cache_hits.values()))"],
+            env={**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split(), done.stderr
+
+    return run
+
+
+def kept_files(folder, ending):
+    (file,) = (path for path in (folder / "cache").rglob(f"probe.run*{ending}"))
+    return file
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+def test_a_cut_or_damaged_file_of_the_cache_is_compiled_again(probe, tmp_path, ending):
+    assert probe() == (["1.0", "0"], "")
+    file = kept_files(tmp_path, ending)
+    whole = file.read_bytes()
+    rng = np.random.default_rng(0)
+    for content in (b"", whole[: len(whole) // 2], flipped(whole, rng)):
+        file.write_bytes(content)
+        assert probe() == (["1.0", "0"], "")
+    assert probe() == (["1.0", "1"], "")
+
+
+def flipped(content, rng):
+    changed = bytearray(content)
+    changed[rng.integers(40, len(content))] ^= 1 << rng.integers(8)
+    return bytes(changed)
+
+
+def test_a_file_of_the_cache_that_is_gone_or_cannot_be_read_is_compiled_again(probe, tmp_path):
+    probe()
+    kept_files(tmp_path, ".nbc").unlink()
+    assert probe() == (["1.0", "0"], "")
+    code = kept_files(tmp_path, ".nbc")
+    code.unlink()
+    code.mkdir()
+    result, _ = probe()
+    assert result == ["1.0", "0"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "cache._Sealed._write = refuse",
+        "import numba.core.caching as c; c._CacheLocator.ensure_cache_path = lambda self: None if not hasattr(self, 'was') and "
+        "setattr(self, 'was', 1) is None else refuse()",
+        "import os; replace = os.replace; os.replace = lambda *a: refuse() if '.nb' in str(a[1]) else replace(*a)",
+    ],
+    ids=["while writing", "before writing", "while renaming"],
+)
+def test_a_full_disk_is_a_warning(probe, tmp_path, fault):
+    result, warned = probe(FULL_DISK.format(fault))
+    assert result == ["1.0", "0"]
+    assert warned.count("compiled kernels cannot be kept (No space left on device)") == 1
+    assert probe() == (["1.0", "0"], "")
+
+
+def test_code_of_other_sources_is_not_used_after_the_disk_was_full(probe, tmp_path):
+    """The index is written for the new sources, the code is not."""
+    probe()
+    (tmp_path / "voxomics" / "kernels" / "probe.py").write_text(ONE.replace("+ 1", "+ 2"))
+    fault = (
+        "write = cache._Sealed._write\n"
+        "cache._Sealed._write = lambda self, path, what: refuse() if path.endswith('nbc') else write(self, path, what)"
+    )
+    for before in (FULL_DISK.format(fault), "", ""):
+        assert probe(before)[0][0] == "2.0"
+
+
 @pytest.mark.parametrize(("hashed", "expected"), [("1", "0 True 1"), ("0", "0 True 0")])
 def test_sources_are_hashed_when_a_kernel_is_first_looked_up(hashed, expected):
     code = (

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxomics.engine.errors import InputError
+from voxomics.io.formulas import unguarded
 
 SEPARATORS = ",;\t"
 _PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
@@ -124,7 +125,7 @@ def _parsed(text: str, separator: str, what: str, before: int = 0) -> Delimited:
         for cells in reader:
             line, first = reader.line_num + before, last + 1
             last = line
-            row = [cell.strip() for cell in cells]
+            row = [unguarded(cell.strip()) for cell in cells]
             if not header:
                 header = row
                 continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ def _warning_switch() -> Any:
 _quiet_lock = threading.Lock()
 _quiet_depth = 0
 _quiet_before = True
+_own_blocks = threading.local()
 
 
 @contextlib.contextmanager
@@ -45,13 +48,41 @@ def quiet() -> Iterator[None]:
             _quiet_before = switch.GetGlobalWarningDisplay()
             switch.SetGlobalWarningDisplay(False)
         _quiet_depth += 1
+        _own_blocks.depth = _own_depth() + 1
     try:
         yield
     finally:
         with _quiet_lock:
             _quiet_depth -= 1
+            _own_blocks.depth -= 1
             if _quiet_depth == 0:
                 switch.SetGlobalWarningDisplay(_quiet_before)
+
+
+def _own_depth() -> int:
+    return int(getattr(_own_blocks, "depth", 0))
+
+
+def _before_fork() -> None:
+    """Wait for what other threads would leave locked in a child for ever: modules they import, and the lock above."""
+    for name, module in list(sys.modules.items()):
+        if getattr(getattr(module, "__spec__", None), "_initializing", False):
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)  # returns when the other thread is done
+    _quiet_lock.acquire()
+
+
+def _in_child() -> None:
+    """Blocks of threads that the child does not have have ended."""
+    global _quiet_depth
+    if _quiet_depth and not _own_depth():
+        _warning_switch().SetGlobalWarningDisplay(_quiet_before)
+    _quiet_depth = _own_depth()
+    _quiet_lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_quiet_lock.release, after_in_child=_in_child)
 
 
 def path_text(path: Path) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxomics.engine.errors import InputError, MissingExtraError
-from voxomics.io import outputs
+from voxomics.io import formulas, outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +42,18 @@ def long(table: pd.DataFrame, described: dict[str, tuple[str, str]]) -> pd.DataF
     return result
 
 
-def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write(
+    table: pd.DataFrame,
+    path: str | os.PathLike[str],
+    *,
+    beside: Mapping[Path, pd.DataFrame] | None = None,
+    inputs: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> None:
     """Write a table as .csv, .parquet or .json, and its settings, versions and input hashes to PATH.meta.json beside it.
 
+    PATH.meta.json also lists what was written, with digests. A file is replaced only if it is listed there and has not changed
+    since, or with `overwrite`. Text in CSV that a spreadsheet would take for a formula begins with a ', see `formulas.guarded`.
     Floats read back to the last bit. JSON has no number for what is not finite: NaN is null there (in the settings that Parquet
     keeps, too) and infinity is the string "Infinity" or "-Infinity". Files appear whole or not at all; a link is written through.
 
@@ -53,30 +63,40 @@ def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         Of `Extractor.extract`, `extract_cases` or `long`.
     path : path
         Its ending chooses the format.
+    beside : mapping Path -> pandas.DataFrame, optional
+        Further tables in the same folder, as CSV.
+    inputs : iterable of Path
+        What the table was made from; none of these files is replaced, whatever `overwrite` says.
+    overwrite : bool
+        Replace files that voxomics did not write, or that have changed since.
 
     Raises
     ------
     InputError
-        Another ending, a folder that does not exist, or a place that cannot be written to.
+        Another ending, a folder that does not exist, a place that cannot be written to, or a file that would be lost.
     """
     target = Path(path)
-    check_target(target)
+    beside, inputs = beside or {}, list(inputs)
+    check_target(target, *beside, inputs=inputs, overwrite=overwrite)
     meta = _finite(table.attrs.get("voxomics", {}))
     if target.suffix == ".csv":
-        content = table.to_csv(index=False).encode()
+        content = formulas.csv_bytes(table)
     elif target.suffix == ".json":
         content = _json({"voxomics": meta, "rows": _finite(table.to_dict(orient="records"))})
     else:
         content = _parquet(table, meta)
-    outputs.write_whole({target: content, _meta_path(target): _json(meta, indent=1)})
+    contents = {target: content, **{place: formulas.csv_bytes(other) for place, other in beside.items()}}
+    outputs.write_whole(contents, record=_meta_path(target), about=meta, inputs=inputs, overwrite=overwrite)
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
-    """Raise InputError unless a table can be written to `path`: known ending, a place that takes files; tried now."""
+def check_target(
+    path: str | os.PathLike[str], *beside: Path, inputs: Iterable[Path] = (), overwrite: bool = False
+) -> None:
+    """Raise InputError unless `write` can write there: a known ending, places that take files, nothing lost; tried now."""
     target = Path(path)
     if target.suffix not in FORMATS:
         raise InputError(f"output {target.name!r}: the ending chooses the format; accepted: {', '.join(FORMATS)}")
-    outputs.check_writable(target, _meta_path(target))
+    outputs.check_writable(target, *beside, inputs=inputs, record=_meta_path(target), overwrite=overwrite)
     if target.suffix == ".parquet":
         _pyarrow()
 
@@ -96,8 +116,8 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def _json(content: Any, indent: int | None = None) -> bytes:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent).encode()
+def _json(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _parquet(table: pd.DataFrame, meta: dict[str, Any]) -> bytes:

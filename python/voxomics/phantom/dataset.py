@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from voxomics.engine import pool
 from voxomics.engine.errors import InputError
-from voxomics.io.outputs import check_writable, write_whole
+from voxomics.io.formulas import csv_bytes
+from voxomics.io.outputs import RECORD, check_writable, write_whole
 from voxomics.phantom import clinical, ct
 from voxomics.phantom.truth import Truth, draw_truth
 from voxomics.phantom.tumour import Tumour, draw_tumour
@@ -127,6 +128,7 @@ def cohort(
     *,
     threads: int | None = None,
     progress: Callable[[float], None] | None = None,
+    overwrite: bool = False,
 ) -> Cohort:
     """Write a synthetic cohort with oesophageal cancer: contrast CT, VOIs, clinical table, controls, and the simulated truth.
 
@@ -144,6 +146,8 @@ def cohort(
         All cores of this process by default. Files do not depend on it.
     progress : callable, optional
         ``progress(fraction)``: how much is written, 0 to 1.
+    overwrite : bool
+        Replace files that voxomics did not write, or that have changed since.
 
     Returns
     -------
@@ -153,7 +157,7 @@ def cohort(
     Raises
     ------
     InputError
-        A number out of range, or a folder that cannot be written to.
+        A number out of range, a folder that cannot be written to, or a file that would be lost.
 
     Examples
     --------
@@ -168,9 +172,11 @@ def cohort(
     target = Path(folder)
     files = Cohort(target, target / "clinical.csv", target / "controls.csv", target / "truth.csv", target / "study.yaml")
     _make_folders(target)
-    check_writable(files.clinical, files.controls, files.truth, files.study)
-    people, machines = population(seed, patients), scanners(seed, centres)
     ids = [f"P{k:03d}" for k in range(1, patients + 1)]
+    scans = [target / place(name) for name in ids for place in (_image, _mask)]
+    written = (files.clinical, files.controls, files.truth, files.study)
+    check_writable(*written, *scans, record=target / RECORD, overwrite=overwrite)
+    people, machines = population(seed, patients), scanners(seed, centres)
     done = iter(range(1, patients + 1))
 
     def write(k: int) -> Callable[[], None]:
@@ -186,8 +192,8 @@ def cohort(
         files.controls: _controls_table(seed, controls),
         files.truth: _truth_table(ids, people),
     }
-    contents = {path: table.to_csv(index=False, lineterminator="\n").encode() for path, table in tables.items()}
-    write_whole({**contents, files.study: _STUDY.read_bytes()})
+    contents = {**{path: csv_bytes(table) for path, table in tables.items()}, files.study: _STUDY.read_bytes()}
+    write_whole(contents, record=target / RECORD, listed=scans, overwrite=overwrite)
     return files
 
 

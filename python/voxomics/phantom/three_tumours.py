@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from voxomics.engine.errors import InputError
-from voxomics.io.outputs import check_writable
+from voxomics.io.outputs import RECORD, check_writable, write_whole
 
 SPACING_MM = (2.5, 0.8, 0.8)
 _SHAPE = (64, 128, 128)
@@ -53,14 +53,16 @@ def make(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.clip(np.round(image), -1000, 3000).astype(np.int16), mask
 
 
-def write(folder: str | Path, seed: int = 0) -> list[Path]:
-    """Write image.nii.gz and mask.nii.gz.
+def write(folder: str | Path, seed: int = 0, *, overwrite: bool = False) -> list[Path]:
+    """Write image.nii.gz and mask.nii.gz, and list them in voxomics.json.
 
     Parameters
     ----------
     folder : path
         Made if absent.
     seed : int
+    overwrite : bool
+        Replace files that voxomics did not write, or that have changed since.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def write(folder: str | Path, seed: int = 0) -> list[Path]:
     Raises
     ------
     InputError
-        If the folder cannot be created or written to.
+        If the folder cannot be created or written to, or a file would be lost.
     """
     import SimpleITK as sitk
 
@@ -79,12 +81,11 @@ def write(folder: str | Path, seed: int = 0) -> list[Path]:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"folder {target.name!r} cannot be created ({error.strerror}); choose a writable folder") from None
-    for name in ("image.nii.gz", "mask.nii.gz"):
-        check_writable(target / name)
-    paths = []
-    for name, array in zip(("image.nii.gz", "mask.nii.gz"), make(seed), strict=True):
+    paths = [target / name for name in ("image.nii.gz", "mask.nii.gz")]
+    check_writable(*paths, record=target / RECORD, overwrite=overwrite)
+    for path, array in zip(paths, make(seed), strict=True):
         volume = sitk.GetImageFromArray(array)
         volume.SetSpacing(SPACING_MM[::-1])
-        sitk.WriteImage(volume, str(target / name), True)
-        paths.append(target / name)
+        sitk.WriteImage(volume, str(path), True)
+    write_whole({}, record=target / RECORD, listed=paths, overwrite=True)
     return paths

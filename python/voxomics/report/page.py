@@ -11,7 +11,7 @@ import yaml
 from markupsafe import Markup
 
 from voxomics.engine.errors import InputError
-from voxomics.io.outputs import write_whole
+from voxomics.io.outputs import RECORD, write_whole
 from voxomics.report import checklists, sentences, tables
 from voxomics.report.exhibits import SIDES, Drawn, drawn
 from voxomics.report.images import examples
@@ -38,6 +38,7 @@ def write_report(
     *,
     images: str | os.PathLike[str] | None = None,
     colours: Colours = "paper",
+    overwrite: bool = False,
 ) -> Path:
     """Write the report of a study: report.html, figures/ (SVG and PNG), results.json and tables/.
 
@@ -52,6 +53,8 @@ def write_report(
     colours : {"paper", "safe"}
         Colours of survivors and non-survivors in the files: red and blue as in the paper, or a pair that can be
         distinguished with every type of colour vision. A button on the page changes them.
+    overwrite : bool
+        Replace files that voxomics did not write, or that have changed since.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def write_report(
     Raises
     ------
     InputError
-        If images cannot be read, colours are unknown, or the folder cannot be written to.
+        If images cannot be read, colours are unknown, the folder cannot be written to, or a file would be lost.
 
     Examples
     --------
@@ -73,7 +76,7 @@ def write_report(
         raise InputError(f"colours {colours!r} are unknown; accepted: {', '.join(GROUPS)}")
     target = Path(folder)
     shown = [] if images is None else examples(results, Path(images))
-    results.write(target)
+    results.write(target, overwrite=overwrite)
     contents: dict[Path, bytes] = {}
     figures: list[dict[str, Any]] = []
     for one in drawn(results, shown, colours):
@@ -88,7 +91,7 @@ def write_report(
         raise InputError(
             f"folder {target.name!r} cannot be written to ({error.strerror}); choose another folder"
         ) from None
-    write_whole(contents)
+    write_whole(contents, record=target / RECORD, overwrite=overwrite)
     return page
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from voxomics.engine.errors import InputError
-from voxomics.io.outputs import check_writable, write_whole
+from voxomics.io.formulas import csv_bytes
+from voxomics.io.outputs import RECORD, check_writable, write_whole
 from voxomics.study.catalogue import COLUMNS, NUMBERS, PARTS, TABLES, TableSpec
 
 SCHEMA = 1
@@ -132,25 +133,27 @@ class StudyResults:
         }
         return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
 
-    def write(self, folder: Path) -> None:
-        """Write results.json and tables/PART_TABLE.csv.
+    def write(self, folder: Path, *, overwrite: bool = False) -> None:
+        """Write results.json and tables/PART_TABLE.csv, and list them in voxomics.json.
 
         Parameters
         ----------
         folder : Path
             Made where it does not exist.
+        overwrite : bool
+            Replace files that voxomics did not write, or that have changed since.
 
         Raises
         ------
         InputError
-            A place that cannot be written to.
+            A place that cannot be written to, or a file that would be lost.
         """
-        make_folder(folder)
+        make_folder(folder, overwrite=overwrite)
         contents = {folder / "results.json": self.to_json().encode()}
         for part in self.parts.values():
             for name, table in part.tables.items():
-                contents[folder / "tables" / f"{part.name}_{name}.csv"] = table.data.to_csv(index=False).encode()
-        write_whole(contents)
+                contents[folder / "tables" / f"{part.name}_{name}.csv"] = csv_bytes(table.data)
+        write_whole(contents, record=folder / RECORD, overwrite=overwrite)
 
     @classmethod
     def read(cls, path: Path) -> StudyResults:
@@ -173,8 +176,16 @@ class StudyResults:
         return cls(**content, parts=parts, notes=notes)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, inputs: Iterable[Path] = (), *, overwrite: bool = False) -> None:
     """Create the folder of the results before the work begins, so that an error is reported early.
+
+    Parameters
+    ----------
+    folder : Path
+    inputs : iterable of Path
+        Files that the study reads. None of them is replaced, whatever `overwrite` says.
+    overwrite : bool
+        As of `StudyResults.write`.
 
     Raises
     ------
@@ -186,7 +197,13 @@ def make_folder(folder: Path) -> None:
             raise InputError(f"output {folder.name!r}: figures is a file there, and a folder of this name is needed; remove it")
     except OSError as error:
         raise InputError(f"output {folder.name!r} cannot be created ({error.strerror}); choose another folder") from None
-    check_writable(folder / "results.json", folder / "report.html", folder / "tables" / "cohort_patients.csv")
+    names = {f"{part}_{name}.csv" for part in PARTS for name in TABLES}
+    there = [path for path in (folder / "tables").glob("*.csv") if path.name in names]
+    there += [path for ending in ("svg", "png") for path in (folder / "figures").glob(f"*.{ending}")]
+    check_writable(
+        folder / "results.json", folder / "report.html", *there,
+        inputs=inputs, record=folder / RECORD, overwrite=overwrite,
+    )  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
