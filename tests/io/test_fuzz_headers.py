@@ -32,7 +32,7 @@ def test_damaged_headers(tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 7))
+@pytest.mark.parametrize("seed", range(2, 4))
 @pytest.mark.parametrize("name", FORMATS)
 def test_many_damaged_headers(tmp_path, name, seed):
-    mutated(tmp_path, name, seed, count=1000)
+    mutated(tmp_path, name, seed, count=600)
