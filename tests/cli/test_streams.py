@@ -44,8 +44,9 @@ def test_without_a_home_no_folder_is_made(tmp_path):
         "os.path.expanduser = lambda path: path\n"  # as for a uid that the system does not know
         "from numba.core import caching\n"
         "caching.InTreeCacheLocator.from_function = classmethod(lambda *_: None)\n"  # a package that is read-only
-        "from voxomics.kernels import jit, pack\n"
-        "print(repr(jit.cache_folder(pack.compact)))\n"
+        "from voxomics.kernels import jit\n"
+        "from voxomics.kernels.pack import levels\n"
+        "print(repr(jit.cache_folder(levels.compact)))\n"
     )
     env = {key: value for key, value in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR")}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
