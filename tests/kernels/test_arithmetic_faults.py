@@ -163,7 +163,8 @@ FAULTS = [
         "engine/test_batch": [
             ("np.floor((v - low) / width)) + 1", "np.floor((v - low) / width)) + 2", "ranks"),
             ("elif low <= v and v <= high:", "elif low < v and v <= high:", "range"),
-            ("value[out] = v\n                        out += 1", "value[out] = v + 1.0\n                        out += 1", "range"),
+            ("value[out] = v\n                        out += 1", "value[out] = v + 1.0\n                        out += 1",
+             "range"),
         ],
         "engine/test_resample": [
             ("(far[1] if dy else 1.0 - far[1])", "(far[1] if dy else 1.0 + far[1])"),
