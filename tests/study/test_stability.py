@@ -442,7 +442,7 @@ def test_the_command_writes_features_cases_and_values(cohort, tmp_path):
 
 def test_the_command_ends_with_one_message(tmp_path):
     done = CliRunner().invoke(app, ["stability", str(tmp_path / "none.csv"), "-o", str(tmp_path / "s.csv")])
-    assert done.exit_code == 2 and done.stderr.startswith("error: none.csv: the list of cases cannot be read")
+    assert done.exit_code == 2 and done.stderr.startswith("error: list of cases none.csv: cannot be read")
 
 
 def test_a_list_may_choose_the_label_of_each_case(tmp_path, monkeypatch):
