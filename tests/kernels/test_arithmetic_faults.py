@@ -141,7 +141,7 @@ FAULTS = [
             ("along += value[j] * (x - middle)", "along += value[j] * (x + middle)"),
             ("np.maximum(n - 1.0, 1.0)", "np.maximum(n, 1.0)"),
             ("return z * z + y * y + x * x", "return z * z + y * y + y * x"),
-            ("(position.shape[0]):\n        for j in", "(position.shape[0] - 1):\n        for j in"),
+            ("position[i, 1] - position[j, 1], position[i, 2]", "position[i, 1] - position[i, 1], position[i, 2]"),
             ("out[k, HULL_VOLUME], out[k, HULL_AREA] = hull", "out[k, HULL_AREA], out[k, HULL_VOLUME] = hull"),
             ("out[:, SEMI_MAJOR:] = semi_axes(matrices)", "out[:, SEMI_MAJOR:] = 2.0 * semi_axes(matrices)"),
             ("2.0 * (z * y + z * x + y * x)", "2.0 * (z * y + z * x)"),
