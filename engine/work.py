@@ -43,15 +43,16 @@ def parts(rows: I64, limits: Sequence[tuple[I64, float]]) -> Iterator[I64]:
     >>> [part.tolist() for part in parts(np.arange(4), [(np.array([3, 3, 9, 1]), 6)])]
     [[0, 1], [2], [3]]
     """
-    first, taken = 0, [0] * len(limits)
-    for k, i in enumerate(rows):
-        more = [int(size[i]) for size, _ in limits]
-        if k > first and any(t + m > most for t, m, (_, most) in zip(taken, more, limits, strict=True)):
-            yield rows[first:k]
-            first, taken = k, [0] * len(limits)
-        taken = [t + m for t, m in zip(taken, more, strict=True)]
-    if first < len(rows):
-        yield rows[first:]
+    sums = [(np.cumsum(size[rows], dtype=np.float64), most) for size, most in limits]
+    first = 0
+    while first < len(rows):
+        last = len(rows)
+        for total, most in sums:
+            before = total[first - 1] if first else 0.0
+            last = min(last, int(np.searchsorted(total, before + most, side="right")))
+        last = max(last, first + 1)
+        yield rows[first:last]
+        first = last
 
 
 def packed_bytes(vois: Sequence[Voi], spacing_mm: Triple, settings: Settings, n_columns: int) -> I64:

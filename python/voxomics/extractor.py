@@ -79,6 +79,8 @@ class Extractor:
             raise SettingsError("no feature is left to measure; see `features` and `exclude`")
         self._plan = Plan.of(self.settings)
         self._place = {column.key: k for k, column in enumerate(self._plan.columns)}
+        dumped = self.settings.model_dump(mode="json")
+        self._meta = {"schema": table.SCHEMA, "profile": self.profile.name, "settings": dumped}
 
     def __reduce__(self) -> tuple[type[Extractor], tuple[str, Settings, str, int]]:
         """Pickle what the extractor was made from; the other process finds its own device."""
@@ -92,13 +94,7 @@ class Extractor:
     @property
     def meta(self) -> dict[str, Any]:
         """What every table of this extractor has in ``attrs["voxomics"]``, beside its inputs."""
-        return {
-            "schema": table.SCHEMA,
-            "profile": self.profile.name,
-            "settings": self.settings.model_dump(mode="json"),
-            "backend": self.backend,
-            "versions": _versions(),
-        }
+        return {**self._meta, "backend": self.backend, "versions": _versions()}
 
     @property
     def columns(self) -> list[str]:
