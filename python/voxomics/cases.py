@@ -184,6 +184,28 @@ def extract_cases(
     return collected.table()
 
 
+def why_failed(case: str, error: Exception) -> tuple[str, bool]:
+    """Log why a case of a list failed, and say it in a sentence.
+
+    Parameters
+    ----------
+    case : str
+        Its id.
+    error : Exception
+
+    Returns
+    -------
+    reason : str
+    is_internal : bool
+        The error is a fault of the program; its traceback is logged. Else the input or the machine is the cause.
+    """
+    if isinstance(error, (VoxomicsError, MemoryError, OSError)):
+        logger.warning("case %s failed: %s", case, error)
+        return str(error) or type(error).__name__, False
+    logger.error("case %s failed by an internal error", case, exc_info=error)
+    return f"internal error, please report it: {type(error).__name__}: {error}", True
+
+
 class _Collected:
     """Rows of cases until they are one table."""
 
@@ -200,7 +222,8 @@ class _Collected:
         names = [str(path) if self.include_paths else path.name for path in (case.image, case.mask)]
         self.inputs[case.id] = {}
         if rows.error:
-            reason = self._failed(case, rows.error)
+            reason, is_ours = why_failed(case.id, rows.error)
+            self.internal += [case.id] if is_ours else []
             number, name = (case.label, "") if isinstance(case.label, int) else (0, case.label or "")
             cells = (*names, number, name, 0, "failed", reason)
             own: dict[str, Any] = {name: [cell] for name, cell in zip(table.IDENTITY, cells, strict=True)}
@@ -213,15 +236,6 @@ class _Collected:
         for name in table.IDENTITY:
             self.identity[name].extend(own[name])
         self.identity["id"] += [case.id] * len(own["label"])
-
-    def _failed(self, case: Case, error: Exception) -> str:
-        """Log why a case failed, and say it in a sentence."""
-        if isinstance(error, (VoxomicsError, MemoryError, OSError)):
-            logger.warning("case %s failed: %s", case.id, error)
-            return str(error) or type(error).__name__
-        logger.error("case %s failed by an internal error", case.id, exc_info=error)
-        self.internal.append(case.id)
-        return f"internal error, please report it: {type(error).__name__}: {error}"
 
     def table(self) -> pd.DataFrame:
         """All rows."""

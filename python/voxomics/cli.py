@@ -148,6 +148,7 @@ def stability(
     NAME.measured.csv has every measured value.
 
     Exit status: 0 if the tables were written (cases that could not be measured are listed),
+    1 if an internal error made a case fail (the tables are written all the same),
     2 if the input or the settings are wrong or fewer than 2 cases could be measured.
     """
     with terminal.reported():
@@ -181,6 +182,8 @@ def stability(
         )
         for row in found.cases[found.cases["reason"] != ""].itertuples():
             terminal.errors.print(f"{row.id} {row.status}: {row.reason}", style="yellow", markup=False)
+    if found.table.attrs["voxomics"]["internal_errors"]:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from voxomics.cli import app
 from voxomics.engine import run as engine_run
 from voxomics.engine.prepare import find_vois
 from voxomics.engine.volume import Image, MaskStack
+from voxomics.study import stability as module
 from voxomics.study.cutout import cut_out
 from voxomics.study.perturbation import Amplitudes, Perturbation, draw, noise_sd, perturbed_mask, reach_voxels, with_noise
 from voxomics.study.stability import Scan, read_scans, stability
@@ -357,6 +358,22 @@ def test_cases_that_fail_are_named_and_the_others_measured(tmp_path):
     chosen = stability([replace(case, mask=np.where(np.arange(64) < 32, case.mask, 2 * case.mask)) for case in good],
                        Extractor(settings=LIGHT), 3, label=2)  # fmt: skip
     assert chosen.cases["n_voxels"].tolist() == [int(case.mask[..., 32:].sum()) for case in good]
+
+
+def test_an_internal_error_fails_its_case_alone_and_is_logged(monkeypatch, caplog):
+    measure = module.measure_case
+
+    def faulty(case, *rest):
+        if case.id == "P1":
+            raise TypeError("a fault of ours")
+        return measure(case, *rest)
+
+    monkeypatch.setattr(module, "measure_case", faulty)
+    found = stability([tumour(k) for k in range(3)], Extractor(settings=LIGHT), 3)
+    assert found.cases["status"].tolist() == ["ok", "failed", "ok"]
+    assert found.cases["reason"][1] == "internal error, please report it: TypeError: a fault of ours"
+    assert found.table.attrs["voxomics"]["internal_errors"] == ["P1"]
+    assert "Traceback" in caplog.text
 
 
 def test_a_mask_that_a_perturbation_empties_is_counted_and_drawn_again():

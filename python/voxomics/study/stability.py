@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from voxomics.cases import read_cases
+from voxomics.cases import read_cases, why_failed
 from voxomics.engine import table
-from voxomics.engine.errors import InputError, SettingsError, VoxomicsError
+from voxomics.engine.errors import InputError, SettingsError
 from voxomics.engine.prepare import Voi, find_vois
 from voxomics.engine.run import Case as RunCase
 from voxomics.engine.run import Rows
@@ -154,6 +154,7 @@ def stability(
         raise SettingsError(f"perturbations must be at least 2 and seed at least 0, got {perturbations} and {seed}")
     ours = extractor or Extractor()
     rows: list[dict[str, Any]] = []
+    internal: list[str] = []
     tables: list[pd.DataFrame] = []
     for k, case in enumerate(given):
 
@@ -167,8 +168,10 @@ def stability(
             found, facts = measure_case(case, ours, perturbations, seed, chosen, wanted, inner)
             row |= facts
             tables.append(found)
-        except VoxomicsError as error:
-            row |= {"status": "failed", "reason": str(error)}
+        except Exception as error:  # noqa: BLE001 - the case is a failed row, and the other cases are measured
+            reason, is_ours = why_failed(case.id, error)
+            row |= {"status": "failed", "reason": reason}
+            internal += [case.id] if is_ours else []
         rows.append(row)
         inner(1.0)
     if len(tables) < 2:
@@ -180,6 +183,7 @@ def stability(
     agreement = icc_table(measured[ours.columns], measured["id"], level=level)
     agreement.attrs["voxomics"] = {
         **ours.meta,
+        "internal_errors": internal,
         "stability": {"perturbations": perturbations, "seed": seed, "level": level, "amplitudes": asdict(chosen)},
     }
     columns = ["id", "status", "reason", "n_voxels", "noise_sd", "emptied"]
