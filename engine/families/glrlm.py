@@ -87,7 +87,8 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     one = cells // n_groups(batch, vois, groups)
     dense = 4 * cells + 4 * 8 * one
     sparse = (1 + 5 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction; all, sorted, weighted; their cells
-    planes = 8 * shape[:, 1] * shape[:, 2] + 16 * shape[:, 0] * shape[:, 1]
+    # lengths of a few slices, whose 18 parts begin on memory pages of their own, and the ends of rows
+    planes = (8 + 18) * shape[:, 1] * shape[:, 2] + 18 * 4096 + 16 * shape[:, 0] * shape[:, 1]
     marginals: I64 = 16 * (channel.n_present + shape.max(1))
     features_of = feature_bytes(batch, groups, slots.N_SLOTS)
     return np.where(_is_dense(batch, vois, cells), dense + planes, sparse) + marginals + features_of

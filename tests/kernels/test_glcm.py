@@ -41,8 +41,12 @@ def test_random_vois_equal_the_twin(shape, n_levels, fill, seed):
     check([random_volume(rng, shape, n_levels, fill) for _ in range(3)])
 
 
-def test_distance_two():
+def test_distance_two_equals_the_twin():
     check([random_volume(np.random.default_rng(2), (4, 5, 6), 5)], distance=2)
+
+
+def test_directions_in_plane_alone_equal_the_twin():
+    check([random_volume(np.random.default_rng(10), (4, 5, 6), 5)], aggregations=AGGREGATIONS[:4])
 
 
 def test_counts_equal_the_twin():

@@ -52,6 +52,25 @@ def test_random_vois_equal_the_twin(shape, n_levels, fill, seed):
     check([random_volume(rng, shape, n, fill) for n in (n_levels, 2)])
 
 
+THREE_D = ("3d_averaged", "3d_merged")
+"""Without an aggregation by slice, runs are counted by lengths so far."""
+
+
+@pytest.mark.parametrize("aggregations", [THREE_D, AGGREGATIONS[:4]], ids=["3D", "in plane"])
+@pytest.mark.parametrize("shape", [(4, 5, 6), (1, 2, 40), (5, 1, 3), (6, 6, 1)])
+def test_directions_in_space_and_in_plane_alone_equal_the_twin(shape, aggregations):
+    rng = np.random.default_rng(12)
+    check([random_volume(rng, shape, n, fill) for n, fill in ((1, 0.9), (2, 0.9), (3, 0.6), (9, 1.0))], aggregations)
+
+
+@pytest.mark.parametrize("longest", [255, 256])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_runs_as_long_as_a_byte_holds_and_longer_equal_the_twin(longest, axis):
+    volume = np.moveaxis(np.ones((longest, 2, 2), int), 0, axis)
+    volume[0, 0, 0] = 2
+    check([volume], THREE_D)
+
+
 @pytest.mark.parametrize("pad", [1, 3])
 def test_counts_equal_the_twin(pad):
     volume = random_volume(np.random.default_rng(3), (4, 5, 7), 3, 0.9)
@@ -70,9 +89,10 @@ def test_counts_equal_the_twin(pad):
 def test_sorted_runs_give_the_same_bits_as_dense_matrices(monkeypatch):
     rng = np.random.default_rng(4)
     volumes = [random_volume(rng, (5, 6, 7), n) for n in (1, 4, 40)]
-    dense = features(volumes)
+    dense, by_length = features(volumes), features(volumes, THREE_D)
     monkeypatch.setattr(glrlm, "_is_dense", lambda batch, vois, cells: np.zeros(len(vois), bool))
     np.testing.assert_array_equal(features(volumes), dense)
+    np.testing.assert_array_equal(features(volumes, THREE_D), by_length)
     check(volumes)
 
 
@@ -96,7 +116,9 @@ def test_hollow_and_nearly_empty_boxes_equal_the_twin():
         cup[:-1, 1:-1, 1:-1] = 0
     corners = np.zeros((12, 3, 3), int)
     corners[::11, ::2, ::2] = 1
-    check([*cups, corners, random_volume(np.random.default_rng(11), (9, 9, 9), 2, 0.05)])
+    volumes = [*cups, corners, random_volume(np.random.default_rng(11), (9, 9, 9), 2, 0.05)]
+    check(volumes)
+    check(volumes, THREE_D)
 
 
 def test_one_voxel_two_in_a_line_constant_and_one_long_run():
