@@ -91,7 +91,9 @@ FAULTS = [
         "kernels/test_glszm": [
             ("& ue) << np.uint16(8)", "& ue & u) << np.uint16(8)"),
             ("free & n & (not (w & nw))", "free & n & (not (w | nw))"),
-            ("size[t] += length[r]", "size[t] += 1"),
+            ("size[t] = length[r] + (0 if is_first", "size[t] = length[r] + (1 if is_first"),
+            ("flags &= flags - one", "flags &= one - one"),
+            ("parent[max(a, b)] = min(a, b)", "parent[a] = b"),
             ("voxels += size[first + t]", "voxels += 1"),
             ("first, last, work[m, SLICE_END])", "first, last, work[m, SLICE_END] - 1)"),
             ("if values[middle] < least:", "if values[middle] <= least:"),
@@ -99,9 +101,9 @@ FAULTS = [
             ("varying |= codes[k] ^ codes[0]", "varying &= codes[k] ^ codes[0]"),
         ],
         "kernels/test_gldzm": [
-            ("left = min(left, min(box[p - nx], box[p - across])) + 1", "left = min(left, box[p - nx]) + 1"),
-            ("min(left, min(box[p + nx], box[p + across])) + 1", "min(left, box[p + nx]) + 1"),
-            ("distance[t] = min(distance[t], near[r])", "distance[t] = max(distance[t], near[r])"),
+            ("np.int64(min(box[p - nx], box[p - across]))) + 1", "np.int64(box[p - nx])) + 1"),
+            ("np.int64(min(box[p + nx], box[p + across]))) + 1", "np.int64(box[p + nx])) + 1"),
+            ("is_first else min(distance[t], near[r])", "is_first else max(distance[t], near[r])"),
         ],
         "kernels/test_histogram": [
             ("entropy -= p * math.log2(p)\n        uniformity", "entropy -= p * math.log(p)\n        uniformity"),
