@@ -78,6 +78,8 @@ FAULTS = [
         "kernels/test_ngldm": [
             ("np.int32((b >= tile_low[q]) & (b <= tile_high[q]))", "np.int32((b >= tile_low[q]) & (b < tile_high[q]))"),
             ("offsets[m] = (dz * ny + dy) * nx + dx", "offsets[m] = (dz * ny + dy) * nx"),
+            ("np.uint8(level[there + q] == level[first + q])", "np.uint8(level[there + q] >= level[first + q])"),
+            ("if a > 0:\n            counts[np.uint64(cell", "if a > 1:\n            counts[np.uint64(cell"),
             ("if levels[a] - levels[middle] > coarseness", "if levels[a] - levels[middle] >= coarseness"),
             ("return squares / total / total", "return squares / total"),
         ],
@@ -136,6 +138,8 @@ FAULTS = [
         ],
         "kernels/test_morphology": [
             ("return near | far << 4", "return near | far << 2"),
+            ("faces[q] | faces[q + one] << 1", "faces[q] | faces[q] << 1"),
+            ("full += 8", "full += 7"),
             ("corners[:, 2] - corners[:, 0])", "corners[:, 2] + corners[:, 0])"),
             ("47, 42, 47, 47, 48,", "47, 42, 47, 47, 47,"),
             ("np.stack((y * x, z * x, z * y), axis=1)", "np.stack((y * x, z * x, z * x), axis=1)"),
