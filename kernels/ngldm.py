@@ -4,8 +4,9 @@ It counts how many voxels around a voxel have a similar grey level.
 
 Levels within the coarseness of a level are a range of ranks, so a neighbour depends on the centre where its rank lies
 between two bounds; outside the mask rank 0 never does. The box is walked in tiles of consecutive voxels: bounds for the
-tile, then one vectorised loop per offset of the window, then the tally. Groups: the whole volume, or one per padded
-slice. The matrix is measured by kernels/size_matrix.
+tile, then one vectorised loop per offset of the window, then the tally. Without coarseness the neighbour's rank must be
+the centre's, and bounds are not needed. Groups: the whole volume, or one per padded slice. The matrix is measured by
+kernels/size_matrix.
 
 On a GPU a block takes a tile, a thread a voxel with its window.
 """
@@ -19,6 +20,8 @@ from voxomics.kernels.size_matrix import table
 
 TILE = 2048
 """Voxels that the CPU looks at together."""
+MOST_IN_BYTES = 255
+"""Voxels of a window whose number fits uint8."""
 
 
 @jit.body
@@ -94,6 +97,74 @@ def dependence(level, base, n, offsets, low, high, tile_low, tile_high, number):
     return some
 
 
+@jit.body
+def equality(level, base, n, offsets, number):
+    """As `dependence`, for coarseness 0: count the voxels of equal rank, in bytes, which make the widest vectors.
+
+    What is counted for a voxel outside the mask means nothing.
+
+    Parameters
+    ----------
+    level, base, n, offsets
+        As for `dependence`; at most MOST_IN_BYTES offsets.
+    number : uint8 [≥ n]
+        Receives the voxels of each voxel's rank in its window.
+    """
+    some = False
+    first = np.uint64(base)
+    for q in range(np.uint64(n)):
+        number[q] = 0
+        some |= level[first + q] != 0
+    if some:
+        for m in range(offsets.size):
+            there = np.uint64(base + offsets[m])
+            for q in range(np.uint64(n)):
+                number[q] += np.uint8(level[there + q] == level[first + q])
+    return some
+
+
+@jit.body
+def tally(level, base, n, number, cell, columns, counts):
+    """Raise the counts by the voxels of a tile.
+
+    Parameters
+    ----------
+    level, base, n, number
+        As for `dependence`, or `equality`.
+    cell : int
+        Where the group begins in `counts`.
+    columns : int
+        Highest dependence possible + 1.
+    counts
+        As for `count`.
+    """
+    first = np.uint64(base)
+    for q in range(np.uint64(n)):
+        a = np.int64(level[first + q])
+        if a > 0:
+            counts[np.uint64(cell + a * columns + number[q])] += 1
+
+
+@jit.body
+def list_offsets(depth, distance, ny, nx, offsets):
+    """Write the steps from a voxel to each voxel of its window.
+
+    Parameters
+    ----------
+    depth, distance : int
+        Slices that the window reaches up and down; rows and columns that it reaches to each side.
+    ny, nx : int
+        Rows and columns of the box.
+    offsets : int64 [window]
+    """
+    m = 0
+    for dz in range(-depth, depth + 1):
+        for dy in range(-distance, distance + 1):
+            for dx in range(-distance, distance + 1):
+                offsets[m] = (dz * ny + dy) * nx + dx
+                m += 1
+
+
 @jit.cpu
 def count(
     level, start, shape, level_of, level_start, vois, pad, distance, planar, per_slice, coarseness, n_columns, counts,
@@ -118,22 +189,19 @@ def count(
         a with d dependent voxels, itself included. A group is a padded slice if per_slice, else the volume.
     """
     tile_low, tile_high, number = np.empty(TILE, np.int32), np.empty(TILE, np.int32), np.empty(TILE, np.int32)
+    small_number = np.empty(TILE, np.uint8)
     depth = 0 if planar else distance
     offsets = np.empty((2 * depth + 1) * (2 * distance + 1) ** 2, np.int64)
+    by_equality = coarseness == 0 and offsets.size <= MOST_IN_BYTES
     for k in range(vois.size):
         i = vois[k]
         nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
-        m = 0
-        for dz in range(-depth, depth + 1):
-            for dy in range(-distance, distance + 1):
-                for dx in range(-distance, distance + 1):
-                    offsets[m] = (dz * ny + dy) * nx + dx
-                    m += 1
+        list_offsets(depth, distance, ny, nx, offsets)
         levels = level_of[level_start[i] : level_start[i + 1]]
         n_levels = levels.size
         low, high = np.empty(n_levels + 1, np.int32), np.empty(n_levels + 1, np.int32)
         low[0], high[0] = 1, 0  # nothing depends on a voxel outside the mask
-        for a in range(n_levels):
+        for a in range(0 if by_equality else n_levels):
             low[a + 1], high[a + 1] = lowest(levels, a, coarseness) + 1, highest(levels, a, coarseness) + 1
         for z in range(pad, nz - pad):
             cell = counts_start[k] + (z if per_slice else 0) * (n_levels + 1) * n_columns[k]
@@ -141,10 +209,11 @@ def count(
             last = start[i] + (z * ny + ny - pad) * nx - pad
             for base in range(first, last, TILE):
                 n = min(TILE, last - base)
-                if dependence(level, base, n, offsets, low, high, tile_low, tile_high, number):
-                    for q in range(n):
-                        a = np.int64(level[base + q])
-                        counts[cell + a * n_columns[k] + number[q]] += a > 0
+                if by_equality:
+                    if equality(level, base, n, offsets, small_number):
+                        tally(level, base, n, small_number, cell, n_columns[k], counts)
+                elif dependence(level, base, n, offsets, low, high, tile_low, tile_high, number):
+                    tally(level, base, n, number, cell, n_columns[k], counts)
 
 
 @jit.body

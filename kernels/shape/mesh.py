@@ -29,6 +29,10 @@ from voxomics.kernels.shape.marching_cubes import NORMALS, VOLUME
 CONFIGURATIONS = 256
 """Of a cell: bit 4 z + 2 y + x is set where voxel (z, y, x) of it is inside."""
 FULL = CONFIGURATIONS - 1
+ALL_FULL = np.uint64(2**64 - 1)
+"""Eight full cells side by side."""
+TILE = 2048
+"""Cells that the CPU looks at together; a multiple of eight."""
 
 
 @jit.body
@@ -52,7 +56,65 @@ def face(region, p, nx, plane):
 
 
 @jit.body
-def count_cells(region, base, nz, ny, nx, pad, counts):
+def configure(region, first, n, nx, plane, faces, cells):
+    """Write the configurations of some cells; returns whether one of them is not 0.
+
+    Parameters
+    ----------
+    region, nx, plane
+        As for `face`.
+    first, n : int
+        Place of the first cell's first voxel in `region`, and the number of cells. Cells follow each other across rows:
+        one that reaches around an edge of the box holds padding alone.
+    faces : uint8 [≥ n + 1]
+        Working memory.
+    cells : uint8 [≥ n]
+    """
+    # unsigned: an index that may be negative would keep the loops from being vectorised
+    first, n, one = np.uint64(first), np.uint64(n), np.uint64(1)
+    some = np.uint8(0)
+    for q in range(n + one):
+        found = np.uint8(face(region, first + q, np.uint64(nx), np.uint64(plane)))
+        faces[q] = found
+        some |= found
+    if some != 0:
+        for q in range(n):
+            cells[q] = faces[q] | faces[q + one] << 1
+    return some != 0
+
+
+@jit.body
+def tally(cells, eights, n, counts):
+    """Count cells by configuration. Most are empty or full like their neighbours, so eight are looked at together.
+
+    Parameters
+    ----------
+    cells : uint8 [TILE]
+        From `configure`; those from n on are overwritten.
+    eights : uint64 [TILE / 8]
+        The same memory.
+    n : int
+        Cells to count.
+    counts
+        As for `count_cells`.
+    """
+    n_eights = (n + 7) // 8
+    for q in range(n, 8 * n_eights):
+        cells[q] = 0
+    full = np.int64(0)
+    for e in range(np.uint64(n_eights)):
+        if eights[e] == ALL_FULL:
+            full += 8
+        elif eights[e] != 0:
+            first = e * np.uint64(8)
+            for q in range(first, first + np.uint64(8)):
+                counts[cells[q]] += 1
+    counts[FULL] += full
+    counts[0] = 0
+
+
+@jit.body
+def count_cells(region, base, nz, ny, nx, pad, faces, cells, eights, counts):
     """Count the cells of one VOI by configuration.
 
     Parameters
@@ -65,23 +127,20 @@ def count_cells(region, base, nz, ny, nx, pad, counts):
         Size of the padded box in voxels.
     pad : int64
         Voxels of padding on every side.
+    faces : uint8 [TILE + 1]
+        Working memory.
+    cells, eights : uint8 [TILE], uint64 [TILE / 8]
+        Working memory: the same bytes.
     counts : ndarray int64 [256]
         Added to; configuration 0 is left out.
     """
     for z in range(pad - 1, nz - pad):
-        for y in range(pad - 1, ny - pad):
-            row = base + (z * ny + y) * nx
-            before = 0
-            full = 0
-            for x in range(pad, nx - pad + 1):
-                now = face(region, row + x, nx, ny * nx)
-                configuration = before | now << 1
-                before = now
-                if configuration == FULL:
-                    full += 1
-                elif configuration != 0:
-                    counts[configuration] += 1
-            counts[FULL] += full
+        first = base + (z * ny + pad - 1) * nx + pad - 1
+        last = base + (z * ny + ny - pad) * nx - pad
+        for tile in range(first, last, TILE):
+            n = min(TILE, last - tile)
+            if configure(region, tile, n, nx, ny * nx, faces, cells):
+                tally(cells, eights, n, counts)
 
 
 @jit.cpu
@@ -97,10 +156,12 @@ def count(region, start, shape, vois, pad, counts):
     counts : ndarray int64 [k, 256]
         Added to; configuration 0 is left out.
     """
+    faces, cells = np.empty(TILE + 1, np.uint8), np.empty(TILE, np.uint8)
+    eights = cells.view(np.uint64)
     for k in range(vois.size):
         i = vois[k]
         nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
-        count_cells(region, start[i], nz, ny, nx, pad, counts[k])
+        count_cells(region, start[i], nz, ny, nx, pad, faces, cells, eights, counts[k])
 
 
 COUNTING = 256

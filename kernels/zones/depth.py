@@ -36,18 +36,20 @@ def depths(region, start, shape, vois, planar, depth_start, depth):
         i = vois[k]
         mask = region[start[i] : start[i + 1]]
         box = depth[depth_start[k] : depth_start[k + 1]]
-        nx = np.int64(shape[i, 2])
-        plane = shape[i, 1] * nx
+        # unsigned: an index that may be negative costs a test
+        nx, last = np.uint64(shape[i, 2]), np.uint64(box.size - 1)
+        plane = np.uint64(shape[i, 1]) * nx
         across = nx if planar else plane
         for p in range(plane):
             box[p] = 0
-            box[box.size - 1 - p] = 0
-        left = 0
-        for p in range(plane, box.size - plane):
-            left = min(left, min(box[p - nx], box[p - across])) + 1 if mask[p] & 1 else 0
+            box[last - p] = 0
+        left = np.int64(0)
+        for p in range(plane, np.uint64(box.size) - plane):
+            left = min(left, np.int64(min(box[p - nx], box[p - across]))) + 1 if mask[p] & 1 else 0
             box[p] = left
-        for p in range(box.size - plane - 1, plane - 1, -1):
-            left = min(box[p], min(left, min(box[p + nx], box[p + across])) + 1)
+        for q in range(plane, np.uint64(box.size) - plane):
+            p = last - q
+            left = min(np.int64(box[p]), min(left, np.int64(min(box[p + nx], box[p + across]))) + 1)
             box[p] = left
 
 

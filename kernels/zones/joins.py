@@ -18,6 +18,8 @@ EARLIER = np.array([
     (-1, -1, 0), (-1, -1, -1), (-1, -1, 1), (-1, 1, 0), (-1, 1, -1), (-1, 1, 1),
 ])  # fmt: skip
 """Offsets (dz, dy, dx) of the earlier neighbours: bit k of `joins_of` stands for EARLIER[k]. (0, 0, -1) needs none."""
+LOWEST = np.array([max((flags & -flags).bit_length() - 1, 0) for flags in range(1 << len(EARLIER))], np.uint8)
+"""The lowest bit that is set in each value of `joins_of` but 0."""
 
 
 @jit.body

@@ -19,8 +19,8 @@ joins : uint16 [≥ voxels of a slice]
     What `joins_of` says of each voxel of a slice.
 rank, length, near : int32 [≥ runs]
     Rank of each run's level, its voxels, and its smallest depth where `depth` is not empty.
-parent : int32 [≥ runs]
-    Of each run: an earlier run of the same zone, or itself.
+parent : uint32 [≥ runs]
+    Of each run: an earlier run of the same zone, or itself. Unsigned: an index that may be negative costs a test.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
-from voxomics.kernels.zones.joins import EARLIER, joins_of
+from voxomics.kernels.zones.joins import EARLIER, LOWEST, joins_of
 
 
 @jit.body
@@ -50,87 +50,119 @@ def compare(box, first, count, nx, plane, planar, joins):
 
 
 @jit.body
-def link(parent, a, b):
-    """Join the zones of two runs; the earlier root stays. Paths are halved on the way up.
+def root_of(parent, a):
+    """First run of the zone of a run, as far as runs are joined; the way there is halved.
 
     Parameters
     ----------
     parent
         As above.
-    a, b : int
-        Runs.
+    a : uint32
+        The run.
     """
-    if parent[a] == parent[b]:
-        return
+    a = parent[a]
     while parent[a] != a:
         parent[a] = parent[parent[a]]
         a = parent[a]
-    while parent[b] != b:
-        parent[b] = parent[parent[b]]
-        b = parent[b]
-    parent[max(a, b)] = min(a, b)
+    return a
 
 
 @jit.body
 def number_runs(box, first, count, depth, n, run, run_first, rank, length, near, parent):
     """Append the runs of box[first : first + count] to runs 0..n - 1; returns the new n.
 
+    Where a run ends is as uncertain as where a zone does: what is known of a run is written again at each of its
+    voxels, without a branch.
+
     Parameters
     ----------
     first, count, n : int
     depth : uint16 [voxels of the box, or 0]
         Laid out like `box`; from depth.py.
-    run : int32 [≥ run_first + count]
+    run : uint32 [≥ run_first + count]
         run[run_first:] receive the run of each voxel.
     run_first : int
     """
-    begin = first
-    nearest = 0
-    for p in range(first, first + count):
+    one, n, here = np.uint64(1), np.uint64(n), np.uint64(run_first)
+    begin, nearest = np.uint64(first), np.uint16(0)
+    for p in range(np.uint64(first), np.uint64(first + count)):
         v = box[p]
-        if v == 0:
-            continue
-        new = box[p - 1] != v
-        n += new
-        begin = p if new else begin
-        if depth.size > 0:
-            nearest = depth[p] if new else min(nearest, depth[p])
-            near[n - 1] = nearest
-        rank[n - 1] = v
-        length[n - 1] = p - begin + 1
-        parent[n - 1] = n - 1
-        run[run_first + p - first] = n - 1
+        if v != 0:
+            new = box[p - one] != v
+            n += np.uint64(new)
+            r = n - one
+            begin = p if new else begin
+            if depth.size > 0:
+                nearest = depth[p] if new else min(nearest, depth[p])
+                near[r] = nearest
+            rank[r] = v
+            length[r] = p - begin + one
+            parent[r] = r
+            run[here] = r
+        here += one
+    return np.int64(n)
+
+
+@jit.body
+def list_joined(joins, count, listed):
+    """List the voxels that must be joined to a neighbour, without a branch; returns how many.
+
+    Parameters
+    ----------
+    joins
+        As above.
+    count : int
+        Voxels to look at.
+    listed : uint32 [≥ count]
+        Receives their places in `joins`.
+    """
+    n = np.uint64(0)
+    for x in range(np.uint64(count)):
+        listed[n] = x
+        n += np.uint64(joins[x] != 0)
     return n
 
 
 @jit.body
-def join_runs(joins, count, nx, run, here, before, parent, step):
-    """Join the runs of one slice.
+def join_runs(joins, listed, n, nx, run, here, before, parent, step):
+    """Join the runs of one slice: of two roots the earlier one becomes the other's parent.
 
     Parameters
     ----------
-    count, nx : int
-    run : int32 [voxels of two slices]
+    listed, n : uint32 [≥ n], uint64
+        From `list_joined`.
+    nx : int
+    run : uint32 [voxels of two slices]
         Run of each voxel: of this slice from `here` on, of the slice before from `before` on.
     here, before : int
-    step : int64 [12]
-        Working memory: from a voxel to each of EARLIER in `run`.
+    step : uint64 [12]
+        Working memory: from a voxel to each of EARLIER in `run`; one back is 2⁶⁴ - 1.
     """
+    one, here = np.uint64(1), np.uint64(here)
     for k in range(step.size):
-        step[k] = EARLIER[k, 1] * nx + EARLIER[k, 2] + (before - here if EARLIER[k, 0] < 0 else 0)
-    for x in range(here, here + count):
-        flags = joins[x - here]
-        k = 0
-        while flags > 0:
-            if flags & 1:
-                link(parent, run[x], run[x + step[k]])
-            flags >>= 1
-            k += 1
+        slab = np.int64(before) - np.int64(here) if EARLIER[k, 0] < 0 else 0
+        step[k] = np.uint64(EARLIER[k, 1] * nx + EARLIER[k, 2] + slab)
+    for m in range(n):
+        x = np.uint64(listed[m])
+        flags = np.uint64(joins[x])
+        x += here
+        a = root_of(parent, run[x])
+        while flags != 0:
+            other = run[x + step[LOWEST[flags]]]
+            b = root_of(parent, other)
+            parent[max(a, b)] = min(a, b)
+            a = min(a, b)
+            parent[other] = a
+            flags &= flags - one
+        parent[run[x]] = a
 
 
 @jit.body
 def list_zones(slice_end, z_first, z_last, rank, length, near, parent, base, zone_rank, size, distance, slice_of):
     """Gather the runs into zones base, base + 1 ...; returns how many.
+
+    A parent comes before its run, so its zone is numbered already. Which runs are first of a zone is uncertain: no
+    branch asks.
 
     Parameters
     ----------
@@ -142,27 +174,22 @@ def list_zones(slice_end, z_first, z_last, rank, length, near, parent, base, zon
     zone_rank, size, distance, slice_of
         As for `find`.
     """
-    zones = 0
-    r = 0
+    zones, begin = np.uint64(0), np.uint64(0)
     for z in range(z_first, z_last):
-        while r < slice_end[z]:
-            if parent[r] == r:
-                t = base + zones
-                parent[r] = zones
-                zone_rank[t] = rank[r]
-                size[t] = length[r]
-                slice_of[t] = z
-                if distance.size > 0:
-                    distance[t] = near[r]
-                zones += 1
-            else:  # a parent comes before its run, so its zone is numbered already
-                parent[r] = parent[parent[r]]
-                t = base + parent[r]
-                size[t] += length[r]
-                if distance.size > 0:
-                    distance[t] = min(distance[t], near[r])
-            r += 1
-    return zones
+        end = np.uint64(slice_end[z])
+        for r in range(begin, end):
+            is_first = parent[r] == r
+            zone = zones if is_first else np.uint64(parent[parent[r]])
+            zones += np.uint64(is_first)
+            parent[r] = zone
+            t = np.uint64(base) + zone
+            zone_rank[t] = rank[r]
+            size[t] = length[r] + (0 if is_first else size[t])
+            slice_of[t] = z if is_first else slice_of[t]
+            if distance.size > 0:
+                distance[t] = near[r] if is_first else min(distance[t], near[r])
+        begin = end
+    return np.int64(zones)
 
 
 @jit.cpu
@@ -191,14 +218,14 @@ def find(
         most = max(most, zone_start[k + 1] - zone_start[k])
         slices = max(slices, shape[i, 0])
         largest = max(largest, np.int64(shape[i, 1]) * shape[i, 2])
-    joins = np.empty(largest, np.uint16)
-    run = np.empty(2 * largest, np.int32)  # of each voxel of two slices
+    joins, listed = np.empty(largest, np.uint16), np.empty(largest, np.uint32)
+    run = np.empty(2 * largest, np.uint32)  # of each voxel of two slices
     rank = np.empty(most, np.int32)
     length = np.empty(most, np.int32)
     near = np.empty(most, np.int32)
-    parent = np.empty(most, np.int32)
+    parent = np.empty(most, np.uint32)
     slice_end = np.empty(slices, np.int64)
-    step = np.empty(EARLIER.shape[0], np.int64)
+    step = np.empty(EARLIER.shape[0], np.uint64)
     for k in range(vois.size):
         i = vois[k]
         nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
@@ -213,7 +240,8 @@ def find(
             here, before = (z & 1) * plane + corner, (1 - (z & 1)) * plane + corner
             n = number_runs(box, first, count, box_depth, n, run, here, rank, length, near, parent)
             compare(box, first, count, nx, plane, planar, joins)
-            join_runs(joins, count, nx, run, here, before, parent, step)
+            n_joined = list_joined(joins, count, listed)
+            join_runs(joins, listed, n_joined, nx, run, here, before, parent, step)
             slice_end[z] = n
         n_zones[k] = list_zones(
             slice_end, pad, nz - pad, rank, length, near, parent, zone_start[k], zone_rank, size, distance, slice_of

@@ -84,6 +84,8 @@ FAULTS = [
         "kernels/test_ngldm": [
             ("np.int32((b >= tile_low[q]) & (b <= tile_high[q]))", "np.int32((b >= tile_low[q]) & (b < tile_high[q]))"),
             ("offsets[m] = (dz * ny + dy) * nx + dx", "offsets[m] = (dz * ny + dy) * nx"),
+            ("np.uint8(level[there + q] == level[first + q])", "np.uint8(level[there + q] >= level[first + q])"),
+            ("if a > 0:\n            counts[np.uint64(cell", "if a > 1:\n            counts[np.uint64(cell"),
             ("if levels[a] - levels[middle] > coarseness", "if levels[a] - levels[middle] >= coarseness"),
             ("return squares / total / total", "return squares / total"),
         ],
@@ -97,7 +99,9 @@ FAULTS = [
         "kernels/test_glszm": [
             ("& ue) << np.uint16(8)", "& ue & u) << np.uint16(8)"),
             ("free & n & (not (w & nw))", "free & n & (not (w | nw))"),
-            ("size[t] += length[r]", "size[t] += 1"),
+            ("size[t] = length[r] + (0 if is_first", "size[t] = length[r] + (1 if is_first"),
+            ("flags &= flags - one", "flags &= one - one"),
+            ("parent[max(a, b)] = min(a, b)", "parent[a] = b"),
             ("voxels += size[first + t]", "voxels += 1"),
             ("first, last, work[m, SLICE_END])", "first, last, work[m, SLICE_END] - 1)"),
             ("if values[middle] < least:", "if values[middle] <= least:"),
@@ -105,9 +109,9 @@ FAULTS = [
             ("varying |= codes[k] ^ codes[0]", "varying &= codes[k] ^ codes[0]"),
         ],
         "kernels/test_gldzm": [
-            ("left = min(left, min(box[p - nx], box[p - across])) + 1", "left = min(left, box[p - nx]) + 1"),
-            ("min(left, min(box[p + nx], box[p + across])) + 1", "min(left, box[p + nx]) + 1"),
-            ("distance[t] = min(distance[t], near[r])", "distance[t] = max(distance[t], near[r])"),
+            ("np.int64(min(box[p - nx], box[p - across]))) + 1", "np.int64(box[p - nx])) + 1"),
+            ("np.int64(min(box[p + nx], box[p + across]))) + 1", "np.int64(box[p + nx])) + 1"),
+            ("is_first else min(distance[t], near[r])", "is_first else max(distance[t], near[r])"),
         ],
         "kernels/test_histogram": [
             ("entropy -= p * math.log2(p)\n        uniformity", "entropy -= p * math.log(p)\n        uniformity"),
@@ -140,6 +144,8 @@ FAULTS = [
         ],
         "kernels/test_morphology": [
             ("return near | far << 4", "return near | far << 2"),
+            ("faces[q] | faces[q + one] << 1", "faces[q] | faces[q] << 1"),
+            ("full += 8", "full += 7"),
             ("corners[:, 2] - corners[:, 0])", "corners[:, 2] + corners[:, 0])"),
             ("47, 42, 47, 47, 48,", "47, 42, 47, 47, 47,"),
             ("np.stack((y * x, z * x, z * y), axis=1)", "np.stack((y * x, z * x, z * x), axis=1)"),

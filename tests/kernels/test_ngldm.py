@@ -69,10 +69,11 @@ def test_slices_merged_are_the_same_bits_whether_or_not_slices_are_kept():
     np.testing.assert_array_equal(features([volume], ("2_5d",))[0, 0], features([volume], ("2d", "2_5d"))[0, 1])
 
 
-def test_a_box_larger_than_a_tile_equals_the_twin():
+@pytest.mark.parametrize("coarseness", [0, 1])
+def test_a_box_larger_than_a_tile_equals_the_twin(coarseness):
     volume = np.random.default_rng(10).integers(1, 4, (2, 3, 800))
     assert volume[0].size > kernel.TILE
-    check([volume], ("3d",), coarseness=1)
+    check([volume], ("3d",), coarseness=coarseness)
 
 
 def test_sparse_and_many_levels_equal_the_twin():
@@ -81,6 +82,13 @@ def test_sparse_and_many_levels_equal_the_twin():
     many = random_volume(np.random.default_rng(8), (11, 11, 11), 20_000, 0.9)
     assert len(np.unique(many)) > 1024
     check([many], ("3d", "2d"), coarseness=500)
+    check([np.where(many % 3 == 1, 7, many)], ("3d", "2d"))
+
+
+def test_windows_of_more_voxels_than_bytes_count_equal_the_twin():
+    assert 5**3 <= kernel.MOST_IN_BYTES < 7**3
+    for distance in (2, 3):
+        check([np.full((7, 8, 9), 2)], ("3d",), distance)
 
 
 def test_degenerate_vois():
