@@ -74,7 +74,9 @@ NEAR, FAR = _near(), _far()
 WEIGHTED = {"weighting": {"function": "inverse", "norm": "manhattan", "unit": "mm"}}
 SPARSE = {"voxomics.engine.families.glcm.DENSE_LEVELS": 2}
 SORTED = {"voxomics.engine.families.glrlm._is_dense": lambda batch, vois, cells: np.zeros(len(vois), bool)}
-FFT = {"voxomics.kernels.spatial.DIRECT_PAIRS_PER_POINT": 0}
+COST = "voxomics.kernels.spatial.COST"
+BY_PAIRS, BY_ROWS = {COST: np.array([0, *[np.inf] * 5])}, {COST: np.array([np.inf, 0, *[np.inf] * 4])}
+BY_LAGS, BY_FFT = {COST: np.array([np.inf, np.inf, 0, 0, np.inf, 0])}, {COST: np.array([*[np.inf] * 4, 0, 0])}
 GLCM, GLRLM, NGTDM, NGLDM = (f.FAMILY for f in (families.glcm, families.glrlm, families.ngtdm, families.ngldm))
 GLSZM, GLDZM = families.zones.GLSZM, families.zones.GLDZM
 PATHS = (
@@ -114,8 +116,10 @@ PATHS = (
     Path(families.intensity_volume_histogram.FAMILY, "fbs", NEAR, {"ivh_discretisation": "fbs:0.3"}),
     Path(families.local_intensity.FAMILY, "one VOI", NEAR[1:]),
     Path(families.morphology.FAMILY, "27 features", NEAR),
-    Path(families.spatial_autocorrelation.FAMILY, "by pairs", NEAR),
-    Path(families.spatial_autocorrelation.FAMILY, "by FFT", NEAR, {}, FFT),
+    Path(families.spatial_autocorrelation.FAMILY, "by pairs", NEAR, {}, BY_PAIRS),
+    Path(families.spatial_autocorrelation.FAMILY, "by rows", NEAR, {}, BY_ROWS),
+    Path(families.spatial_autocorrelation.FAMILY, "by lags", NEAR, {}, BY_LAGS),
+    Path(families.spatial_autocorrelation.FAMILY, "by FFT", NEAR, {}, BY_FFT),
 )
 
 

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
 
 EMPTY = "the intensity mask is empty, or a sum beyond float64"
-_SLAB = 1 << 20  # voxels of a dilated box that are gathered at once, unless a single slice needs more
-_GROUP = 1 << 17  # voxels of smaller boxes that are gathered together
+_SLAB = 1 << 18  # voxels of a dilated box that are gathered at once, unless a single slice needs more
 
 FEATURES = (
     # m(v): mean intensity of the image's voxels, inside the mask or not, whose centres lie within 6.2 mm of that of voxel v
@@ -23,123 +22,52 @@ FEATURES = (
 )
 
 
-def _reach(batch: VoiBatch) -> I64:
-    """How many voxels the sphere reaches along (z, y, x) in each VOI's image, int64 [n, 3].
-
-    Along z and y no further than the image: what lies beyond is lacking wherever the centre is. Along x rows keep their
-    width, on which the order of additions depends.
-    """
-    from voxomics.kernels.local import RADIUS_MM
-
-    g = batch.geometry
-    reach = np.floor(RADIUS_MM / g.spacing_mm).astype(np.int64)
-    reach[:, :2] = np.minimum(reach[:, :2], np.array([image.array.shape[:2] for image in batch.images]) - 1)
-    of_voi: I64 = reach[g.image_of]
-    return of_voi
-
-
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes `compute` takes for each VOI, int64 [n]: one slab of its dilated box, what it lacks, and the sphere's rows."""
-    from voxomics.kernels.local import RADIUS_MM
+    from voxomics.kernels import local
 
     g = batch.geometry
-    reach = _reach(batch)
-    size = g.shape.astype(np.int64) - 2 * g.pad + 2 * reach
-    plane = size[:, 1] * size[:, 2]
-    slices = np.minimum(size[:, 0], 1 + 2 * reach[:, 0] + reach[:, 0] // 2 + _SLAB // np.maximum(plane, 1))
-    sphere = (2 * RADIUS_MM / g.spacing_mm[:, :2] + 3).prod(1).astype(np.int64)[g.image_of]
-    total: I64 = 18 * plane * slices + 24 * size[:, 2] + 64 * sphere
-    return total
+    held = np.empty(len(batch), np.int64)
+    last = np.array([image.array.shape for image in batch.images]) - 1
+    local.bytes_needed(g.shape, g.pad, g.image_of, g.spacing_mm, last, _SLAB, held)
+    return held
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """Local intensity, float64 [k, 1, features]; see `Family.compute`."""
-    from voxomics.kernels import local as kernel
+    from voxomics.kernels import local
 
     g = batch.geometry
-    out = np.full((len(vois), len(FEATURES)), np.nan)
-    top = np.full(len(vois), -np.inf)
-    for number in np.unique(g.image_of[vois]):
+    out = np.full((len(vois), 1, len(FEATURES)), np.nan)
+    of_images = g.image_of[vois]
+    for number in np.unique(of_images):
         image = batch.images[number]
-        nz, ny, _ = image.array.shape
-        rows = kernel.sphere(tuple(g.spacing_mm[number].tolist()))
-        rows = rows[(np.abs(rows[:, kernel.DZ]) < nz) & (np.abs(rows[:, kernel.DY]) < ny)]  # see _reach
-        reach = rows[:, [kernel.DZ, kernel.DY, kernel.HALF_WIDTH]].max(0)
-        chosen = np.flatnonzero((g.image_of[vois] == number) & (g.n_intensity[vois] > 0))
-        k, low, size = slabs(batch, vois, chosen, reach)
-        start = np.concatenate((np.zeros(1, np.int64), np.cumsum(size.prod(1))))
-        for part in np.split(np.arange(len(k)), np.flatnonzero(np.diff(start[1:] // _GROUP)) + 1):
-            box, gone, lacking = gather(image.array, g.corner[vois[k[part]]] - image.corner + low[part] - reach, size[part])
-            i = vois[k[part]]
-            shape = g.shape[i].astype(np.int64)
-            first = g.start[i] + (low[part, 0] * shape[:, 1] + low[part, 1]) * shape[:, 2] + low[part, 2]
-            kernel.peaks(
-                box, gone, lacking, start[part] - start[part[:1]], size[part], g.region, first, shape, k[part],
-                rows, reach, top, out,
-            )  # fmt: skip
+        rows, reach = _sphere(batch, number)
+        chosen = np.flatnonzero(of_images == number)
+        voxels, lines = local.largest_slab(g.shape, g.pad, vois, chosen, reach, _SLAB)
+        local.peaks(
+            image.array, image.corner, g.corner, g.region, g.start, g.shape, g.pad, vois, chosen, rows, reach, _SLAB,
+            np.empty(voxels), np.empty(voxels, np.uint8), np.empty(lines, np.int64), out,
+        )  # fmt: skip
     out[np.isinf(out)] = np.nan  # a sum left float64
-    return out[:, None]
+    return out
 
 
-def slabs(batch: VoiBatch, vois: I64, chosen: I64, reach: I64) -> tuple[I64, I64, I64]:
-    """The boxes of VOIs cut into slabs of slices, so that a dilated slab is not much larger than _SLAB.
+def _sphere(batch: VoiBatch, number: int) -> tuple[I64, I64]:
+    """Rows of the sphere on an image, see `local.sphere`, and how far they reach along (z, y, x), int64 [3].
 
-    Returns
-    -------
-    k : ndarray int64 [t]
-        Which of `vois`, ascending.
-    low : ndarray int64 [t, 3]
-        Where the undilated slab begins in the VOI's padded box.
-    size : ndarray int64 [t, 3]
-        Size (z, y, x) of the dilated slab.
+    Along z and y no further than the image: what lies beyond is lacking wherever the centre is. Along x rows keep their
+    width, on which the order of additions depends.
     """
-    g = batch.geometry
-    size = g.shape[vois[chosen]].astype(np.int64) - 2 * g.pad
-    plane = (size[:, 1] + 2 * reach[1]) * (size[:, 2] + 2 * reach[2])
-    slices = np.maximum(_SLAB // plane - 2 * reach[0], 1 + np.maximum(_SLAB // plane // 4, reach[0] // 2))
-    number = -(-size[:, 0] // slices)
-    own = np.repeat(np.arange(len(chosen)), number)
-    z = (np.arange(len(own)) - np.repeat(np.cumsum(number) - number, number)) * slices[own]
-    low = np.full((len(own), 3), g.pad, np.int64)
-    low[:, 0] += z
-    size = size[own]
-    size[:, 0] = np.minimum(slices[own], size[:, 0] - z)
-    return chosen[own], low, size + 2 * reach
+    from voxomics.kernels import local
 
-
-def gather(image: np.ndarray, corner: I64, size: I64) -> tuple[F64, F64, I64]:
-    """Boxes of an image of any real dtype, one after the other.
-
-    They are copied here so that no kernel is compiled for each dtype.
-
-    Returns
-    -------
-    box : ndarray float64 [total]
-        0 outside the image and where the intensity is not finite.
-    gone : ndarray float64 [total]
-        1 at those voxels; empty when no box has any.
-    lacking : ndarray int64 [t]
-        Number of those voxels in each box.
-    """
-    number = size.prod(1)
-    flat = np.empty(int(number.sum()))
-    last = np.cumsum(number)
-    low, high = np.maximum(corner, 0), np.minimum(corner + size, image.shape)
-    for t in range(len(size)):
-        box = flat[last[t] - number[t] : last[t]].reshape(size[t])
-        z, y, x = (slice(a, b) for a, b in zip(low[t], high[t], strict=True))
-        if (high[t] - low[t] < size[t]).any():
-            box[:] = np.nan
-            cz, cy, cx = corner[t]
-            box = box[z.start - cz : z.stop - cz, y.start - cy : y.stop - cy, x.start - cx : x.stop - cx]
-        box[:] = image[z, y, x]
-    finite = np.isfinite(flat)
-    if finite.all():
-        return flat, np.empty(0), np.zeros(len(size), np.int64)
-    np.logical_not(finite, out=finite)
-    flat[finite] = 0.0
-    lacking = [np.count_nonzero(finite[last[t] - number[t] : last[t]]) for t in range(len(size))]
-    return flat, finite.astype(np.float64), np.array(lacking, dtype=np.int64)
+    rows = local.sphere(tuple(batch.geometry.spacing_mm[number].tolist()))
+    nz, ny, _ = batch.images[number].array.shape
+    reach = rows.max(0)[[local.DZ, local.DY, local.HALF_WIDTH]]
+    if reach[0] >= nz or reach[1] >= ny:
+        rows = rows[(np.abs(rows[:, local.DZ]) < nz) & (np.abs(rows[:, local.DY]) < ny)]
+        reach[:2] = min(reach[0], nz - 1), min(reach[1], ny - 1)
+    return rows, reach
 
 
 FAMILY = Family(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.engine.batch import F64, I64, INTENSITY, Channel, VoiBatch
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.feature import Family, Feature
 from voxomics.engine.settings import Settings
 
@@ -21,26 +21,19 @@ FEATURES = (
 )
 
 
-def _transforms(batch: VoiBatch) -> tuple[I64, I64]:
-    """Size (z, y, x) of each VOI's padded box, int64 [n, 3], and whether the sums over pairs take the FFT, bool [n]."""
-    from voxomics.kernels.spatial import DIRECT_PAIRS_PER_POINT, padded
+def _ways(batch: VoiBatch) -> tuple[I64, I64, I64]:
+    """How each VOI is measured: transform sizes int64 [n, 3], way int64 [n] and bytes int64 [n]; see `spatial.choose`."""
+    from voxomics.kernels import spatial
 
     g = batch.geometry
-    extent = g.shape.astype(np.int64) - 2 * g.pad
-    distinct, which = np.unique(extent, return_inverse=True)
-    size = np.array(padded(distinct), dtype=np.int64)[which].reshape(extent.shape)
-    n = g.n_intensity
-    return size, n * (n - 1) // 2 > DIRECT_PAIRS_PER_POINT * size.prod(1)
+    size, way, held = np.empty((len(batch), 3), np.int64), np.empty(len(batch), np.int64), np.empty(len(batch), np.int64)
+    spatial.choose(g.shape, g.pad, g.n_intensity, spatial.COST, size, way, held)
+    return size, way, held
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    from voxomics.kernels.spatial import SPECTRUM
-
-    size, by_fft = _transforms(batch)
-    spectra = 9 * size.prod(1) + 64 * np.maximum(size[:, 0] * size[:, 1], SPECTRUM)
-    result: I64 = 4096 + 80 * batch.geometry.n_intensity + np.where(by_fft, spectra, 0)
-    return result
+    return _ways(batch)[2]
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
@@ -48,16 +41,17 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     from voxomics.kernels import spatial
 
     g = batch.geometry
-    _, by_fft = _transforms(batch)
+    size, way, _ = _ways(batch)
     out = np.full((len(vois), 1, len(FEATURES)), np.nan)
-    for k, i in enumerate(vois):
-        values = spatial.centred(batch.value[batch.value_start[i] : batch.value_start[i + 1]])
-        if values is None:
-            continue
+    spatial.small(
+        g.region, g.start, g.shape, g.pad, batch.value, batch.value_start, g.spacing_mm, g.image_of, vois, way, out
+    )  # fmt: skip
+    for k in np.flatnonzero(way[vois] > spatial.ROWS):
+        i = vois[k]
         box = g.region[g.start[i] : g.start[i + 1]].reshape(g.shape[i])
-        inside = box[g.pad : -g.pad, g.pad : -g.pad, g.pad : -g.pad] & INTENSITY > 0
-        spacing = g.spacing_mm[g.image_of[i]]
-        out[k, 0] = spatial.by_fft(inside, values, spacing) if by_fft[i] else spatial.by_pairs(inside, values, spacing)
+        box = box[g.pad : -g.pad, g.pad : -g.pad, g.pad : -g.pad]
+        value = batch.value[batch.value_start[i] : batch.value_start[i + 1]]
+        spatial.large(box, value, g.spacing_mm[g.image_of[i]], size[i], out[k, 0])
     return out
 
 
