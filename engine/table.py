@@ -38,21 +38,14 @@ def explain(measured: Measured, plan: Plan) -> tuple[list[str], list[str]]:
         "" or what is missing and why, cause by cause.
     """
     missing = np.isnan(measured.values)
-    status, reason = [], []
-    for i in range(len(missing)):
-        if i in measured.failed:
-            status.append("failed")
-            reason.append(measured.failed[i])
-        elif missing[i].any():
-            status.append("failed" if missing[i].all() else "partial")
-            reason.append(_reason(i, np.flatnonzero(missing[i]), measured, plan))
-        else:
-            status.append("ok")
-            reason.append("")
+    status, reason = ["ok"] * len(missing), [""] * len(missing)
+    for i in np.flatnonzero(missing.any(axis=1)).tolist():
+        status[i] = "failed" if missing[i].all() else "partial"
+        reason[i] = measured.failed.get(i) or _reason(i, np.flatnonzero(missing[i]).tolist(), measured, plan)
     return status, reason
 
 
-def _reason(i: int, missing: np.ndarray, measured: Measured, plan: Plan) -> str:
+def _reason(i: int, missing: list[int], measured: Measured, plan: Plan) -> str:
     groups: dict[str, list[str]] = {}
     for k in missing:
         column = plan.columns[k]
@@ -88,8 +81,10 @@ def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dic
     """
     import pandas as pd
 
-    table = pd.DataFrame(values, columns=list(names), copy=False)  # of a million VOIs two gigabytes, which are not copied
-    for place, (key, cells) in enumerate(identity.items()):
-        table.insert(place, key, cells)
+    # The values of a million VOIs are two gigabytes: pandas 3 never copies them here, earlier versions unless told.
+    as_it_is = {"copy": False} if int(pd.__version__.split(".")[0]) < 3 else {}
+    parts = [pd.DataFrame(identity), pd.DataFrame(values, copy=False)]
+    table = pd.concat(parts, axis=1, ignore_index=True, **as_it_is)
+    table.columns = pd.Index([*identity, *names])
     table.attrs["voxomics"] = meta
     return table

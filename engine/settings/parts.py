@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from functools import cached_property
 from math import inf, isnan
 from typing import Annotated, Any, Literal
 
@@ -69,7 +70,7 @@ class Discretisation(Part):
             raise ValueError(f"low must be below high, got {self.low:g} and {self.high:g}")
         return self
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Name used in columns: fbn32, fbs25, bounds64_-1000_1000, none."""
         if self.method == "fbn":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,6 +85,7 @@ def short(value: float | None) -> str:
     return repr(int(value)) if value is not None and float(value).is_integer() else repr(value)
 
 
+@cache
 def bytes_of(text: str) -> int:
     """A size such as "4GB" as a number of bytes.
 

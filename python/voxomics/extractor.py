@@ -21,7 +21,7 @@ from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 from voxomics.io import read_image, read_mask
 from voxomics.profiles import profile_named
-from voxomics.profiles.profile import values_of
+from voxomics.profiles.profile import are_engines, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +79,8 @@ class Extractor:
             raise SettingsError("no feature is left to measure; see `features` and `exclude`")
         self._plan = Plan.of(self.settings)
         self._place = {column.key: k for k, column in enumerate(self._plan.columns)}
+        self._are_engines = are_engines(self.outputs, self._place)
+        self._names = tuple(output.name for output in self.outputs)
         dumped = self.settings.model_dump(mode="json")
         self._meta = {"schema": table.SCHEMA, "profile": self.profile.name, "settings": dumped}
 
@@ -99,7 +101,7 @@ class Extractor:
     @property
     def columns(self) -> list[str]:
         """Names of the feature columns, in order; the same for every case."""
-        return [output.name for output in self.outputs]
+        return list(self._names)
 
     @cached_property
     def families(self) -> tuple[str, ...]:
@@ -155,7 +157,7 @@ class Extractor:
             raise rows.error
         names = (shown(image, rows.image[0], include_paths), shown(mask, rows.mask[0], include_paths))
         inputs = {"image": fingerprint(image, *rows.image), "mask": fingerprint(mask, *rows.mask)}
-        return table.frame(self.identity(rows, *names), self.values(rows), self.columns, {**self.meta, "inputs": inputs})
+        return table.frame(self.identity(rows, *names), self.values(rows), self._names, {**self.meta, "inputs": inputs})
 
     def read(self, image: Any, mask: Any, spacing_mm: Sequence[float] | None = None) -> tuple[Image, MaskStack]:
         """An image and its masks as these settings want them; parameters and errors as of `extract`."""
@@ -185,6 +187,8 @@ class Extractor:
 
     def values(self, rows: Rows) -> np.ndarray:
         """The profile's feature columns of a case, float64 [n, columns]; NaN in a failed row."""
+        if self._are_engines:
+            return rows.values  # a failed row has none
         values = values_of(self.outputs, self._place, rows.values, rows.n_voxels)
         values[[k for k, text in enumerate(rows.status) if text == "failed"]] = np.nan
         return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.engine.columns import ColumnKey
-from voxomics.profiles.profile import N_VOXELS, Output, values_of
+from voxomics.profiles.profile import N_VOXELS, Output, are_engines, values_of
 
 MEAN, SD = ColumnKey("original", "statistics", "mean"), ColumnKey("original", "statistics", "sd")
 PLACE = {MEAN: 0, SD: 1}
@@ -16,8 +16,11 @@ def output(*sources, derive=None):
     return Output("a", "", "1", "", sources, derive)
 
 
-def test_columns_that_are_all_the_engines_are_not_copied():
-    assert values_of([output(MEAN), output(SD)], PLACE, VALUES, np.array([5, 6])) is VALUES
+def test_columns_that_are_all_the_engines_in_their_order_are_told_from_others():
+    assert are_engines([output(MEAN), output(SD)], PLACE)
+    assert not are_engines([output(SD), output(MEAN)], PLACE)
+    assert not are_engines([output(MEAN)], PLACE)
+    assert not are_engines([output(MEAN), output(SD, derive=np.sqrt)], PLACE)
 
 
 def test_renamed_columns_and_a_derived_one_stand_in_the_profiles_order():

@@ -69,11 +69,12 @@ def check_grid(grid: PhysicalGrid, name: str) -> None:
             f"{name}: voxel spacing (z, y, x) is {_numbers(grid.spacing_mm)} mm; three finite numbers above 0 are "
             "needed. Correct the header, or pass the array with spacing_mm."
         )
-    matrix = np.array(grid.direction, float).reshape(3, 3)
-    if not (np.isfinite(matrix).all() and np.isfinite(grid.origin_mm).all()):
+    if not all(map(math.isfinite, (*grid.direction, *grid.origin_mm))):
         raise InputError(f"{name}: origin or direction is not finite; correct the header.")
-    error = float(np.abs(matrix.T @ matrix - np.eye(3)).max())
-    if error > ORTHONORMAL_TOLERANCE:
+    axes = [grid.direction[k::3] for k in range(3)]
+    pairs = itertools.combinations_with_replacement(axes, 2)
+    error = max(abs(sum(p * q for p, q in zip(a, b, strict=True)) - (a is b)) for a, b in pairs)
+    if not error <= ORTHONORMAL_TOLERANCE:
         raise InputError(
             f"{name}: the image axes are not orthogonal (their scalar products differ from 0 or 1 by {error:.3g}); "
             "sheared grids are not accepted. Resample the file onto an orthogonal grid first."
@@ -85,6 +86,8 @@ def whole_voxel_offset(mask: PhysicalGrid, image: PhysicalGrid) -> Index | None:
 
     Sizes may differ. The map between both indices is affine, so its largest deviation is found at a corner.
     """
+    if (mask.spacing_mm, mask.origin_mm, mask.direction) == (image.spacing_mm, image.origin_mm, image.direction):
+        return 0, 0, 0
     ratio = np.array(mask.spacing_mm) / np.array(image.spacing_mm)
     if np.abs(ratio - 1).max() > SPACING_TOLERANCE or _angle_deg(mask, image) > ANGLE_TOLERANCE_DEG:
         return None

@@ -103,8 +103,8 @@ def readable(text: str) -> str:
 
 
 def metadata(source: Reader) -> dict[str, str]:
-    """Keys and values of an opened file or an ITK image; keys that are not UTF-8 name nothing that is read here."""
-    keys = [key for key in source.GetMetaDataKeys() if key == readable(key)]
+    """Keys and values of an opened file or an ITK image that tell of segments; see `voxomics.io.slicer`."""
+    keys = [key for key in source.GetMetaDataKeys() if key.startswith("Segment") and key == readable(key)]
     return {key: readable(source.GetMetaData(key)) for key in keys}
 
 
@@ -192,16 +192,16 @@ def spatial_grid(
             + ("Take one time point or one channel out of it." if len(size) > 3 else "Stack the slices to a volume.")
         )
     axes = min(len(size), 3)
-    matrix = np.eye(3)
-    matrix[:axes, :axes] = direction[:axes, :axes]
+    matrix = direction[:3, :3]
     if axes == 2:
-        matrix[2, 2] = np.linalg.det(matrix[:2, :2])  # keeps the axes right-handed
+        matrix = np.diag((1.0, 1.0, np.linalg.det(direction)))  # keeps the axes right-handed
+        matrix[:2, :2] = direction
     x, y, z = (*size[:axes], 1)[:3]
     grid = PhysicalGrid(
         (z, y, x),
         _triple((*spacing[:axes], 1.0)[2::-1]),
         _triple((*origin[:axes], 0.0)[:3]),
-        tuple(float(v) for v in matrix.ravel()),
+        tuple(matrix.ravel().tolist()),
     )
     check_grid(grid, name)
     return grid, axes == 2

@@ -35,7 +35,7 @@ def is_itk_image(source: Source) -> bool:
 
 
 def read_itk_image(source: Source) -> Volume:
-    """A SimpleITK image: its memory, its grid and its metadata."""
+    """A SimpleITK image: its memory, its grid and what it says of segments."""
     image = source.given
     if image.GetPixelIDTypeAsString().startswith("label of"):  # a LabelMap; its buffer would end the process
         raise InputError(

@@ -34,7 +34,7 @@ class Volume:
     name : str
         File name without its folder, or "" for objects in memory.
     metadata : dict of str to str
-        Keys and values of the header that ITK passes on.
+        Keys and values of the header that tell of segments.
     remarks : tuple of str
         What a user should know about how the file was read; no name and no text of its header.
     flat : bool

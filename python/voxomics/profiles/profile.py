@@ -103,6 +103,11 @@ class Profile:
         return validated(self.model, {**self.defaults, **chosen, "profile": self.name}, where)
 
 
+def are_engines(outputs: list[Output], place: Mapping[ColumnKey, int]) -> bool:
+    """Whether a profile's columns are all of the engine's, as they are and in their order; `place` as for `values_of`."""
+    return [None if output.derive else output.sources for output in outputs] == [(key,) for key in place]
+
+
 def values_of(outputs: list[Output], place: Mapping[ColumnKey, int], values: F64, n_voxels: np.ndarray) -> F64:
     """Columns of a profile, derived from those of the engine.
 
@@ -118,8 +123,6 @@ def values_of(outputs: list[Output], place: Mapping[ColumnKey, int], values: F64
     -------
     ndarray float64 [n, outputs]
     """
-    if [None if output.derive else output.sources for output in outputs] == [(key,) for key in place]:
-        return values
 
     def source(key: ColumnKey) -> np.ndarray:
         return n_voxels.astype(float) if key == N_VOXELS else values[:, place[key]]
