@@ -44,28 +44,19 @@ def channel(
     method = {"fbn": kernel.FBN, "fbs": kernel.FBS, "bounds": kernel.BOUNDS, "none": kernel.NONE}[chosen.method]
     origin = chosen.origin if chosen.origin is not None else (settings.resegmentation.range or (None,))[0]
     size = len(batch.value)
-    rank, levels, number = np.empty(size, np.uint16), np.empty(size, np.int64), np.empty(size, np.int64)
+    rank = np.empty(size if places else 0, np.uint16)
+    levels, number = np.empty(size, np.int64), np.empty(size, np.int64)  # only the beginning of each VOI's is touched
     n_present, n_nominal, below = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
-    refused, spread = np.zeros(n, np.uint8), np.zeros(n, np.bool_)
+    refused = np.zeros(n, np.uint8)
 
     def discretise_part(part: I64) -> None:
         kernel.discretise(
             batch.value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
             np.nan if origin in (None, "minimum") else float(origin), chosen.low or 0.0, chosen.high or 0.0, level_min,
-            rank, levels, number, n_present, n_nominal, below, refused, spread,
+            rank, levels, number, n_present, n_nominal, below, refused,
         )  # fmt: skip
 
     pool.for_parts(np.diff(batch.value_start), PACKED_VOXELS, threads, discretise_part, rows)
-    for i in np.flatnonzero(spread):  # rare: levels millions apart
-        own = slice(batch.value_start[i], batch.value_start[i + 1])
-        present, ranks, counts = np.unique(levels[own], return_inverse=True, return_counts=True)
-        if len(present) > kernel.MAX_PRESENT:
-            refused[i] = kernel.TOO_MANY
-            continue
-        n_present[i] = len(present)
-        rank[own] = ranks + 1
-        levels[own][: len(present)] = present
-        number[own][: len(present)] = counts
     level_start = offsets(n_present)
     level_of, count = np.empty(level_start[-1], np.int64), np.empty(level_start[-1], np.int64)
     kernel.compact(levels, batch.value_start, n_present, level_of, level_start)

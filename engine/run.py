@@ -34,6 +34,10 @@ logger = logging.getLogger("voxomics")
 
 JOINED_VOXELS = 1 << 20
 """Voxels of VOIs after which a batch of several images is closed on the CPU. A device takes as many as memory allows."""
+PART_VOXELS = 1 << 21
+"""Voxels of one image's VOIs, times threads, that are packed at a time on the CPU: few enough that memory is used again.
+
+The C library gives arrays above 32 MB back at once, and fresh pages cost as much as counting. Intensities take 8 bytes a voxel."""
 _EMPTY = "no voxel has this label: the segment is empty, or too small for the new grid"
 
 
@@ -231,7 +235,9 @@ def _batches(cases: Iterable[_Opened], recipe: Recipe, in_memory: int) -> Iterat
 def _parts(case: _Opened, recipe: Recipe, limit: float) -> Iterator[_Part]:
     """A case's VOIs, packed in parts of at most `limit` bytes; one empty part if it has none to measure."""
     filled = np.array([k for k, status in enumerate(case.rows.status) if not status], dtype=np.int64)
-    parts = list(work.parts(filled, [(case.need, limit)])) if len(filled) else [filled]
+    most_voxels = np.inf if recipe.backend.device else PART_VOXELS * recipe.threads
+    limits = [(case.need, limit), (case.rows.n_voxels, most_voxels)]
+    parts = list(work.parts(filled, limits)) if len(filled) else [filled]
     logger.info("measuring %d VOIs, %d columns, %d threads", len(filled), len(recipe.plan.columns), recipe.threads)
     for k, rows in enumerate(parts):
         prepared = None

@@ -61,81 +61,114 @@ def resegment(image, corner, pad, start, shape, vois, low, high, sigma, region, 
     for k in range(vois.size):
         i = vois[k]
         kept[i] = 0
-        origin = 0.0  # sums of distances to the first value: exact for a constant VOI, accurate far from 0
-        total = 0.0
         for z in range(pad, shape[i, 0] - pad):
             for y in range(pad, shape[i, 1] - pad):
-                row = start[i] + (np.int64(z) * shape[i, 1] + y) * shape[i, 2]
-                for x in range(pad, shape[i, 2] - pad):
-                    if region[row + x] & 1:
-                        v = np.float64(image[corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + x])
-                        if not np.isfinite(v):
-                            if nonfinite[i] == 0:
-                                first[i, 0] = corner[i, 0] + z
-                                first[i, 1] = corner[i, 1] + y
-                                first[i, 2] = corner[i, 2] + x
-                            nonfinite[i] += 1
-                        elif low <= v and v <= high:
-                            region[row + x] = 3
-                            if kept[i] == 0:
-                                origin = v
-                            total += v - origin
-                            kept[i] += 1
+                line, own = row_of(image, region, corner[i], pad, start[i], shape[i], z, y)
+                n, lost = keep(line, own, low, high)
+                kept[i] += n
+                if lost > 0 and nonfinite[i] == 0:
+                    x = first_nonfinite(line, own)
+                    first[i, 0], first[i, 1], first[i, 2] = corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + pad + x
+                nonfinite[i] += lost
         if sigma > 0.0 and kept[i] > 0:
-            middle = total / kept[i]
-            limit = sigma * np.sqrt(squares(image, corner[i], pad, start[i], shape[i], region, origin, middle) / kept[i])
-            kept[i] -= leave_out(image, corner[i], pad, start[i], shape[i], region, origin, middle, limit)
+            kept[i] -= leave_out(image, corner[i], pad, start[i], shape[i], region, kept[i], sigma)
 
 
 @jit.body
-def squares(image, corner, pad, start, shape, region, origin, middle):
-    """Σ (v - origin - middle)² over the intensities v of the voxels of one box whose bit 1 is set.
+def row_of(image, region, corner, pad, start, shape, z, y):
+    """A row of one box without its padding: the voxels in the image and in `region`.
+
+    They are slices, whose places are never negative, so that loops over them are vectorised.
 
     Parameters
     ----------
-    image, pad, region
-        See `resegment`.
+    image : real [z, y, x]
+    region : uint8 [total]
     corner : int32 [3]
         Index (z, y, x) in the image of the padded box's voxel [0, 0, 0].
+    pad : int
+        Empty voxels on every side of the box.
     start : int64
         Where the box begins in `region`.
     shape : int32 [3]
         Padded box size (z, y, x).
-    origin, middle : float64
-        An intensity of the VOI, and the distance of the mean from it, in the image's unit.
+    z, y : int
+        Which row of the padded box.
     """
-    found = 0.0
-    for z in range(pad, shape[0] - pad):
-        for y in range(pad, shape[1] - pad):
-            row = start + (np.int64(z) * shape[1] + y) * shape[2]
-            for x in range(pad, shape[2] - pad):
-                if region[row + x] & 2:
-                    found += (np.float64(image[corner[0] + z, corner[1] + y, corner[2] + x]) - origin - middle) ** 2
-    return found
+    row = start + (np.int64(z) * shape[1] + y) * shape[2]
+    line = image[corner[0] + z, corner[1] + y, corner[2] + pad : corner[2] + shape[2] - pad]
+    return line, region[row + pad : row + shape[2] - pad]
 
 
 @jit.body
-def leave_out(image, corner, pad, start, shape, region, origin, middle, limit):
-    """Clear bit 1 of the voxels of one box that lie further than `limit` from origin + middle; returns how many.
+def keep(line, own, low, high):
+    """Set bit 1 of a row's drawn voxels whose intensity is finite and in low..high.
+
+    Returns how many these are, and how many drawn voxels are not finite. `line` and `own` come from `row_of`.
+    """
+    kept = lost = np.int64(0)
+    for x in range(own.size):
+        v = np.float64(line[x])
+        drawn = own[x] & np.uint8(1)
+        finite = np.uint8(abs(v) < np.inf)
+        inside = drawn & finite & np.uint8((low <= v) & (v <= high))  # `and` would be a branch
+        own[x] = drawn | inside << np.uint8(1)
+        kept += inside
+        lost += drawn & ~finite
+    return kept, lost
+
+
+@jit.body
+def first_nonfinite(line, own):
+    """Place in a row of the first drawn voxel that is not finite; there is one. Arguments as of `keep`."""
+    x = 0
+    while not (own[x] & 1 and not np.isfinite(np.float64(line[x]))):
+        x += 1
+    return x
+
+
+@jit.body
+def leave_out(image, corner, pad, start, shape, region, number, sigma):
+    """Clear bit 1 of the outliers of one box; returns how many.
 
     Parameters
     ----------
-    image, corner, pad, start, shape, region, origin, middle
-        See `squares`.
-    limit : float64
-        In the image's unit.
+    image, corner, pad, start, shape, region
+        See `row_of`.
+    number : int64
+        Voxels whose bit 1 is set, at least 1.
+    sigma : float
+        See `resegment`.
     """
-    number = np.int64(0)
+    seen = np.int64(0)
+    origin = total = 0.0  # sums of distances to the first value: exact for a constant VOI, accurate far from 0
     for z in range(pad, shape[0] - pad):
         for y in range(pad, shape[1] - pad):
-            row = start + (np.int64(z) * shape[1] + y) * shape[2]
-            for x in range(pad, shape[2] - pad):
-                if region[row + x] & 2:
-                    v = np.float64(image[corner[0] + z, corner[1] + y, corner[2] + x])
-                    if not np.abs(v - origin - middle) <= limit:
-                        region[row + x] = 1
-                        number += 1
-    return number
+            line, own = row_of(image, region, corner, pad, start, shape, z, y)
+            for x in range(own.size):
+                if own[x] & 2:
+                    if seen == 0:
+                        origin = np.float64(line[x])
+                    total += np.float64(line[x]) - origin
+                    seen += 1
+    middle = total / number
+    squares = 0.0
+    for z in range(pad, shape[0] - pad):
+        for y in range(pad, shape[1] - pad):
+            line, own = row_of(image, region, corner, pad, start, shape, z, y)
+            for x in range(own.size):
+                if own[x] & 2:
+                    squares += (np.float64(line[x]) - origin - middle) ** 2
+    limit = sigma * np.sqrt(squares / number)
+    left_out = np.int64(0)
+    for z in range(pad, shape[0] - pad):
+        for y in range(pad, shape[1] - pad):
+            line, own = row_of(image, region, corner, pad, start, shape, z, y)
+            for x in range(own.size):
+                if own[x] & 2 and not np.abs(np.float64(line[x]) - origin - middle) <= limit:
+                    own[x] = 1
+                    left_out += 1
+    return left_out
 
 
 @jit.cpu
@@ -155,13 +188,13 @@ def gather(image, corner, pad, start, shape, vois, region, value, value_start, n
     """
     for k in range(vois.size):
         i = vois[k]
-        out = value_start[i]
+        out, n = value[value_start[i] : value_start[i + 1]], np.uint64(0)
         for z in range(pad, shape[i, 0] - pad):
             for y in range(pad, shape[i, 1] - pad):
-                row = start[i] + (np.int64(z) * shape[i, 1] + y) * shape[i, 2]
-                for x in range(pad, shape[i, 2] - pad):
-                    if region[row + x] & 2:
-                        v = np.float64(image[corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + x])
+                line, own = row_of(image, region, corner[i], pad, start[i], shape[i], z, y)
+                for x in range(own.size):
+                    if own[x] & 2:
+                        v = np.float64(line[x])
                         nonfinite[i] += not np.isfinite(v)
-                        value[out] = v
-                        out += 1
+                        out[n] = v
+                        n += np.uint64(1)

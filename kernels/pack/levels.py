@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.kernels import jit
+from voxomics.kernels import jit, search, sorting
 
 FBN, FBS, BOUNDS, NONE = 0, 1, 2, 3
 """Discretisation methods as `discretise` knows them."""
@@ -39,12 +39,13 @@ BELOW_ONE, NOT_INTEGER, TOO_MANY, TOO_WIDE = 1, 2, 3, 4
 MAX_PRESENT = 65535
 """Grey levels present that a channel can hold."""
 _WIDEST = 2.0**53  # levels must be exact in float64
-_TABLE = 1 << 22  # widest range of levels ranked by a table; beyond it levels are sorted
+_CODES = 1 << 16  # codes of 16 bits; a VOI with a wider range of levels has them sorted
+_BLOCK = 4096  # voxels whose codes stay in the cache until they are counted
 
 
 @jit.body
 def level_of_value(v, method, bins, width, low, high):
-    """Grey level, int64, of an intensity (IBSI K15C and Q3RU).
+    """Grey level, a whole float64, of an intensity (IBSI K15C and Q3RU). It never falls where v rises.
 
     Parameters
     ----------
@@ -57,15 +58,52 @@ def level_of_value(v, method, bins, width, low, high):
     """
     if method == FBN:
         if v >= high:
-            return np.int64(bins) if high > low else np.int64(1)
+            return np.float64(bins) if high > low else 1.0
         # rounding may lift a value just under the maximum into a level that does not exist
-        return min(np.int64(np.floor(bins * (v - low) / (high - low))) + 1, np.int64(bins))
+        return min(np.floor(bins * (v - low) / (high - low)) + 1.0, np.float64(bins))
     if method == FBS:
-        return np.int64(np.floor((v - low) / width)) + 1
+        return np.floor((v - low) / width) + 1.0
     if method == BOUNDS:
         v = min(max(v, low), high)
-        return min(np.int64(np.floor((v - low) / ((high - low) / bins))) + 1, np.int64(bins))
-    return np.int64(v)
+        return min(np.floor((v - low) / ((high - low) / bins)) + 1.0, np.float64(bins))
+    return v
+
+
+@jit.body
+def extremes(x, first, last):
+    """Lowest and highest of x[first:last]; x float64, finite."""
+    low = high = x[first]
+    for j in range(first, last):
+        low = min(low, x[j])
+        high = max(high, x[j])
+    return low, high
+
+
+@jit.body
+def refusal(value, first, last, least, most, method, bins, width, low, high, level_min):
+    """Why a VOI has no levels, or 0.
+
+    Parameters
+    ----------
+    value : ndarray float64 [voxels]
+        Intensities, in the image's unit; the VOI owns value[first:last].
+    least, most : float64
+        The lowest and the highest of them.
+    method, bins, width, low, high
+        See `level_of_value`.
+    level_min : int64
+        Lowest level accepted.
+    """
+    if method == FBS:
+        return TOO_WIDE if max(abs(least - low), abs(most - low)) > _WIDEST * width else 0
+    if method == FBN or method == BOUNDS:
+        return TOO_WIDE if not np.isfinite(bins * (high - low)) else 0
+    for j in range(first, last):
+        if np.floor(value[j]) != value[j]:
+            return NOT_INTEGER
+    if max(abs(least), abs(most)) > _WIDEST:
+        return TOO_WIDE
+    return BELOW_ONE if least < level_min else 0
 
 
 @jit.cpu
@@ -87,7 +125,6 @@ def discretise(
     n_nominal,
     below,
     refused,
-    spread,
 ):
     """Grey levels of every VOI, ranked.
 
@@ -102,90 +139,120 @@ def discretise(
     level_min : int
         Lowest level accepted. Under FBS intensities below it take it; under NONE they are refused.
     rank, levels, n_present
-        Written: rank[j] in 1..n_present[i], and the level of rank r in levels[value_start[i] + r - 1].
+        Written: rank[j] in 1..n_present[i], and the level of rank r in levels[value_start[i] + r - 1]. An empty `rank`
+        is left empty.
     number : ndarray int64 [voxels]
         Written: voxels of each level present, beside `levels`.
     n_nominal : ndarray int64 [n]
         Written: number of levels, absent ones included.
     below : ndarray int64 [n]
-        Added to: intensities that took `level_min`.
+        Written: intensities that took `level_min`.
     refused : ndarray uint8 [n]
         Written: why a VOI has no levels: BELOW_ONE, NOT_INTEGER, TOO_MANY, TOO_WIDE; else 0.
-    spread : ndarray bool [n]
-        Set where levels lie too far apart for a table; they are left unranked in `levels`, one a voxel.
     """
-    table = np.zeros(0, np.int64)
+    table, new_rank, block = np.zeros(0, np.int64), np.empty(0, np.uint16), np.empty(_BLOCK, np.uint16)
     for k in range(vois.size):
         i = vois[k]
         first, last = value_start[i], value_start[i + 1]
         if first == last:
             continue
-        if method == FBN or (method == FBS and origin != origin):
-            low = high = value[first]
-            for j in range(first, last):
-                low = min(low, value[j])
-                high = max(high, value[j])
+        least, most = extremes(value, first, last)
+        if method == FBN:
+            low, high = least, most
         elif method == FBS:
-            low = origin
-        lowest = np.int64(1 << 62)
-        highest = -lowest
-        for j in range(first, last):
-            if method == NONE and np.floor(value[j]) != value[j]:
-                refused[i] = NOT_INTEGER
-            if (method == FBS and np.abs(value[j] - low) > _WIDEST * width) or (method == NONE and np.abs(value[j]) > _WIDEST):
-                refused[i] = TOO_WIDE
-            g = level_of_value(value[j], method, bins, width, low, high)
-            if method == FBS and g < level_min:
-                g = np.int64(level_min)
-                below[i] += 1
-            levels[j] = g
-            lowest = min(lowest, g)
-            highest = max(highest, g)
-        if lowest < level_min and refused[i] == 0:
-            refused[i] = BELOW_ONE
+            low = least if origin != origin else origin
+        refused[i] = refusal(value, first, last, least, most, method, bins, width, low, high, level_min)
         if refused[i] != 0:
             continue
-        n_nominal[i] = bins if method == FBN or method == BOUNDS else highest
-        if highest - lowest >= _TABLE:
-            spread[i] = True
-            continue
-        if table.size < highest - lowest + 1:
-            table = np.zeros(highest - lowest + 1, np.int64)
-        n_present[i] = rank_by_table(levels, first, last, lowest, highest, table, rank, number)
+        lowest = max(level_of_value(least, method, bins, width, low, high), np.float64(level_min))
+        highest = max(level_of_value(most, method, bins, width, low, high), lowest)
+        n_nominal[i] = bins if method == FBN or method == BOUNDS else np.int64(highest)
+        n_codes = np.int64(highest) - np.int64(lowest) + 1
+        if n_codes <= _CODES:
+            if table.size < n_codes:
+                table, new_rank = np.zeros(n_codes, np.int64), np.empty(n_codes, np.uint16)
+            for j in range(first, last, _BLOCK):
+                n = min(_BLOCK, last - j)
+                code = block[:n] if rank.size == 0 else rank[j : j + n]
+                below[i] += codes(value[j : j + n], method, bins, width, low, high, lowest, code)
+                for c in code:
+                    table[c] += 1
+            n_present[i] = ranks_of(table, n_codes, np.int64(lowest), first, levels, number, new_rank)
+            for j in range(first, last if rank.size > 0 else first):
+                rank[j] = new_rank[rank[j]]
+        else:
+            spread = np.empty(last - first, np.int64)
+            for j in range(first, last):
+                g = level_of_value(value[j], method, bins, width, low, high)
+                below[i] += g < lowest
+                spread[j - first] = np.int64(max(g, lowest)) - np.int64(lowest)
+            n_present[i] = ranks_by_sorting(spread, np.int64(lowest), first, levels, number, rank)
         if n_present[i] > MAX_PRESENT:
             refused[i] = TOO_MANY
             n_present[i] = 0
 
 
 @jit.body
-def rank_by_table(levels, first, last, lowest, highest, table, rank, number):
-    """Rank the levels of one VOI's voxels; returns how many levels are present.
+def codes(value, method, bins, width, low, high, lowest, code):
+    """Write how far the level of each intensity is above `lowest`; returns how many levels were below and took it.
 
     Parameters
     ----------
-    levels, rank, number
-        Written as `discretise` says.
-    first, last : int64
-        The VOI's voxels, `last` exclusive.
-    lowest, highest : int64
-        The VOI's lowest and highest level.
-    table : ndarray int64 [≥ highest - lowest + 1]
-        A place for each level in between; 0 before and after.
+    value : ndarray float64 [n]
+    method, bins, width, low, high
+        See `level_of_value`.
+    lowest : float64
+        A level, no more than 65,535 below the highest.
+    code : ndarray uint16 [n]
+        Written.
     """
-    for j in range(first, last):
-        table[levels[j] - lowest] += 1
+    below = np.int64(0)
+    for j in range(value.size):
+        above = level_of_value(value[j], method, bins, width, low, high) - lowest
+        below += above < 0.0
+        code[j] = np.uint16(np.int32(max(above, 0.0)))
+    return below
+
+
+@jit.body
+def ranks_of(table, n_codes, lowest, first, levels, number, new_rank):
+    """Turn the voxels of each code into the levels present of a VOI; returns their number.
+
+    Parameters
+    ----------
+    table : ndarray int64 [≥ n_codes]
+        Voxels of each code. The last of them has some. Set to 0.
+    n_codes, lowest : int64
+        Number of codes, and the level of code 0.
+    first : int64
+        The VOI's first place in `levels` and `number`, which are written as `discretise` says.
+    new_rank : ndarray uint16 [≥ n_codes]
+        Written: rank of each code that is present.
+    """
     n = np.int64(0)
-    for t in range(highest - lowest + 1):
-        if table[t] > 0:
-            number[first + n] = table[t]
-            n += 1
-            table[t] = n
-    for j in range(first, last):
-        rank[j] = table[levels[j] - lowest]
-    for t in range(highest - lowest + 1):
-        if table[t] > 0:
-            levels[first + table[t] - 1] = t + lowest
-            table[t] = 0
+    for c in range(n_codes):
+        # a branch would be hard to predict. What an absent code writes is overwritten, at the latest by the last code
+        levels[first + n] = lowest + c
+        number[first + n] = table[c]
+        n += table[c] > 0
+        new_rank[c] = np.uint16(n)
+        table[c] = 0
+    return n
+
+
+@jit.body
+def ranks_by_sorting(spread, lowest, first, levels, number, rank):
+    """As `ranks_of`, for levels far apart: spread[j] is how far the level of voxel first + j is above `lowest`."""
+    present, spare = spread.copy(), np.empty_like(spread)
+    n = sorting.distinct(present, spare, spread.size, np.empty(256, np.int64))
+    for r in range(n):
+        levels[first + r] = present[r] + lowest
+        number[first + r] = 0
+    for j in range(spread.size):
+        r = search.first_of(present, np.int64(0), n, spread[j])
+        number[first + r] += 1
+        if rank.size > 0:
+            rank[first + j] = np.uint16(r + 1)
     return n
 
 
@@ -204,11 +271,12 @@ def scatter(region, start, vois, rank, value_start, n_present, level):
         i = vois[k]
         if n_present[i] == 0:
             continue
-        j = value_start[i]
-        for p in range(start[i], start[i + 1]):
-            if region[p] & 2:
-                level[p] = rank[j]
-                j += 1
+        own, out = region[start[i] : start[i + 1]], level[start[i] : start[i + 1]]
+        ranks, n = rank[value_start[i] : value_start[i + 1]], np.uint64(0)  # a signed place costs a test
+        for p in range(own.size):
+            if own[p] & 2:
+                out[p] = ranks[n]
+                n += np.uint64(1)
 
 
 @jit.cpu

@@ -72,9 +72,10 @@ def mark(labels, value, corner, pad, start, shape, vois, region):
         for z in range(pad, shape[i, 0] - pad):
             for y in range(pad, shape[i, 1] - pad):
                 row = start[i] + (np.int64(z) * shape[i, 1] + y) * shape[i, 2]
-                for x in range(pad, shape[i, 2] - pad):
-                    if labels[corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + x] == value[i]:
-                        region[row + x] = 1
+                own = region[row + pad : row + shape[i, 2] - pad]
+                line = labels[corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + pad : corner[i, 2] + shape[i, 2] - pad]
+                for x in range(own.size):  # slices, whose places are never negative, so that rows are vectorised
+                    own[x] = line[x] == value[i]
 
 
 @jit.cpu

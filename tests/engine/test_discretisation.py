@@ -7,6 +7,11 @@ import pytest
 
 from volumes import noise_and_box
 from voxomics import Extractor, SettingsError, extract
+from voxomics.engine.batch import VoiBatch
+from voxomics.engine.discretise import channel
+from voxomics.engine.prepare import build, find_vois
+from voxomics.engine.settings import Discretisation, Settings
+from voxomics.engine.volume import Image, MaskStack
 from voxomics.kernels.pack import levels
 
 ONE = (1.0, 1.0, 1.0)
@@ -65,3 +70,40 @@ def test_two_discretisations_with_one_name_are_refused():
     }
     with pytest.raises(SettingsError, match="fbs25"):
         Extractor(settings=own)
+
+
+def packed(image: np.ndarray, mask: np.ndarray) -> VoiBatch:
+    stack = MaskStack((mask,))
+    return build(Image(image, ONE), stack, find_vois(stack), Settings()).batches["original"]
+
+
+@pytest.mark.parametrize("places", [True, False])
+@pytest.mark.parametrize("width", [20.0, 0.05, 1e-4])  # dozens of levels, more than a block of voxels, and more than 16 bits
+def test_levels_ranks_and_counts_by_their_definition(width, places):
+    rng = np.random.default_rng(7)
+    mask = rng.integers(0, 3, (16, 24, 30)).astype(np.uint8)
+    mask[0, 0, 0] = 9
+    batch = packed(rng.normal(0, 60, mask.shape), mask)
+    chosen = Discretisation(method="fbs", width=width, origin=-30)
+    found, refused, below = channel(batch, chosen, Settings(), places=places)
+    assert not refused.any()
+    for i in range(len(batch)):
+        value = batch.value[batch.value_start[i] : batch.value_start[i + 1]]
+        raw = np.floor((value + 30) / width).astype(np.int64) + 1
+        level, rank, count = np.unique(np.maximum(raw, 1), return_inverse=True, return_counts=True)
+        own = slice(found.level_start[i], found.level_start[i + 1])
+        np.testing.assert_array_equal(found.level_of[own], level)
+        np.testing.assert_array_equal(found.count[own], count)
+        assert below[i] == (raw < 1).sum() and found.n_nominal[i] == level[-1]
+        if places:
+            box = found.level[batch.geometry.start[i] : batch.geometry.start[i + 1]]
+            np.testing.assert_array_equal(box[box > 0], rank + 1)
+
+
+@pytest.mark.parametrize("chosen", [{"method": "fbn", "bins": 32}, {"method": "fbs", "width": 1e-9, "origin": 0}])
+def test_a_range_beyond_float64_or_2_to_53_is_refused(chosen):
+    image, mask = noise_and_box()
+    image = image.astype(np.float64)
+    image[mask > 0] = 1e308 * np.linspace(-1, 1, int((mask > 0).sum()))
+    found, refused, _ = channel(packed(image, mask), Discretisation(**chosen), Settings())
+    assert refused.tolist() == [levels.TOO_WIDE] and not found.n_present.any()

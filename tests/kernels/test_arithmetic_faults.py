@@ -117,7 +117,7 @@ FAULTS = [
             ("entropy -= p * math.log2(p)\n        uniformity", "entropy -= p * math.log(p)\n        uniformity"),
             ("if level[s] == max(i - 1, 1)", "if level[s] == max(i - 2, 1)"),
             ("if not slope <= steepest", "if not slope < steepest"),
-            ("number[first + n] = table[t]", "number[first + n] = table[t] + 1"),
+            ("number[first + n] = table[c]", "number[first + n] = table[c] + 1"),
         ],
         "kernels/test_intensity": [
             ("squares + w * (v * v)", "squares + w * abs(v)"),
