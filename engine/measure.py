@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine import offload, pool, work
+from voxomics.engine import magnitude, offload, pool, work
 from voxomics.engine.backends import Backend
 from voxomics.engine.batch import F64, I64, Channel
 from voxomics.engine.discretise import channel
@@ -221,6 +221,7 @@ class _Run:
 
     def keep(self, call: Call, rows: I64, found: F64) -> None:
         """Put a call's values, float64 [k, aggregations, features], into their columns."""
+        magnitude.mend(call.family, self.prepared.batches[call.image], rows, self.settings, found)
         self.result.values[rows[:, None], call.target] = found.reshape(len(rows), -1)[:, call.source]
 
 

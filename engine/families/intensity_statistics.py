@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from voxomics.kernels.device import Array, Device
 
 EMPTY = "the intensity mask is empty"
-BEYOND = f"{EMPTY}, or a sum beyond float64"
+BEYOND = f"{EMPTY}, or the value is beyond float64"
 
 FEATURES = (
     # X: intensities of the intensity mask; N: their number; μ, σ: mean and standard deviation (population); P_q: percentile under

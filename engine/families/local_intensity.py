@@ -12,7 +12,7 @@ from voxomics.engine.feature import Family, Feature
 if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
 
-EMPTY = "the intensity mask is empty, or a sum beyond float64"
+EMPTY = "the intensity mask is empty, or the value is beyond float64"
 _SLAB = 1 << 18  # voxels of a dilated box that are gathered at once, unless a single slice needs more
 
 FEATURES = (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ONE = "one voxel"
 LINE = "all voxel centres on one line"
 FLAT = "all voxel centres in one plane"
-EMPTY = "no voxel in the intensity mask, or intensities whose sum is beyond float64"
+EMPTY = "no voxel in the intensity mask, or the value is beyond float64"
 
 FEATURES = (
     # V, A: volume and area of the surface mesh (marching cubes at 0.5 of the morphological mask); X: intensities of the intensity
@@ -37,7 +37,7 @@ FEATURES = (
         "mm",
         "|Σ position / N of the mask - Σ X position / Σ X|",
         0,
-        undefined="no voxel in the intensity mask, or intensities that add up to 0 or beyond float64",
+        undefined="no voxel in the intensity mask, or intensities that add up to 0",
     ),
     Feature("maximum_3d_diameter", "L0JK", "mm", "largest distance between two vertices of the mesh", 0),
     Feature("major_axis_length", "TDIC", "mm", "2 a = 4 √λ_major", 0, undefined=ONE),

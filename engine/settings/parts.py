@@ -13,6 +13,7 @@ from voxomics.engine.errors import SettingsError, nearest
 from voxomics.engine.settings.reading import short, validated
 
 _LARGEST = 2**31 - 1
+_LEAST = 1e-290  # between it and its inverse, no difference or quotient of edges and widths leaves float64
 Percentile = Literal["linear", "lower", "higher", "nearest", "midpoint", "inverted_cdf"]
 
 
@@ -56,6 +57,16 @@ class Discretisation(Part):
     origin: Annotated[float, Field(allow_inf_nan=False)] | Literal["minimum"] | None = None
     low: float | None = Field(None, allow_inf_nan=False)
     high: float | None = Field(None, allow_inf_nan=False)
+
+    @field_validator("width", "origin", "low", "high")
+    @classmethod
+    def _measurable(cls, value: float | str | None) -> float | str | None:
+        if isinstance(value, float) and value != 0 and not _LEAST <= abs(value) <= 1 / _LEAST:
+            raise ValueError(
+                f"got {value:g}, accepted are 0 and magnitudes from {_LEAST:g} to {1 / _LEAST:g}; "
+                "give the image another unit of intensity, or use fbn"
+            )
+        return value
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Discretisation:

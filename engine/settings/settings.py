@@ -68,7 +68,8 @@ class Settings(Part):
     min_voxels_texture : int
         VOIs with fewer voxels get no texture features and status "partial". 0: no limit.
     memory : str
-        Working memory of a run beyond the image itself, for example "4GB".
+        Working memory of a run beyond the image itself, for example "4GB". A larger file is not read at all, unless
+        it takes less than 4 GB.
     """
 
     image_types: tuple[str, ...] = (images.BASE,)

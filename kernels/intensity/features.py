@@ -99,8 +99,9 @@ def describe(origin, seen, sums, p, out):
     out[ROBUST_MEAN_ABSOLUTE_DEVIATION] = robust / n_robust if n_robust > 0.0 else np.nan
     out[MEDIAN_ABSOLUTE_DEVIATION] = from_median / n
     out[COEFFICIENT_OF_VARIATION] = math.sqrt(variance) / scale / mean if mean != 0.0 else np.nan
-    both = p[P75] + p[P25]
-    out[QUARTILE_COEFFICIENT_OF_DISPERSION] = (p[P75] - p[P25]) / both if both != 0.0 else np.nan
+    unit = 0.25 if max(-p[P25], p[P75]) > 1e300 else 1.0  # neither their sum nor their difference leaves float64
+    both = unit * p[P75] + unit * p[P25]
+    out[QUARTILE_COEFFICIENT_OF_DISPERSION] = (unit * p[P75] - unit * p[P25]) / both if both != 0.0 else np.nan
     out[ENERGY] = squares
     out[ROOT_MEAN_SQUARE] = math.sqrt(squares / n)
 

@@ -82,6 +82,9 @@ def between(a, b, fraction):
     fraction : float64
         From 0 to below 1.
     """
+    if math.isinf(b - a):  # -1.7e308 and 1.7e308
+        step = (0.5 * b - 0.5 * a) * fraction
+        return a + step + step
     if fraction < 0.5:
         return a + (b - a) * fraction
     return b - (b - a) * (1.0 - fraction)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Progress = Callable[[float], None]
+READ_BYTES = 4 << 30
+"""Bytes of voxels of a file that are read whatever `memory` is; a file that takes more is refused if it exceeds `memory` too."""
 _VERSIONED = ("numpy", "numba", "scipy", "pandas", "SimpleITK", "nibabel")
 
 
@@ -160,9 +162,13 @@ class Extractor:
         return table.frame(self.identity(rows, *names), self.values(rows), self._names, {**self.meta, "inputs": inputs})
 
     def read(self, image: Any, mask: Any, spacing_mm: Sequence[float] | None = None) -> tuple[Image, MaskStack]:
-        """An image and its masks as these settings want them; parameters and errors as of `extract`."""
-        volume = read_image(image, _triple(spacing_mm))
-        return volume, read_mask(mask, volume, resample=self.settings.resample_mask)
+        """An image and its masks as these settings want them; parameters and errors as of `extract`.
+
+        A file whose voxels take more than `memory`, and more than READ_BYTES, is refused before they are read.
+        """
+        most = max(self.settings.memory_bytes, READ_BYTES)
+        volume = read_image(image, _triple(spacing_mm), max_bytes=most)
+        return volume, read_mask(mask, volume, resample=self.settings.resample_mask, max_bytes=most)
 
     def run(self, cases: Iterable[Case], progress: Callable[[float], None] | None = None) -> Iterator[Rows]:
         """Measure many images as one run: read ahead, measured together, whichever fails.

@@ -14,6 +14,8 @@ import pytest
 import SimpleITK as sitk
 
 from files import saved_nifti, voxels, written
+from voxomics import Extractor
+from voxomics.cases import Case, extract_cases
 from voxomics.engine.errors import InputError, ResourceError
 from voxomics.io import read_image, streams
 from voxomics.io.itk import quiet
@@ -107,8 +109,30 @@ def test_detached_data_below_the_folder_is_read(tmp_path):
 def test_max_bytes_is_checked_against_the_header(tmp_path, name):
     path = written(tmp_path / name, voxels("f4"), compress="gz" in name)
     np.testing.assert_array_equal(read_image(path, max_bytes=480).array, voxels("f4"))
-    with pytest.raises(ResourceError, match=r"480 bytes of voxels, the limit max_bytes is 479"):
+    with pytest.raises(ResourceError, match=r"480 bytes of voxels, the limit is 479"):
         read_image(path, max_bytes=479)
+
+
+@pytest.mark.parametrize("name", ["big.nii", "big.nrrd", "big.mha"])
+def test_memory_guards_reading_too(tmp_path, name):
+    small = written(tmp_path / f"small{name[3:]}", voxels("i2"))
+    head = small.read_bytes()[: -voxels("i2").nbytes]
+    if name == "big.nii":
+        head = head[:42] + np.array([4096, 4096, 1000], "<i2").tobytes() + head[48:]
+    else:
+        head = head.replace(b" ".join(b"%d" % n for n in voxels().shape[::-1]), b"4096 4096 1000")
+    big = tmp_path / name
+    with open(big, "wb") as stream:  # sparse: 33 GB that take no room
+        stream.write(head)
+        stream.truncate(len(head) + 2 * 4096 * 4096 * 1000)
+    extractor = Extractor(settings={"features": ["morphology.volume_mesh"], "memory": "2GB"})
+    mask = written(tmp_path / f"mask{name[3:]}", np.ones(voxels().shape, np.uint8))
+    for image, label in ((big, mask), (small, big)):
+        with pytest.raises(ResourceError, match=r"announces 33,554,432,000 bytes of voxels, the limit is 4,294,967,296"):
+            extractor.extract(image, label)
+    rows = extract_cases(extractor, [Case("a", big, mask), Case("b", small, mask)])
+    assert rows["status"].tolist() == ["failed", "ok"]
+    assert "raise the limit (`memory`" in rows["reason"][0]
 
 
 def test_a_header_that_announces_what_the_file_cannot_hold(tmp_path):

@@ -91,7 +91,7 @@ def test_one_dicom_file_and_max_bytes(series):
     with pytest.raises(InputError, match="Give the folder"):
         read_image(series / "0.dcm")
     assert read_image(series, max_bytes=240).array.nbytes == 240
-    with pytest.raises(ResourceError, match="the limit max_bytes is 239"):
+    with pytest.raises(ResourceError, match="the limit is 239"):
         read_image(series, max_bytes=239)
 
 

@@ -220,8 +220,8 @@ def check_bytes(wanted: int, max_bytes: int | None, name: str) -> None:
     """Raise ResourceError if the voxels that a header announces take more memory than `max_bytes`."""
     if max_bytes is not None and wanted > max_bytes:
         raise ResourceError(
-            f"{name}: its header announces {wanted:,} bytes of voxels, the limit max_bytes is {max_bytes:,}. "
-            "Nothing was read. Raise max_bytes if the file can be trusted, or crop the image."
+            f"{name}: its header announces {wanted:,} bytes of voxels, the limit is {max_bytes:,}. "
+            "Nothing was read. If the file can be trusted, raise the limit (`memory`, or max_bytes), or crop the image."
         )
 
 
