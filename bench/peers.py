@@ -20,7 +20,7 @@ from typing import Any
 
 import cases
 from peer import floor, names, report
-from peer.case import NAMES, ROOT, WHOLE_BODY, Absent, Case, made
+from peer.case import NAMES, ROOT, Absent, Case, made
 from peer.environments import ALWAYS, FEATURES, PEERS, interpreter
 from peer.turns import Measured, Runner, Worker
 
@@ -33,24 +33,58 @@ def options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     more = [name for name in PEERS if name not in ALWAYS]
-    parser.add_argument("--peers", nargs="+", default=[], choices=list(PEERS), metavar="NAME",
-                        help=f"peers beside {' and '.join(ALWAYS)}: {', '.join(more)}")
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        default=[],
+        choices=list(PEERS),
+        metavar="NAME",
+        help=f"peers beside {' and '.join(ALWAYS)}: {', '.join(more)}",
+    )
     parser.add_argument("--only", action="store_true", help="the peers of --peers alone, without those two")
-    parser.add_argument("--cases", nargs="+", default=list(NAMES), choices=NAMES, metavar="CASE",
-                        help=f"some of the cases, quoted: {', '.join(NAMES)}")
+    parser.add_argument(
+        "--cases",
+        nargs="+",
+        default=[],
+        choices=NAMES,
+        metavar="CASE",
+        help=f"some of the cases, quoted: {', '.join(NAMES)}",
+    )
+    parser.add_argument(
+        "--features",
+        nargs="+",
+        default=list(FEATURES),
+        choices=FEATURES,
+        metavar="KEY",
+        help=f"some of the sets of features: {', '.join(FEATURES)}",
+    )
     parser.add_argument("--rounds", type=int, default=3, help="turns of each program on each case (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1.0, help="least time of a turn (%(default)s)")
-    parser.add_argument("--limit", type=float, default=60.0,
-                        help="seconds for all labels of a case above which five are measured and scaled (%(default)s)")
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)),
-                        help="threads of the second pass; 1 leaves it out (by default all cores: %(default)s)")
-    parser.add_argument("--quick", action="store_true",
-                        help=f"under 3 minutes: {', '.join(QUICK)}, one round, one thread, a limit of 10 s")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=60.0,
+        help="seconds for all labels of a case above which five are measured and scaled (%(default)s)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="threads of the second pass; 1 leaves it out (by default all cores: %(default)s)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"under 3 minutes: {', '.join(QUICK)}, one round, one thread, a limit of 10 s",
+    )
     parser.add_argument("--json", type=Path, help="where the figures go; by default into .bench/results")
-    parser.add_argument("--docs", action="store_true", help="write the tables into docs/benchmarks.md and the plot into docs/img")
+    parser.add_argument(
+        "--docs", action="store_true", help="write the tables into docs/benchmarks.md and the plot into docs/img"
+    )
     asked = parser.parse_args()
+    asked.cases = asked.cases or list(QUICK if asked.quick else NAMES)
     if asked.quick:
-        asked.cases, asked.rounds, asked.seconds, asked.limit, asked.threads = list(QUICK), 1, 0.3, 10.0, 1
+        asked.rounds, asked.seconds, asked.limit, asked.threads = 1, 0.3, 10.0, 1
     return asked
 
 
@@ -66,13 +100,14 @@ def ibsi_ids() -> dict[str, str]:
 def compare(peer: str, case: Case, ours: dict[str, Any], theirs: dict[str, Any], found: names.Agreement) -> None:
     """Add the VOIs of a case. PyRadiomics' bins begin below each VOI's own minimum, so VOIs with other bins are left out."""
     ids = ibsi_ids()
-    for label, values in theirs.items():
-        mine = ours[label]
+    for label in theirs.keys() & ours.keys():
+        values, mine = theirs[label], ours[label]
         if peer == "pictologics":
             known = names.by_ibsi_id(values, ids)
             found.add({name: mine[feature] for name, feature in known.items()}, values)
         elif mine["intensity_statistics.minimum"] // case.width * case.width == case.lowest:
-            found.add(names.as_pyradiomics(mine, int(mine["n_voxels"]), cases.SPACING_MM), values)
+            known = names.as_pyradiomics(mine, int(mine["n_voxels"]), cases.SPACING_MM)
+            found.add(names.spelt_like(values, known), values)
 
 
 class Session:
@@ -82,20 +117,21 @@ class Session:
         RESULTS.mkdir(parents=True, exist_ok=True)
         self.asked, self.threads = asked, threads
         self.workers = {
-            name: Worker(name, python, threads, RESULTS / f"peers_{name}_{threads}.log") for name, python in pythons.items()
+            name: Worker(name, python, threads, RESULTS / f"peers_{name}_{threads}.log")
+            for name, python in pythons.items()
         }
 
     def measure(self, case: Case, agreement: dict[str, names.Agreement]) -> list[Measured]:
         """All programs on one case, for each set of features."""
         rows: list[Measured] = []
-        for features in FEATURES:
+        for features in self.asked.features:
             programs = [name for name in self.workers if name == report.OURS or features in PEERS[name].features]
             if len(programs) == 1 and len(self.workers) > 1:
                 continue  # nobody to compare with
             runners = {name: Runner(self.workers[name], name, self.threads, case, features) for name in programs}
             values = {name: runner.start(self.asked.limit) for name, runner in runners.items()}
             for name, theirs in values.items():
-                if name != report.OURS and self.threads == 1 and values[report.OURS]:
+                if name != report.OURS and self.threads == 1 and features != "107":
                     compare(name, case, values[report.OURS], theirs, agreement[name])
             for _ in range(self.asked.rounds):
                 for runner in runners.values():
@@ -115,14 +151,18 @@ def print_rows(rows: list[Measured]) -> None:
     for row in rows:
         what = f"{row.case:<12} {row.features} features, {row.threads} threads  {row.program:<12}"
         scale = "" if row.labels == row.of else f" {row.labels} of {row.of} labels, scaled"
-        times = row.error or f"CPU {report.milliseconds(row.cpu, False)} ms, wall {report.milliseconds(row.wall, False)} ms"
+        times = (
+            row.error or f"CPU {report.milliseconds(row.cpu, False)} ms, wall {report.milliseconds(row.wall, False)} ms"
+        )
         print(f"{time.strftime('%H:%M:%S')}  {what} {times}{scale}", file=sys.stderr, flush=True)
 
 
 def machine() -> str:
     """Processor, cores, Python and libraries, and the commit that was measured."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    processor = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
     command = ["git", "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
     commit = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "numba"))
@@ -138,7 +178,7 @@ def written(found: dict[str, Any], rows: list[Measured], agreement: dict[str, na
         f"Median of {found['rounds']} turns (least to most); *ratio* is the peer's time divided by ours.",
     ]
     for name in agreement:
-        for features in PEERS[name].features:
+        for features in dict.fromkeys(row.features for row in rows if row.program == name):
             lines += ["", f"**{titles[name]}**, {FEATURES[features]}:", ""]
             lines += report.table(rows, name, titles[name], features, many)
     lines += ["", *report.notes(rows, titles), "", report.ahead(rows, titles), ""]

@@ -39,6 +39,8 @@ FEATURES = {
     "170": "the 170 features of pictologics without Moran's I, Geary's C and local intensity",
     "174": "the 174 features of pictologics",
     "103": "the 103 of PyRadiomics' 107 features that voxomics has",
+    "107": "all of PyRadiomics' features and diagnostics, as it comes; voxomics measures the 103",
+    "default": "what each program measures by default; other definitions, so no value is compared",
 }
 PICTOLOGICS_NEEDS = "Pillow PyWavelets nibabel numba numpy pandas pydicom python-gdcm pyyaml scipy tqdm"
 PEERS = {
@@ -49,7 +51,18 @@ PEERS = {
         # its metadata asks for Python 3.12; it runs on 3.11
         (("--no-deps", "--ignore-requires-python", "pictologics==0.9.0"), tuple(PICTOLOGICS_NEEDS.split())),
     ),
-    "pyradiomics": Peer("PyRadiomics 3.1.4", "radiomics", ("103",), (("pyradiomics-bhklab==3.1.4",),)),
+    "pyradiomics": Peer("PyRadiomics 3.1.4", "radiomics", ("103", "107"), (("pyradiomics-bhklab==3.1.4",),)),
+    # never installed by those who wrote this: torch alone takes 2 GB
+    "fastrad": Peer(
+        "fastrad 1.2.0",
+        "fastrad",
+        ("103",),
+        (
+            ("--no-deps", "--ignore-requires-python", "fastrad==1.2.0"),
+            tuple(["torch", "loguru", "nibabel", "numpy", "pandas", "pydicom", "scipy", "simpleitk", "requests"]),
+        ),
+    ),
+    "nyxus": Peer("nyxus 0.11.0", "nyxus", ("default",), (("nyxus==0.11.0", "nibabel"),)),
 }
 ALWAYS = ("pictologics", "pyradiomics")
 

@@ -91,9 +91,7 @@ def measured(case: Case, rounds: int) -> dict[str, float]:
     import adapter
     import cases
 
-    chosen = adapter.settings(
-        {"discretisation": [{"method": "fbs", "width": case.width, "origin": ORIGIN}]}
-    )
+    chosen = adapter.settings({"discretisation": [{"method": "fbs", "width": case.width, "origin": ORIGIN}]})
     prepared = adapter.preparing(*case.arrays(), cases.SPACING_MM, chosen)()
     with tempfile.TemporaryDirectory() as folder:
         call, _ = pairs(compiled(Path(folder)), levels(case))

@@ -8,7 +8,6 @@ import runpy
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,6 +51,17 @@ def as_pyradiomics(row: Values, n_voxels: int, spacing_mm: tuple[float, float, f
     """Our values under PyRadiomics' names."""
     case = judge().Case(row, spacing_mm, n_voxels, n_voxels, 0, 0.0)
     return {name: float(case.value(name)) for name in of_pyradiomics()}
+
+
+def spelt_like(theirs: Iterable[str], ours: Values) -> dict[str, float]:
+    """Our values, named as PyRadiomics does, under the names of a peer that spells these names differently.
+
+    >>> spelt_like(["firstorder_10th_percentile", "own"], {"firstorder_10Percentile": 1.0})
+    {'firstorder_10th_percentile': 1.0}
+    """
+    plain = {name.replace("_", "").lower(): value for name, value in ours.items()}
+    keys = {name: name.replace("0th_", "0").replace("_", "").lower() for name in theirs}
+    return {name: plain[key] for name, key in keys.items() if key in plain}
 
 
 def by_ibsi_id(theirs: Iterable[str], ids: Mapping[str, str]) -> dict[str, str]:

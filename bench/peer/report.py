@@ -26,9 +26,13 @@ def milliseconds(seconds: Sequence[float], scaled: bool) -> str:
     """Median and range; an asterisk where it is scaled up from some labels."""
     if not seconds:
         return "–"
-    text = f"{1e3 * statistics.median(seconds):,.3g}" if max(seconds) < 1 else f"{1e3 * statistics.median(seconds):,.0f}"
+    text = (
+        f"{1e3 * statistics.median(seconds):,.3g}" if max(seconds) < 1 else f"{1e3 * statistics.median(seconds):,.0f}"
+    )
     if len(seconds) > 1:
-        low, high = (f"{1e3 * end:,.3g}" if max(seconds) < 1 else f"{1e3 * end:,.0f}" for end in (min(seconds), max(seconds)))
+        low, high = (
+            f"{1e3 * end:,.3g}" if max(seconds) < 1 else f"{1e3 * end:,.0f}" for end in (min(seconds), max(seconds))
+        )
         text += f" ({low}–{high})"
     return text + ("\\*" if scaled else "")
 
@@ -86,8 +90,10 @@ def ahead(rows: Rows, titles: Mapping[str, str]) -> str:
         times = ratio(row, ours, kind)
         if times is not None and times < 1:
             where = "one thread, CPU time" if row.threads == 1 else f"{row.threads} threads, wall time"
-            found.append(f"- {titles[row.program]} is ahead on *{row.case}*, {row.features} features, {where}: "
-                         f"it takes {times:.2f} of our time.")
+            found.append(
+                f"- {titles[row.program]} is ahead on *{row.case}*, {row.features} features, {where}: "
+                f"it takes {times:.2f} of our time."
+            )
     return "\n".join(found) if found else "No peer is ahead of voxomics in any of these rows."
 
 
@@ -95,18 +101,26 @@ def notes(rows: Rows, titles: Mapping[str, str]) -> list[str]:
     """What the reader must know of single rows: scaled times, and errors."""
     found = []
     for row in rows:
-        name, threads = titles.get(row.program, row.program), "one thread" if row.threads == 1 else f"{row.threads} threads"
+        name, threads = (
+            titles.get(row.program, row.program),
+            "one thread" if row.threads == 1 else f"{row.threads} threads",
+        )
         if row.error:
             found.append(f"- {name}, *{row.case}*, {row.features} features, {threads}, gave no time: `{row.error}`")
         elif row.labels < row.of:
-            found.append(f"- \\* {name}, *{row.case}*, {row.features} features, {threads}: "
-                         f"{row.labels} of {row.of} labels were measured, and scaled.")
+            found.append(
+                f"- \\* {name}, *{row.case}*, {row.features} features, {threads}: "
+                f"{row.labels} of {row.of} labels were measured, and scaled."
+            )
     return found
 
 
 def agreements(found: Mapping[str, Agreement], titles: Mapping[str, str]) -> list[str]:
     """Which values agree, and the reasons of those that do not."""
-    lines = ["| program | VOIs compared | features that agree | that differ | that voxomics lacks |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| program | VOIs compared | features that agree | that differ | that voxomics lacks |",
+        "|---|---:|---:|---:|---:|",
+    ]
     below = []
     for peer, one in found.items():
         lines.append(f"| {titles[peer]} | {one.vois:,} | {len(one.agree)} | {len(one.differ)} | {len(one.unknown)} |")
@@ -165,8 +179,10 @@ def plot(rows: Rows, places: Mapping[str, Mapping[str, float]], target: Path) ->
         axes.set(xlabel=name, ylabel="CPU ms, one thread")
     for kind, style in styles.items():
         for case, line in zip(THREADED, ("-", "--", ":", "-."), strict=True):
-            matching = sorted((row for row in rows if (row.program, row.features) == kind and row.case == case and row.wall),
-                              key=lambda row: row.threads)
+            matching = sorted(
+                (row for row in rows if (row.program, row.features) == kind and row.case == case and row.wall),
+                key=lambda row: row.threads,
+            )
             if len(matching) > 1:
                 x, y = [row.threads for row in matching], [1e3 * statistics.median(row.wall) for row in matching]
                 panels[3].plot(x, y, line, label=f"{kind[0]}, {kind[1]}, {case}: {slope(x, y):.2f}", **style)

@@ -14,8 +14,8 @@ from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # bench/, so that no file here hides a program of the same name
 
-from peer.case import Case
-from peer.programs import PROGRAMS, Program
+from peer.case import Case  # noqa: E402
+from peer.programs import PROGRAMS, Program  # noqa: E402
 
 MOST_CALLS = 50
 

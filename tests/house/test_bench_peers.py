@@ -96,7 +96,12 @@ def test_labels_are_spread_and_their_time_is_scaled() -> None:
 
 def test_ratios_and_who_is_ahead() -> None:
     report = module("peer.report")
-    rows = [row("voxomics", cpu=[0.012, 0.010, 0.011]), row("peer", cpu=[0.0055]), row("voxomics", "2M"), row("peer", "2M")]
+    rows = [
+        row("voxomics", cpu=[0.012, 0.010, 0.011]),
+        row("peer", cpu=[0.0055]),
+        row("voxomics", "2M"),
+        row("peer", "2M"),
+    ]
     rows += [row("voxomics", "2k", cpu=[], error="no memory"), row("peer", "2k"), row("peer", "2M", threads=2)]
     lines = report.table(rows, "peer", "Peer 1.0", "170", 1)
     assert lines[2:] == [
