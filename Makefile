@@ -27,7 +27,7 @@ DEMO := demo-out
 CORES := -n auto --dist loadfile
 KERNEL_TESTS := tests/kernels tests/engine/test_batch.py tests/engine/test_resample.py
 
-.PHONY: help demo test bounds cuda cuda-gate study-truth study-null long check bench bench-gpu env dev clean
+.PHONY: help demo test bounds cuda cuda-gate study-truth study-null long check bench bench-peers bench-gpu env dev clean
 
 help:  ## show this list
 	@echo "make TARGET, where TARGET is one of"
@@ -67,6 +67,9 @@ check: $(DEV)  ## run ruff and mypy
 
 bench: $(DEV)  ## time the engine against another commit: make bench AGAINST=v0.1 (by default the last tag)
 	$(PY) bench/compare.py $(if $(AGAINST),--against $(AGAINST)) $(ARGS)
+
+bench-peers: $(DEV)  ## time pictologics, PyRadiomics and this checkout in turns: make bench-peers ARGS=--quick
+	$(PY) bench/peers.py $(ARGS)
 
 bench-gpu: $(CORE)  ## time a GPU and the CPU; needs a GPU and the extra [cuda]
 	$(PY) bench/gpu.py $(ARGS)

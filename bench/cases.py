@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 SPACING_MM = (2.5, 0.8, 0.8)
+FIRST, STEP, LABEL_AXES = (6, 9, 9), (13, 18, 18), (4, 7, 7)  # of the labels: first centre, next centre, semi-axes
 
 
 def image(scale: float = 1.0) -> np.ndarray:
@@ -46,11 +49,23 @@ def huge() -> tuple[np.ndarray, np.ndarray]:
     return single((12.5, 22.0, 26.0), scale=4.06)
 
 
-def labels() -> tuple[np.ndarray, np.ndarray]:
-    """200 ellipsoids of 805 voxels."""
+def two_voxels() -> tuple[np.ndarray, np.ndarray]:
+    """Two voxels: what is left of a call's time is its fixed cost."""
     volume = image()
     mask = np.zeros(volume.shape, np.uint8)
-    centres = [(6 + 13 * k, 9 + 18 * j, 9 + 18 * i) for k in range(5) for j in range(7) for i in range(7)][:200]
-    for label, centre in enumerate(centres, start=1):
-        mask[ellipsoid(volume.shape, centre, (4.0, 7.0, 7.0))] = label
+    mask[32, 64, 64:66] = 1
+    return volume, mask
+
+
+def labels(count: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Ellipsoids of 805 voxels, 200 of them in the image of the other cases; more need a larger image."""
+    volume = image(1.0 if count <= 245 else 2.85)
+    mask = np.zeros(volume.shape, np.uint8 if count < 256 else np.uint16)
+    fitting = [range((n - 2 * first) // step + 1) for n, first, step in zip(volume.shape, FIRST, STEP, strict=True)]
+    places = itertools.islice(itertools.product(*fitting), count)
+    for label, place in enumerate(places, start=1):
+        centre = [first + step * k for first, step, k in zip(FIRST, STEP, place, strict=True)]
+        low = [c - a for c, a in zip(centre, LABEL_AXES, strict=True)]
+        box = tuple(slice(start, start + 2 * a + 1) for start, a in zip(low, LABEL_AXES, strict=True))
+        mask[box][ellipsoid(mask[box].shape, LABEL_AXES, LABEL_AXES)] = label
     return volume, mask
