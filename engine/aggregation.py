@@ -98,7 +98,9 @@ def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64:
 
 def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
     """Groups to count for each VOI, int64 [k]."""
-    return n_slices(batch, vois, groups.per_slice) * groups.n_planar + groups.n_dirs - groups.n_planar
+    if not groups.per_slice:
+        return np.full(len(vois), groups.n_dirs)
+    return n_slices(batch, vois, True) * groups.n_planar + groups.n_dirs - groups.n_planar
 
 
 def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,6 +62,14 @@ def _reason(i: int, missing: list[int], measured: Measured, plan: Plan) -> str:
     return "; ".join(texts)
 
 
+@lru_cache(maxsize=16)
+def _header(names: tuple[str, ...]) -> pd.Index[str]:
+    """The columns of every table of an extractor; a table takes a view, which may get a name of its own."""
+    import pandas as pd
+
+    return pd.Index(names)
+
+
 def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dict[str, Any]) -> pd.DataFrame:
     """The table of one run.
 
@@ -84,6 +93,6 @@ def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dic
     as_it_is: dict[str, Any] = {"copy": False} if int(pd.__version__.split(".")[0]) < 3 else {}
     parts = [pd.DataFrame(identity), pd.DataFrame(values, copy=False)]
     table: pd.DataFrame = pd.concat(parts, axis=1, ignore_index=True, **as_it_is)
-    table.columns = pd.Index([*identity, *names])
+    table.columns = _header((*identity, *names)).view()
     table.attrs["voxomics"] = meta
     return table
