@@ -6,7 +6,7 @@ The work list is one for the CPU and for devices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +52,15 @@ class Groups:
     n_dirs: int
     per_slice: bool
 
+    @cached_property
+    def n_matrices(self) -> tuple[int, int]:
+        """Matrices that all aggregations average over: so many in each slice, and so many of the volume."""
+        of_slice = of_volume = 0
+        for planar, by_slice, by_direction in self.flags.tolist():
+            number = (self.n_planar if planar else self.n_dirs) if by_direction else 1
+            of_slice, of_volume = (of_slice + number, of_volume) if by_slice else (of_slice, of_volume + number)
+        return of_slice, of_volume
+
     def sliced(self) -> Groups:
         """The same aggregations of groups that are kept slice by slice."""
         return Groups(self.flags, self.n_planar, self.n_dirs, True)
@@ -89,21 +98,16 @@ def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64:
 
 def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
     """Groups to count for each VOI, int64 [k]."""
-    return n_slices(batch, vois, groups.per_slice) * groups.n_planar + groups.n_dirs - groups.n_planar
-
-
-def n_matrices(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
-    """Matrices that the aggregations average over in each VOI, int64 [k, A]."""
-    slices = batch.geometry.shape[vois, 0].astype(np.int64) - 2 * batch.geometry.pad
-    planar, by_slice, by_direction = groups.flags.T
-    of_slice = np.where(by_direction, np.where(planar, groups.n_planar, groups.n_dirs), 1)
-    return np.where(by_slice, slices[:, None], 1) * of_slice
+    if not groups.per_slice:
+        return np.full(len(vois), groups.n_dirs)
+    return n_slices(batch, vois, True) * groups.n_planar + groups.n_dirs - groups.n_planar
 
 
 def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64:
     """Bytes that the work list and the features of every matrix take for each VOI of the batch, int64 [n]."""
-    every = np.arange(len(batch), dtype=np.int64)
-    total: I64 = n_matrices(batch, every, groups).sum(1) * (WORK_BYTES + 8 * n_slots)
+    slices = batch.geometry.shape[:, 0].astype(np.int64) - 2 * batch.geometry.pad
+    of_slice, of_volume = groups.n_matrices
+    total: I64 = (of_slice * slices + of_volume) * (WORK_BYTES + 8 * n_slots)
     return total
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -115,10 +116,10 @@ class Channel:
     count: I64
     n_nominal: I64
 
-    @property
+    @cached_property
     def n_present(self) -> I64:
         """Grey levels present in each VOI, int64 [n]."""
-        return np.diff(self.level_start)
+        return self.level_start[1:] - self.level_start[:-1]
 
     def part(self, geometry: Geometry, first: int, last: int) -> Channel:
         """Rows first to last - 1, without copying; `geometry` is that of the whole batch."""
@@ -205,4 +206,6 @@ class VoiBatch:
 
 def offsets(sizes: I64) -> I64:
     """Where ragged parts of these sizes begin, one after the other, and where the last ends: int64 [n + 1]."""
-    return np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)))
+    found = np.zeros(len(sizes) + 1, np.int64)
+    np.add.accumulate(sizes, out=found[1:])
+    return found

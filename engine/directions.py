@@ -70,6 +70,8 @@ def direction_weights(dirs: I64, batch: VoiBatch, vois: I64, chosen: Weighting) 
         factor to keep them above the smallest float64; and none is below _LEAST, so that a direction alone still has
         its matrix.
     """
+    if chosen.function == "none":
+        return np.ones((len(vois), len(dirs)))
     g = batch.geometry
     size = g.spacing_mm[g.image_of[vois]] if chosen.unit == "mm" else np.ones((len(vois), 3))
     steps = np.abs(dirs) * size[:, None, :]
@@ -79,4 +81,5 @@ def direction_weights(dirs: I64, batch: VoiBatch, vois: I64, chosen: Weighting) 
         raised = np.maximum(square.min(axis=1, keepdims=True, initial=np.inf) - 230.0, 0.0)
         weights: F64 = np.maximum(np.exp(-(square - raised)), _LEAST)
         return weights
-    return 1.0 / norm if chosen.function == "inverse" else np.ones(norm.shape)
+    inverse: F64 = 1.0 / norm
+    return inverse

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -51,10 +51,10 @@ class Measured:
     causes: dict[tuple[int, int], str] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
 
-    def refuse(self, call: Call, rows: I64, text: str) -> None:
-        """Store the reason why a call has no values for some rows."""
+    def refuse(self, call: Call, rows: I64, text: Callable[[int], str]) -> None:
+        """Store the reason why a call has no values for some rows; ``text(row)`` is that of a row."""
         for i in rows.tolist():
-            self.causes[i, call.number] = text
+            self.causes[i, call.number] = text(i)
 
 
 def measure(
@@ -194,11 +194,14 @@ class _Run:
         for job in jobs:
             call, batch = job.call, self.prepared.batches[job.call.image]
             need = call.family.need(batch, job.levels, self.settings, call.aggregations)
-            for i in job.vois[need[job.vois] > memory]:
-                self.result.refuse(call, np.array([i]), _too_large(int(need[i]), call, self.settings))
+            fits = need[job.vois] <= memory
+            vois = job.vois
+            if not fits.all():
+                self.result.refuse(call, vois[~fits], _too_large(need, call, self.settings))
+                vois = vois[fits]
             limits = ((need, share), (batch.geometry.n_morphological, work.CHUNK_VOXELS))
-            for part in work.parts(job.vois[need[job.vois] <= memory], limits):
-                bag = large if need[part].sum() > share else small
+            for part in work.parts(vois, limits):
+                bag = large if len(part) == 1 and need[part[0]] > share else small  # several fit together
                 bag.append(self.task(job, part))
         self.done.total += len(large) + len(small) + pieces
         pool.run(large, 1, self.done.advance)
@@ -215,7 +218,8 @@ class _Run:
             except (MemoryError, VoxomicsError) as error:
                 logger.exception("%s could not be measured on %d VOIs", call.family.name, len(part))
                 with self.done.lock:
-                    self.result.refuse(call, part, f"{type(error).__name__}: {error}")
+                    said = f"{type(error).__name__}: {error}"
+                    self.result.refuse(call, part, lambda i: said)
 
         return pool.Task(float(batch.geometry.n_morphological[part].sum()), compute)
 
@@ -258,35 +262,42 @@ def _fit(
     call: Call, alive: I64, refused: np.ndarray | None, prepared: Prepared, settings: Settings, result: Measured
 ) -> I64:
     """VOIs that a call can measure; for the others the reason is stored."""
+    for wrong, text in _obstacles(call, refused, prepared, settings):
+        if np.count_nonzero(wrong):
+            hit = wrong[alive]
+            result.refuse(call, alive[hit], text)
+            alive = alive[~hit]
+    return alive
+
+
+def _obstacles(
+    call: Call, refused: np.ndarray | None, prepared: Prepared, settings: Settings
+) -> Iterator[tuple[np.ndarray, Callable[[int], str]]]:
+    """What keeps a call from measuring VOIs: whether it does, bool [n], and the reason of a row."""
     number, lost = prepared.geometry.n_intensity, prepared.derived_nonfinite[call.image]
-    fit = np.ones(len(prepared), bool)
-
-    def refuse(rows: I64, text: Callable[[int], str]) -> None:
-        fit[rows] = False
-        for i in rows:
-            result.refuse(call, np.array([i]), text(int(i)))
-
     if call.family.channel != "mask":
-        refuse(alive[number[alive] == 0], lambda i: "no voxel is left after re-segmentation")
-        refuse(alive[lost[alive] > 0], lambda i: f"{lost[i]} values of the {call.image} image are NaN or infinite")
+        yield number == 0, lambda i: "no voxel is left after re-segmentation"
+        yield lost > 0, lambda i: f"{lost[i]} values of the {call.image} image are NaN or infinite"
     if refused is not None and call.discretisation is not None:
         name = call.discretisation.name
-        refuse(alive[fit[alive] & (refused[alive] > 0)], lambda i: _refusal(int(refused[i]), name))
-    if call.family.is_texture and settings.min_voxels_texture:
-        least = settings.min_voxels_texture
-        few = alive[fit[alive] & (number[alive] < least)]
-        refuse(few, lambda i: f"{number[i]} voxels, fewer than min_voxels_texture = {least}")
-    return alive[fit[alive]]
+        yield refused > 0, lambda i: _refusal(int(refused[i]), name)
+    least = settings.min_voxels_texture
+    if call.family.is_texture and least:
+        yield number < least, lambda i: f"{number[i]} voxels, fewer than min_voxels_texture = {least}"
 
 
-def _too_large(need: int, call: Call, settings: Settings) -> str:
-    if need >= UNCOUNTABLE:
-        return "too many voxels, or grey levels too far apart, to be counted exactly" + (
-            "; choose fewer, wider bins" if call.discretisation else ""
-        )
-    size = text_of_bytes(1.005 * need)  # rounded up: "needs 12 GB, but the limit is 12GB" would be no reason
-    text = f"needs {size}, but the limit is {settings.memory}; raise `memory`"
-    return text + (" or choose fewer, wider bins" if call.discretisation else "")
+def _too_large(need: I64, call: Call, settings: Settings) -> Callable[[int], str]:
+    """Why a call is not measured on a VOI that needs too much memory: the text of a row."""
+    advice = "choose fewer, wider bins" if call.discretisation else ""
+
+    def text(i: int) -> str:
+        if need[i] >= UNCOUNTABLE:
+            said = "too many voxels, or grey levels too far apart, to be counted exactly"
+            return "; ".join(filter(None, (said, advice)))
+        size = text_of_bytes(1.005 * need[i])  # rounded up: "needs 12 GB, but the limit is 12GB" would be no reason
+        return " or ".join(filter(None, (f"needs {size}, but the limit is {settings.memory}; raise `memory`", advice)))
+
+    return text
 
 
 def _refusal(code: int, name: str) -> str:

@@ -87,12 +87,9 @@ class Plan:
     calls: tuple[Call, ...]
 
     @cached_property
-    def call_of(self) -> I64:
-        """Number of the call that fills each column, int64 [columns]."""
-        found = np.empty(len(self.columns), np.int64)
-        for call in self.calls:
-            found[call.target] = call.number
-        return found
+    def call_of(self) -> dict[int, int]:
+        """Number of the call that fills each column."""
+        return {column: call.number for call in self.calls for column in call.target.tolist()}
 
     @classmethod
     def of(cls, settings: Settings) -> Plan:

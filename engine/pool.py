@@ -91,6 +91,10 @@ def for_parts(
     chosen = np.arange(len(cost)) if rows is None else rows
     if not len(chosen):
         return
-    part_of = np.cumsum(cost[chosen]) // most
+    total = cost[chosen].cumsum()
+    if total[-1] < most:
+        call(chosen)
+        return
+    part_of = total // most
     parts = np.split(chosen, np.flatnonzero(np.diff(part_of)) + 1)
     run([Task(float(cost[part].sum()), lambda part=part: call(part)) for part in parts], threads)  # type: ignore[misc]

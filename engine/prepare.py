@@ -62,11 +62,12 @@ def find_vois(mask: MaskStack) -> list[Voi]:
         number = np.zeros(max(len(slot), 1), np.int64)
         low = np.full((len(number), 3), np.iinfo(np.int64).max)
         high = np.full((len(number), 3), -1, dtype=np.int64)
-        masks.survey(labels, slot, number, low, high)
-        for s in np.flatnonzero(number):
+        masks.survey(labels, _words(labels), slot, number, low, high)
+        for s in np.flatnonzero(number).tolist():
             value = int(values[s + 1])
-            found.append(Voi(layer, value, mask.names.get((layer, value), ""), int(number[s]), _index(low[s]), _index(high[s])))
-    seen = {(voi.layer, voi.value) for voi in found}
+            (a, b, c), (d, e, f) = low[s].tolist(), high[s].tolist()
+            found.append(Voi(layer, value, mask.names.get((layer, value), ""), int(number[s]), (a, b, c), (d, e, f)))
+    seen = {(voi.layer, voi.value) for voi in found} if mask.declared else set()
     for layer, value in mask.declared:
         if (layer, value) not in seen:
             found.append(Voi(layer, value, mask.names.get((layer, value), ""), 0, (0, 0, 0), (-1, -1, -1)))
@@ -85,8 +86,13 @@ def _table_of_values(labels: np.ndarray) -> tuple[I64, np.ndarray]:
     return np.concatenate(([0], values)).astype(np.int64), ranked
 
 
-def _index(row: I64) -> tuple[int, int, int]:
-    return (int(row[0]), int(row[1]), int(row[2]))
+def _words(labels: np.ndarray) -> np.ndarray:
+    """Rows of labels as words of 8 bytes, uint64 [z, y, w]; w = 0 where they are no whole words in a row."""
+    if labels.flags.c_contiguous and labels.shape[2] * labels.itemsize % 8 == 0:
+        words = labels.view(np.uint64)
+        if words.flags.aligned:
+            return words
+    return np.empty((*labels.shape[:2], 0), np.uint64)
 
 
 @dataclass(frozen=True)

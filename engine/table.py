@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,20 +47,27 @@ def explain(measured: Measured, plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def _reason(i: int, missing: list[int], measured: Measured, plan: Plan) -> str:
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, dict[str, None]] = {}  # the values are sets that keep their order
     for k in missing:
         column = plan.columns[k]
-        cause = measured.causes.get((i, int(plan.call_of[k])))
+        cause = measured.causes.get((i, plan.call_of[k]))
         whole = cause is not None and sum(family.name == column.family.name for family in FAMILIES) == 1
         cause = cause or column.feature.undefined or "not a number"
         item = column.family.name if whole else f"{column.family.name}.{column.feature.name}"
-        if item not in groups.setdefault(cause, []):
-            groups[cause].append(item)
+        groups.setdefault(cause, {})[item] = None
     texts = []
     for cause, names in groups.items():
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        texts.append(f"{cause}: {', '.join(names[:_NAMED])}{more}")
+        texts.append(f"{cause}: {', '.join(list(names)[:_NAMED])}{more}")
     return "; ".join(texts)
+
+
+@lru_cache(maxsize=16)
+def _header(names: tuple[str, ...]) -> pd.Index[str]:
+    """The columns of every table of an extractor; a table takes a view, which may get a name of its own."""
+    import pandas as pd
+
+    return pd.Index(names)
 
 
 def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dict[str, Any]) -> pd.DataFrame:
@@ -82,9 +90,9 @@ def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dic
     import pandas as pd
 
     # The values of a million VOIs are two gigabytes: pandas 3 never copies them here, earlier versions unless told.
-    as_it_is = {"copy": False} if int(pd.__version__.split(".")[0]) < 3 else {}
+    as_it_is: dict[str, Any] = {"copy": False} if int(pd.__version__.split(".")[0]) < 3 else {}
     parts = [pd.DataFrame(identity), pd.DataFrame(values, copy=False)]
-    table = pd.concat(parts, axis=1, ignore_index=True, **as_it_is)
-    table.columns = pd.Index([*identity, *names])
+    table: pd.DataFrame = pd.concat(parts, axis=1, ignore_index=True, **as_it_is)
+    table.columns = _header((*identity, *names)).view()
     table.attrs["voxomics"] = meta
     return table

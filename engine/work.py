@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,10 @@ def parts(rows: I64, limits: Sequence[tuple[I64, float]]) -> Iterator[I64]:
     >>> [part.tolist() for part in parts(np.arange(4), [(np.array([3, 3, 9, 1]), 6)])]
     [[0, 1], [2], [3]]
     """
-    sums = [(np.cumsum(size[rows], dtype=np.float64), most) for size, most in limits]
+    sums = [(np.add.accumulate(size[rows], dtype=np.float64), most) for size, most in limits]
+    if len(rows) and all(total[-1] <= most for total, most in sums):
+        yield rows
+        return
     first = 0
     while first < len(rows):
         last = len(rows)
@@ -67,11 +71,11 @@ def packed_bytes(vois: Sequence[Voi], spacing_mm: Triple, settings: Settings, n_
     n_columns : int
     """
     new = settings.resampling.spacing_mm or (None,) * 3
-    finer = np.prod([old / size if size else 1.0 for old, size in zip(spacing_mm, new, strict=True)])
-    extent = np.array([voi.high for voi in vois]) - np.array([voi.low for voi in vois]) + 1 + 2 * settings.pad
-    number = np.array([voi.n_voxels for voi in vois])
-    of_each_image = finer * (extent.prod(1) * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL)
-    voxels = of_each_image * len(images.names(settings))
+    finer = prod(old / size if size else 1.0 for old, size in zip(spacing_mm, new, strict=True))
+    ends = np.array([(voi.low, voi.high) for voi in vois], dtype=np.int64).reshape(-1, 2, 3)
+    number = np.array([voi.n_voxels for voi in vois], dtype=np.int64)
+    boxes = (ends[:, 1] - ends[:, 0] + 1 + 2 * settings.pad).prod(1)
+    voxels = finer * (boxes * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL) * len(images.names(settings))
     need: I64 = voxels.astype(np.int64) + 2 * 8 * n_columns  # the values, and those of a part of a batch
     return need
 

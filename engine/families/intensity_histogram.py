@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.families import intensity_statistics as statistics
 from voxomics.engine.feature import UNCOUNTABLE, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
@@ -53,8 +53,8 @@ FEATURES = (
 )  # fmt: skip
 
 _PLACES = {feature.name: k for k, feature in enumerate(statistics.FEATURES)}
-_HERE = [k for k, feature in enumerate(FEATURES) if feature.name in _PLACES]
-_THERE = [_PLACES[FEATURES[k].name] for k in _HERE]  # the same features of intensity statistics
+_HERE = np.array([k for k, feature in enumerate(FEATURES) if feature.name in _PLACES])
+_THERE = np.array([_PLACES[FEATURES[k].name] for k in _HERE])  # the same features of intensity statistics
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
@@ -72,9 +72,11 @@ def counts(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
         Ragged: VOI vois[k] owns start[k]:start[k + 1], levels ascending.
     start : ndarray int64 [k + 1]
     """
-    n_present = channel.n_present
-    start = np.concatenate((np.zeros(1, np.int64), np.cumsum(n_present[vois])))
-    own = np.repeat(channel.level_start[vois] - start[:-1], n_present[vois]) + np.arange(start[-1])
+    n_present = channel.n_present[vois]
+    start = offsets(n_present)
+    if len(vois) == len(channel.n_present) and (vois[1:] > vois[:-1]).all():  # every row
+        return channel.level_of, channel.count, start
+    own = np.repeat(channel.level_start[vois] - start[:-1], n_present) + np.arange(start[-1])
     return channel.level_of[own], channel.count[own], start
 
 

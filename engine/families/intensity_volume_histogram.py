@@ -58,18 +58,18 @@ def steps(batch: VoiBatch, vois: I64, level: I64, start: I64, settings: Settings
         Intensity from one step to the next.
     """
     chosen = settings.ivh_discretisation
+    if chosen.method in ("fbn", "bounds"):
+        first = np.ones(len(vois), np.int64)
+        return first, first * (chosen.bins or 1), np.zeros(len(vois)), 1.0
     lower, upper = (_finite(bound) for bound in settings.resegmentation.range or (None, None))
     filled = start[1:] > start[:-1]
     lowest, highest = np.zeros(len(vois), np.int64), np.ones(len(vois), np.int64)
     lowest[filled] = level[start[:-1][filled]]
     highest[filled] = level[start[1:][filled] - 1]
-    zero = np.zeros(len(vois))
     if chosen.method == "none":
         low = lowest if lower is None else np.full(len(vois), math.ceil(lower))
         high = highest if upper is None else np.full(len(vois), math.floor(upper))
-        return low, high, zero, 1.0
-    if chosen.method != "fbs":
-        return np.ones_like(lowest), np.full(len(vois), chosen.bins or 1), zero, 1.0
+        return low, high, np.zeros(len(vois)), 1.0
     width = chosen.width or 1.0
     origin = lower if chosen.origin is None else chosen.origin
     if origin == "minimum":

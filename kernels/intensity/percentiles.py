@@ -13,6 +13,7 @@ PERCENTILE_RULES = ("linear", "lower", "higher", "nearest", "midpoint", "inverte
 PERCENTS = (10.0, 25.0, 50.0, 75.0, 90.0)
 P10, P25, P50, P75, P90 = range(5)  # their places
 N_PERCENTS = P90 + 1
+_Q = np.array(PERCENTS) / 100.0
 N_RANKS = 2 * len(PERCENTS)
 """Order statistics that a VOI's percentiles stand on."""
 
@@ -33,9 +34,10 @@ def positions(n, rule):
     -------
     ndarray float64 [k, 5]
     """
-    q = np.array(PERCENTS) / 100.0
-    n = np.maximum(np.asarray(n), 1)[:, None]
-    at = (n - 1) * q
+    n = np.maximum(n, 1)[:, None]
+    at = (n - 1) * _Q
+    if rule == "linear":
+        return at
     median = at[:, P50].copy()
     if rule == "lower":
         at = np.floor(at)
@@ -46,7 +48,7 @@ def positions(n, rule):
     elif rule == "midpoint":
         at = (np.floor(at) + np.ceil(at)) / 2.0
     elif rule == "inverted_cdf":
-        at = np.maximum(np.ceil(n * q) - 1.0, 0.0)
+        at = np.maximum(np.ceil(n * _Q) - 1.0, 0.0)
     at[:, P50] = median
     return at
 
@@ -66,9 +68,10 @@ def ranks(at, n):
     ndarray int64 [k, 10]
         From 0: of PERCENTS[j] ranks 2 j and 2 j + 1.
     """
-    below = at.astype(np.int64)
-    above = np.minimum(below + 1, np.maximum(n - 1, 0)[:, None])
-    return np.stack((below, above), axis=2).reshape(len(at), 2 * at.shape[1])
+    found = np.empty((*at.shape, 2), np.int64)
+    found[..., 0] = at  # rounded down
+    found[..., 1] = np.minimum(found[..., 0] + 1, np.maximum(n - 1, 0)[:, None])
+    return found.reshape(len(at), 2 * at.shape[1])
 
 
 @jit.body

@@ -31,13 +31,34 @@ from voxomics.kernels import jit
 _HALF = 1e-9  # a partial volume this close to the threshold has reached it: weights of one half are not exact
 
 
+@jit.body
+def add_run(label, z, y, first, last, slot, number, low, high):
+    """Add voxels first to last of a row, all of one label, to what `survey` knows of it.
+
+    Parameters
+    ----------
+    label, z, y, first, last : int
+    slot, number, low, high
+        See `survey`.
+    """
+    if label == 0 or slot[label] < 0:
+        return
+    s = slot[label]
+    number[s] += last + 1 - first
+    low[s, 0], high[s, 0] = min(low[s, 0], z), max(high[s, 0], z)
+    low[s, 1], high[s, 1] = min(low[s, 1], y), max(high[s, 1], y)
+    low[s, 2], high[s, 2] = min(low[s, 2], first), max(high[s, 2], last)
+
+
 @jit.cpu
-def survey(labels, slot, number, low, high):
+def survey(labels, words, slot, number, low, high):
     """Voxels and bounding box of each label.
 
     Parameters
     ----------
     labels : ndarray integer [z, y, x]
+    words : ndarray uint64 [z, y, w]
+        The same bytes: a row whose words are all 0 is left out. Without words, w = 0, no row is.
     slot : ndarray int64 [values]
         slot[v] is the place of label v in the results; -1 leaves it out.
     number : ndarray int64 [slots]
@@ -45,20 +66,19 @@ def survey(labels, slot, number, low, high):
     low, high : ndarray int64 [slots, 3]
         Updated: lowest and highest place along each axis, both inclusive.
     """
-    for z in range(labels.shape[0]):
+    for z in range(labels.shape[0] if labels.size else 0):
         for y in range(labels.shape[1]):
-            for x in range(labels.shape[2]):
-                v = labels[z, y, x]
-                if v != 0:
-                    s = slot[v]
-                    if s >= 0:
-                        number[s] += 1
-                        low[s, 0] = min(low[s, 0], z)
-                        low[s, 1] = min(low[s, 1], y)
-                        low[s, 2] = min(low[s, 2], x)
-                        high[s, 0] = max(high[s, 0], z)
-                        high[s, 1] = max(high[s, 1], y)
-                        high[s, 2] = max(high[s, 2], x)
+            some = np.uint64(words.shape[2] == 0)
+            for w in range(words.shape[2]):
+                some |= words[z, y, w]
+            if some == 0:
+                continue
+            run, first = labels[z, y, 0], 0
+            for x in range(1, labels.shape[2]):
+                if labels[z, y, x] != run:
+                    add_run(run, z, y, first, x - 1, slot, number, low, high)
+                    run, first = labels[z, y, x], x
+            add_run(run, z, y, first, labels.shape[2] - 1, slot, number, low, high)
 
 
 @jit.cpu

@@ -39,6 +39,21 @@ def test_find_vois_gives_every_label_its_count_and_box():
         assert voi.high == tuple(where.max(0))
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "i4", "u4", "i8"])
+@pytest.mark.parametrize("shape", [(3, 5, 8), (4, 4, 7), (2, 3, 16), (1, 1, 1), (5, 1, 3), (2, 0, 8), (2, 3, 0)])
+@pytest.mark.parametrize("filled", [0.02, 0.3, 0.9])
+def test_find_vois_whether_rows_are_whole_words_or_not(dtype, shape, filled):
+    rng = np.random.default_rng(len(dtype) + sum(shape))
+    mask = (rng.integers(1, 5, shape) * (rng.random(shape) < filled)).astype(dtype)
+    bytes_ = np.zeros(mask.nbytes + 1, np.uint8)
+    shifted = bytes_[1:].view(dtype).reshape(shape)  # words are not aligned
+    shifted[...] = mask
+    for labels in (mask, mask[:, :, ::-1], mask.transpose(2, 1, 0), shifted):
+        places = {int(value): np.argwhere(labels == value) for value in np.unique(labels) if value}
+        expected = [(v, len(at), tuple(at.min(0)), tuple(at.max(0))) for v, at in places.items()]
+        assert [(voi.value, voi.n_voxels, voi.low, voi.high) for voi in find_vois(MaskStack((labels,)))] == expected
+
+
 def test_find_vois_with_huge_label_numbers():
     mask = np.zeros((3, 3, 3), np.int64)
     mask[0, 0, 0], mask[2, 2, 2] = 7_000_000_000, 3

@@ -110,3 +110,12 @@ def test_a_set_in_settings_where_the_order_counts_is_refused(settings):
 
 def test_a_set_of_names_is_sorted():
     assert Settings.of({"features": {"ngtdm", "glcm"}, "exclude": {"ngtdm"}}).features == ("glcm", "ngtdm")
+
+
+def test_a_tables_columns_and_values_are_its_own(ours):
+    first, second = (ours.extract(IMAGE, MASK, spacing_mm=ONE) for _ in range(2))
+    first.columns.name = "feature"
+    first.iloc[:, -1] = 0.0
+    assert second.columns.name is None
+    assert (second.iloc[:, -1] > 0).all()
+    assert ours.extract(IMAGE, MASK, spacing_mm=ONE).columns.name is None

@@ -73,7 +73,7 @@ def check_grid(grid: PhysicalGrid, name: str) -> None:
         raise InputError(f"{name}: origin or direction is not finite; correct the header.")
     axes = [grid.direction[k::3] for k in range(3)]
     pairs = itertools.combinations_with_replacement(axes, 2)
-    error = max(abs(sum(p * q for p, q in zip(a, b, strict=True)) - (a is b)) for a, b in pairs)
+    error = max(abs(a[0] * b[0] + a[1] * b[1] + a[2] * b[2] - (a is b)) for a, b in pairs)
     if not error <= ORTHONORMAL_TOLERANCE:
         raise InputError(
             f"{name}: the image axes are not orthogonal (their scalar products differ from 0 or 1 by {error:.3g}); "
