@@ -107,7 +107,7 @@ FAULTS = [
             ("entropy -= p * math.log2(p)\n        uniformity", "entropy -= p * math.log(p)\n        uniformity"),
             ("if level[s] == max(i - 1, 1)", "if level[s] == max(i - 2, 1)"),
             ("if not slope <= steepest", "if not slope < steepest"),
-            ("number[first + n] = table[c]", "number[first + n] = table[c] + 1"),
+            ("number[place + n] = table[c]", "number[place + n] = table[c] + 1"),
         ],
         "kernels/test_intensity": [
             ("squares + w * (v * v)", "squares + w * abs(v)"),
