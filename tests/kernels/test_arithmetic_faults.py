@@ -161,10 +161,9 @@ FAULTS = [
             ("2.0 * (squares - products)", "2.0 * (squares + products)"),
         ],
         "engine/test_batch": [
-            ("np.floor((v - low) / width)) + 1", "np.floor((v - low) / width)) + 2", "ranks"),
-            ("elif low <= v and v <= high:", "elif low < v and v <= high:", "range"),
-            ("value[out] = v\n                        out += 1", "value[out] = v + 1.0\n                        out += 1",
-             "range"),
+            ("np.floor((v - low) / width) + 1.0", "np.floor((v - low) / width) + 2.0", "ranks"),
+            ("np.uint8((low <= v) & (v <= high))", "np.uint8((low < v) & (v <= high))", "range"),
+            ("out[n] = v\n", "out[n] = v + 1.0\n", "range"),
         ],
         "engine/test_resample": [
             ("(far[1] if dy else 1.0 - far[1])", "(far[1] if dy else 1.0 + far[1])"),
