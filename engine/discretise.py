@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.engine import pool
-from voxomics.engine.batch import I64, Channel, VoiBatch, offsets
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.settings import Discretisation, Settings
 from voxomics.engine.work import PACKED_VOXELS
 
@@ -50,14 +50,18 @@ def channel(
     n_present, n_nominal, below = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     refused = np.zeros(n, np.uint8)
 
-    def discretise_part(part: I64) -> None:
+    def discretise_part(part: I64, value: F64 = batch.value) -> None:
         kernel.discretise(
-            batch.value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
+            value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
             np.nan if origin in (None, "minimum") else float(origin), chosen.low or 0.0, chosen.high or 0.0, level_min,
             rank, levels, number, place, n_present, n_nominal, below, refused,
         )  # fmt: skip
 
     pool.for_parts(np.diff(batch.value_start), PACKED_VOXELS, threads, discretise_part, rows)
+    if method == kernel.FBN and refused.any():  # bins · (v - low) left float64; levels do not depend on the unit
+        huge = np.flatnonzero(refused)
+        refused[huge] = 0
+        discretise_part(huge, batch.value * 2.0**-64)
     level_start = offsets(n_present)
     level_of, count = np.empty(level_start[-1], np.int64), np.empty(level_start[-1], np.int64)
     kernel.compact(levels, place, n_present, level_of, level_start)
