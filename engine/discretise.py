@@ -43,9 +43,10 @@ def channel(
     n = len(batch)
     method = {"fbn": kernel.FBN, "fbs": kernel.FBS, "bounds": kernel.BOUNDS, "none": kernel.NONE}[chosen.method]
     origin = chosen.origin if chosen.origin is not None else (settings.resegmentation.range or (None,))[0]
-    size = len(batch.value)
-    rank = np.empty(size if places else 0, np.uint16)
-    levels, number = np.empty(size, np.int64), np.empty(size, np.int64)  # only the beginning of each VOI's is touched
+    rank = np.empty(len(batch.value) if places else 0, np.uint16)
+    most = min(chosen.bins or kernel.MAX_PRESENT, kernel.MAX_PRESENT)
+    place = offsets(np.minimum(np.diff(batch.value_start), most))
+    levels, number = np.empty(place[-1], np.int64), np.empty(place[-1], np.int64)
     n_present, n_nominal, below = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     refused = np.zeros(n, np.uint8)
 
@@ -53,7 +54,7 @@ def channel(
         kernel.discretise(
             value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
             np.nan if origin in (None, "minimum") else float(origin), chosen.low or 0.0, chosen.high or 0.0, level_min,
-            rank, levels, number, n_present, n_nominal, below, refused,
+            rank, levels, number, place, n_present, n_nominal, below, refused,
         )  # fmt: skip
 
     pool.for_parts(np.diff(batch.value_start), PACKED_VOXELS, threads, discretise_part, rows)
@@ -63,8 +64,8 @@ def channel(
         discretise_part(huge, batch.value * 2.0**-64)
     level_start = offsets(n_present)
     level_of, count = np.empty(level_start[-1], np.int64), np.empty(level_start[-1], np.int64)
-    kernel.compact(levels, batch.value_start, n_present, level_of, level_start)
-    kernel.compact(number, batch.value_start, n_present, count, level_start)
+    kernel.compact(levels, place, n_present, level_of, level_start)
+    kernel.compact(number, place, n_present, count, level_start)
     level = _placed(batch, rank, n_present, threads) if places else np.empty(0, np.uint8)
     return Channel(level, level_of, level_start, count, n_nominal), refused, below
 

@@ -35,9 +35,10 @@ logger = logging.getLogger("voxomics")
 JOINED_VOXELS = 1 << 20
 """Voxels of VOIs after which a batch of several images is closed on the CPU. A device takes as many as memory allows."""
 PART_VOXELS = 1 << 21
-"""Voxels of one image's VOIs, times threads, that are packed at a time on the CPU: few enough that memory is used again.
+"""Voxels of one image's VOIs that are packed at a time on the CPU, for each thread.
 
-The C library gives arrays above 32 MB back at once, and fresh pages cost as much as counting. Intensities take 8 bytes a voxel."""
+Their intensities take 16 MB. The C library gives arrays above 32 MB back to the system at once, so that the next part would
+pay for fresh pages again."""
 _EMPTY = "no voxel has this label: the segment is empty, or too small for the new grid"
 
 

@@ -20,8 +20,6 @@ width : float
     Width of a bin under FBS, in the image's unit.
 rank : ndarray uint16 [voxels]
     Rank of each intensity's level among those present in its VOI, from 1.
-levels : ndarray int64 [voxels]
-    Levels present of each VOI, ascending, from levels[value_start[i]] on.
 n_present : ndarray int64 [n]
     Number of levels present.
 """
@@ -37,9 +35,8 @@ FBN, FBS, BOUNDS, NONE = 0, 1, 2, 3
 BELOW_ONE, NOT_INTEGER, TOO_MANY, TOO_WIDE = 1, 2, 3, 4
 """Why `discretise` refused a VOI."""
 MAX_PRESENT = 65535
-"""Grey levels present that a channel can hold."""
+"""Grey levels present that a channel can hold. Where levels lie within as wide a range, they are ranked by a table."""
 _WIDEST = 2.0**53  # levels must be exact in float64
-_CODES = 1 << 16  # codes of 16 bits; a VOI with a wider range of levels has them sorted
 _BLOCK = 4096  # voxels whose codes stay in the cache until they are counted
 
 
@@ -121,6 +118,7 @@ def discretise(
     rank,
     levels,
     number,
+    place,
     n_present,
     n_nominal,
     below,
@@ -138,11 +136,12 @@ def discretise(
         Bounds under BOUNDS.
     level_min : int
         Lowest level accepted. Under FBS intensities below it take it; under NONE they are refused.
-    rank, levels, n_present
-        Written: rank[j] in 1..n_present[i], and the level of rank r in levels[value_start[i] + r - 1]. An empty `rank`
-        is left empty.
-    number : ndarray int64 [voxels]
-        Written: voxels of each level present, beside `levels`.
+    rank, n_present
+        Written: rank[j] in 1..n_present[i]. An empty `rank` is left empty.
+    levels, number : ndarray int64 [levels]
+        Written: the level of rank r of VOI i, and its voxels, at place[i] + r - 1.
+    place : ndarray int64 [n]
+        There is room for as many levels as the VOI can have: voxels, bins, MAX_PRESENT.
     n_nominal : ndarray int64 [n]
         Written: number of levels, absent ones included.
     below : ndarray int64 [n]
@@ -168,7 +167,7 @@ def discretise(
         highest = max(level_of_value(most, method, bins, width, low, high), lowest)
         n_nominal[i] = bins if method == FBN or method == BOUNDS else np.int64(highest)
         n_codes = np.int64(highest) - np.int64(lowest) + 1
-        if n_codes <= _CODES:
+        if n_codes <= MAX_PRESENT:
             if table.size < n_codes:
                 table, new_rank = np.zeros(n_codes, np.int64), np.empty(n_codes, np.uint16)
             for j in range(first, last, _BLOCK):
@@ -177,7 +176,7 @@ def discretise(
                 below[i] += codes(value[j : j + n], method, bins, width, low, high, lowest, code)
                 for c in code:
                     table[c] += 1
-            n_present[i] = ranks_of(table, n_codes, np.int64(lowest), first, levels, number, new_rank)
+            n_present[i] = ranks_of(table, n_codes, np.int64(lowest), place[i], levels, number, new_rank)
             for j in range(first, last if rank.size > 0 else first):
                 rank[j] = new_rank[rank[j]]
         else:
@@ -186,7 +185,7 @@ def discretise(
                 g = level_of_value(value[j], method, bins, width, low, high)
                 below[i] += g < lowest
                 spread[j - first] = np.int64(max(g, lowest)) - np.int64(lowest)
-            n_present[i] = ranks_by_sorting(spread, np.int64(lowest), first, levels, number, rank)
+            n_present[i] = ranks_by_sorting(spread, np.int64(lowest), place[i], levels, number, rank[first:last])
         if n_present[i] > MAX_PRESENT:
             refused[i] = TOO_MANY
             n_present[i] = 0
@@ -202,7 +201,7 @@ def codes(value, method, bins, width, low, high, lowest, code):
     method, bins, width, low, high
         See `level_of_value`.
     lowest : float64
-        A level, no more than 65,535 below the highest.
+        A level, less than MAX_PRESENT below the highest.
     code : ndarray uint16 [n]
         Written.
     """
@@ -215,7 +214,7 @@ def codes(value, method, bins, width, low, high, lowest, code):
 
 
 @jit.body
-def ranks_of(table, n_codes, lowest, first, levels, number, new_rank):
+def ranks_of(table, n_codes, lowest, place, levels, number, new_rank):
     """Turn the voxels of each code into the levels present of a VOI; returns their number.
 
     Parameters
@@ -224,16 +223,16 @@ def ranks_of(table, n_codes, lowest, first, levels, number, new_rank):
         Voxels of each code. The last of them has some. Set to 0.
     n_codes, lowest : int64
         Number of codes, and the level of code 0.
-    first : int64
-        The VOI's first place in `levels` and `number`, which are written as `discretise` says.
+    place, levels, number
+        As of `discretise`; `place` is that of the VOI.
     new_rank : ndarray uint16 [≥ n_codes]
         Written: rank of each code that is present.
     """
     n = np.int64(0)
     for c in range(n_codes):
         # a branch would be hard to predict. What an absent code writes is overwritten, at the latest by the last code
-        levels[first + n] = lowest + c
-        number[first + n] = table[c]
+        levels[place + n] = lowest + c
+        number[place + n] = table[c]
         n += table[c] > 0
         new_rank[c] = np.uint16(n)
         table[c] = 0
@@ -241,18 +240,23 @@ def ranks_of(table, n_codes, lowest, first, levels, number, new_rank):
 
 
 @jit.body
-def ranks_by_sorting(spread, lowest, first, levels, number, rank):
-    """As `ranks_of`, for levels far apart: spread[j] is how far the level of voxel first + j is above `lowest`."""
+def ranks_by_sorting(spread, lowest, place, levels, number, rank):
+    """As `ranks_of`, for levels far apart: spread[j] is how far the level of the VOI's voxel j is above `lowest`.
+
+    More than MAX_PRESENT levels are only counted.
+    """
     present, spare = spread.copy(), np.empty_like(spread)
     n = sorting.distinct(present, spare, spread.size, np.empty(256, np.int64))
+    if n > MAX_PRESENT:
+        return n
     for r in range(n):
-        levels[first + r] = present[r] + lowest
-        number[first + r] = 0
+        levels[place + r] = present[r] + lowest
+        number[place + r] = 0
     for j in range(spread.size):
         r = search.first_of(present, np.int64(0), n, spread[j])
-        number[first + r] += 1
+        number[place + r] += 1
         if rank.size > 0:
-            rank[first + j] = np.uint16(r + 1)
+            rank[j] = np.uint16(r + 1)
     return n
 
 

@@ -107,6 +107,24 @@ def test_images_join_one_batch_and_a_large_image_makes_several(monkeypatch):
     assert sizes == [2] * 5
 
 
+def test_a_case_is_packed_in_parts_that_change_nothing(monkeypatch):
+    ours = Extractor(settings=LIGHT, backend="cpu", threads=1)
+    (whole,) = ours.run(cases(1))
+    sizes = []
+    original = engine_run.build
+
+    def spy(image, masks, vois, *rest):
+        sizes.append(len(vois))
+        return original(image, masks, vois, *rest)
+
+    monkeypatch.setattr(engine_run, "PART_VOXELS", 1)
+    monkeypatch.setattr(engine_run, "build", spy)
+    (parts,) = ours.run(cases(1))
+    assert sizes == [1, 1]
+    np.testing.assert_array_equal(parts.values, whole.values)
+    assert parts.status == whole.status and parts.reason == whole.reason
+
+
 def test_a_case_that_cannot_be_read_stops_no_other():
     def unreadable():
         raise InputError("no such file")

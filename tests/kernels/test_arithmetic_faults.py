@@ -117,7 +117,7 @@ FAULTS = [
             ("entropy -= p * math.log2(p)\n        uniformity", "entropy -= p * math.log(p)\n        uniformity"),
             ("if level[s] == max(i - 1, 1)", "if level[s] == max(i - 2, 1)"),
             ("if not slope <= steepest", "if not slope < steepest"),
-            ("number[first + n] = table[c]", "number[first + n] = table[c] + 1"),
+            ("number[place + n] = table[c]", "number[place + n] = table[c] + 1"),
         ],
         "kernels/test_intensity": [
             ("squares + w * (v * v)", "squares + w * abs(v)"),
@@ -184,10 +184,9 @@ FAULTS = [
             ("squares += w * (m.real * h.real + m.imag", "squares += w * (m.real * h.real - m.imag"),
         ],
         "engine/test_batch": [
-            ("np.floor((v - low) / width)) + 1", "np.floor((v - low) / width)) + 2", "ranks"),
-            ("elif low <= v and v <= high:", "elif low < v and v <= high:", "range"),
-            ("value[out] = v\n                        out += 1", "value[out] = v + 1.0\n                        out += 1",
-             "range"),
+            ("np.floor((v - low) / width) + 1.0", "np.floor((v - low) / width) + 2.0", "ranks"),
+            ("np.uint8((low <= v) & (v <= high))", "np.uint8((low < v) & (v <= high))", "range"),
+            ("out[n] = v\n", "out[n] = v + 1.0\n", "range"),
         ],
         "engine/test_resample": [
             ("(far[1] if dy else 1.0 - far[1])", "(far[1] if dy else 1.0 + far[1])"),
