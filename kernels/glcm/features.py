@@ -17,7 +17,7 @@ difference_of, sum_of : int64 [differences], int64 [sums]
     and sums[c] belong to. Empty where they belong to c itself.
 difference, sums : float64 [differences], float64 [sums]
     Sums of the matrix's cells by difference and by sum of their levels.
-log2_of : float64
+log2_of : float64 [any]
     See kernels/entropy.py.
 largest, bits, squares : float
     Of all cells x: the largest, Σ -x log2 p, and Σ x².
@@ -77,7 +77,7 @@ def tally(x, weight, minus, plus, total, log2_total, difference, sums, log2_of, 
 
 @jit.body
 def places_of(a, b, level_of, difference_of, sum_of):
-    """Places of the difference and the sum of two levels in `difference` and `sums`. a, b : int, ranks from 0, a ≤ b."""
+    """Places of a difference and a sum of levels in `difference` and `sums`. a, b : int, ranks from 0, a ≤ b."""
     minus, plus = level_of[b] - level_of[a], (level_of[a] - level_of[0]) + (level_of[b] - level_of[0])
     if difference_of.size > 0:
         minus = first_of(difference_of, np.int64(0), np.int64(difference_of.size - 1), minus)
