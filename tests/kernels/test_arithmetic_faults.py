@@ -53,6 +53,7 @@ FAULTS = [
             ("out[slots.DIFFERENCE_VARIANCE] += (k - mean) ** 2", "out[slots.DIFFERENCE_VARIANCE] += (k - mean) ** 3"),
             ("p / (1.0 + (k / n_nominal) ** 2)", "p / (1.0 + (k / n_nominal))"),
             ("weight = 2 if b > a else 1", "weight = 1"),
+            ("x = x if b > a else 2.0 * x", "x = 1.0 * x"),
             ("math.sqrt(1.0 - math.exp(-2.0 * gap))", "math.sqrt(1.0 - math.exp(-gap))"),
             ("out[slots.CLUSTER_SHADE] += centred**3 * p", "out[slots.CLUSTER_SHADE] += abs(centred) ** 3 * p"),
             ("x = matrix[right] + matrix[down]", "x = 2.0 * matrix[right]"),
