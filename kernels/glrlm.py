@@ -132,7 +132,7 @@ def lengthen(level, p, p_before, n, length, q, q_before):
         See kernels/grouping.py.
     p, p_before, n : uint64
         Places in `level` of the first voxel and of its predecessor, and the number of voxels.
-    length : uint8
+    length : uint8 [any]
         length[q : q + n] receive the lengths; those of the predecessors begin at length[q_before].
     q, q_before : uint64
     """
@@ -155,7 +155,7 @@ def count_row(level, p, n, rows, w, planes, q, cell, columns, counts):
         As for `count_any`.
     p, n : uint64
         Place in `level` of the row's first voxel, and their number.
-    rows, planes : uint8
+    rows, planes : uint8 [any]
         Lengths so far along the directions of this slice and along those that leave it, from rows[w] and planes[q] on.
     w, q : uint64
     cell : uint64 [13]

@@ -72,15 +72,17 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     n = channel.n_present
     dirs, groups = directional(settings.glcm.distance, aggregations)
     pairs = batch.geometry.n_intensity * len(dirs)
-    dense = 4 * n_groups(batch, vois, groups) * (n + 1) ** 2 + 24 * (n + 1) ** 2
     # lists of differences and sums with their tallies: three times the span, which is limited; 16: sorting them
-    memory = np.where(n > DENSE_LEVELS, (40 + 48 + 16) * pairs, dense + 40 * n**2) + 48 * ROOM + 8 * n
+    dense = (4 * n_groups(batch, vois, groups) + 24) * (n + 1) ** 2 + 40 * n**2
+    memory = np.where(n > DENSE_LEVELS, (40 + 48 + 16) * pairs, dense) + 48 * ROOM + 8 * n
     return memory + feature_bytes(batch, groups, slots.N_SLOTS)
 
 
 def _spans(channel: Channel, vois: I64) -> I64:
     """The highest level less the lowest, int64 [k]; 0 without a level."""
     first, last = channel.level_start[vois], channel.level_start[vois + 1]
+    if (last > first).all():
+        return channel.level_of[last - 1] - channel.level_of[first]
     span, filled = np.zeros(len(vois), np.int64), last > first
     span[filled] = channel.level_of[last[filled] - 1] - channel.level_of[first[filled]]
     return span
@@ -100,10 +102,13 @@ def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
     from voxomics.kernels.glcm import spans
 
     n, span = channel.n_present[vois], _spans(channel, vois)
-    room_start = offsets(np.where(spans.is_wide(span, n * (n + 1) // 2), n * (n + 1), 0))
-    values, values_start = np.empty(room_start[-1], np.int64), np.zeros((len(vois), 3), np.int64)
-    if len(values):
-        spans.list_spans(channel.level_of, channel.level_start, vois, room_start, values, values_start)
+    pairs, values_start = n * (n + 1), np.zeros((len(vois), 3), np.int64)
+    is_wide = spans.is_wide(span, pairs // 2)
+    if not is_wide.any():
+        return np.empty(0, np.int64), values_start, 3 * span + 2
+    room_start = offsets(np.where(is_wide, pairs, 0))
+    values = np.empty(room_start[-1], np.int64)
+    spans.list_spans(channel.level_of, channel.level_start, vois, room_start, values, values_start)
     listed = values_start[:, 2] - values_start[:, 0]
     return values, values_start, np.where(listed > 0, listed, 3 * span + 2)
 
@@ -137,8 +142,10 @@ def compute(
 ) -> F64:
     """GLCM features, float64 [k, aggregations, 25]; see `Family.compute`."""
     assert channel is not None
-    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     dense = channel.n_present[vois] <= DENSE_LEVELS
+    if dense.all():
+        return _measure(batch, channel, vois, settings, aggregations)[..., SLOTS]
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     for chosen, measure in ((dense, _measure), (~dense, _measure_sparse)):
         if chosen.any():
             out[chosen] = measure(batch, channel, vois[chosen], settings, aggregations)[..., SLOTS]

@@ -81,20 +81,19 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
-    shape = batch.geometry.shape.astype(np.int64)
     _, groups = directional(1, aggregations)
-    cells = _cells(batch, channel, vois, aggregations)
-    one = cells // n_groups(batch, vois, groups)
-    dense = 4 * cells + 4 * 8 * one
+    nz, ny, nx = batch.geometry.shape.T.astype(np.int64)
+    longest, levels = np.maximum(nz, np.maximum(ny, nx)), channel.n_present
+    one = (levels + 1) * (longest - 2 * batch.geometry.pad + 1)
+    cells = n_groups(batch, vois, groups) * one
+    # beside the matrices: lengths of a few slices, whose 18 parts begin on memory pages of their own, the ends of rows
+    dense = 4 * cells + 32 * one + 26 * ny * nx + 16 * nz * ny + 18 * 4096
     sparse = (1 + 5 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction; all, sorted, weighted; their cells
-    # lengths of a few slices, whose 18 parts begin on memory pages of their own, and the ends of rows
-    planes = (8 + 18) * shape[:, 1] * shape[:, 2] + 18 * 4096 + 16 * shape[:, 0] * shape[:, 1]
-    marginals: I64 = 16 * (channel.n_present + shape.max(1))
-    features_of = feature_bytes(batch, groups, slots.N_SLOTS)
-    return np.where(_is_dense(batch, vois, cells), dense + planes, sparse) + marginals + features_of
+    memory: I64 = np.where(_is_dense(batch, vois, cells), dense, sparse) + 16 * (levels + longest)
+    return memory + feature_bytes(batch, groups, slots.N_SLOTS)
 
 
-def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> tuple[np.ndarray, I64]:
+def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> tuple[np.ndarray, I64, I64]:
     """Runs of every group of every VOI.
 
     Returns
@@ -103,18 +102,21 @@ def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str
         Ragged [k][group, L + 1, R + 1]: by rank and run length; row and column 0 are no runs. R: longest side of the
         VOI's box.
     counts_start : ndarray int64 [k + 1]
+    columns : ndarray int64 [k]
+        R + 1.
     """
     from voxomics.kernels import glrlm as kernel
 
     dirs, groups = directional(1, aggregations)
-    counts_start = offsets(_cells(batch, channel, vois, aggregations))
+    columns = _longest(batch, vois) + 1
+    counts_start = offsets(n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) * columns)
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
     kernel.count(
         channel.level, g.start, g.shape, channel.level_start, vois, g.pad, dirs, groups.n_planar, groups.per_slice,
         found, counts_start,
     )  # fmt: skip
-    return found, counts_start
+    return found, counts_start, columns
 
 
 def compute(
@@ -122,8 +124,10 @@ def compute(
 ) -> F64:
     """GLRLM features, float64 [k, aggregations, 16]; see `Family.compute`."""
     assert channel is not None
-    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     dense = _is_dense(batch, vois, _cells(batch, channel, vois, aggregations))
+    if dense.all():
+        return _measure(batch, channel, vois, settings, aggregations)[..., SLOTS]
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     for chosen, measure in ((dense, _measure), (~dense, _measure_sparse)):
         if chosen.any():
             out[chosen] = measure(batch, channel, vois[chosen], settings, aggregations)[..., SLOTS]
@@ -133,7 +137,7 @@ def compute(
 def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """Slots of VOIs from dense matrices, float64 [k, aggregations, N_SLOTS]."""
     dirs, groups = directional(1, aggregations)
-    counted = (*counts(batch, channel, vois, aggregations), _longest(batch, vois) + 1)
+    counted = counts(batch, channel, vois, aggregations)
     weight = direction_weights(dirs, batch, vois, settings.glrlm.weighting)
     return size_matrix.features(batch, channel, vois, groups, counted, weight, True)
 

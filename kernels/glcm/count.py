@@ -3,8 +3,8 @@
 On the CPU a kernel visits each voxel once and looks along all directions; row and column 0 of a matrix collect the
 pairs that leave the mask, which spares the inner loop a branch. The usual 13 directions to the voxels around are
 written out, which takes half the time of a loop over directions. A direction is counted one way: the symmetric matrix
-of the standard is C + Cᵀ. On a GPU a block counts one tile along one direction, in shared memory where a triangle of the
-pairs a ≤ b fits, else in the device's.
+of the standard is C + Cᵀ. On a GPU a block counts one tile along one direction, in shared memory where a triangle of
+the pairs a ≤ b fits, else in the device's.
 
 Where there are too many levels for dense matrices (engine/families/glcm.py), pairs are listed as codes, which are
 sorted.
@@ -89,7 +89,9 @@ def count_usual(level, first, last, nx, across, cell, width, counts):
 
     Parameters
     ----------
-    level, first, last, cell, width, counts
+    level, counts
+        As for `count`.
+    first, last, cell, width
         As for `count_any`.
     nx, across : uint64
         Places from a row to the next, and from a slice to the next.

@@ -17,6 +17,10 @@ difference_of, sum_of : int64 [differences], int64 [sums]
     and sums[c] belong to. Empty where they belong to c itself.
 difference, sums : float64 [differences], float64 [sums]
     Sums of the matrix's cells by difference and by sum of their levels.
+log2_of : float64 [any]
+    See kernels/entropy.py.
+largest, bits, squares : float
+    Of all cells x: the largest, Σ -x log2 p, and Σ x².
 out : float64 [N_SLOTS]
     The features, by the names of slots.py.
 """
@@ -28,6 +32,7 @@ import math
 import numpy as np
 
 from voxomics.kernels import jit
+from voxomics.kernels.entropy import bits_of
 from voxomics.kernels.glcm import slots
 from voxomics.kernels.search import first_of
 
@@ -50,35 +55,83 @@ def number_of(values, place):
 
 
 @jit.body
-def tally(a, b, x, level_of, total, difference_of, difference, sum_of, sums, out):
-    """Add one cell to the distributions of differences and sums, and to the features that need every cell.
+def tally(x, weight, minus, plus, total, log2_total, difference, sums, log2_of, largest, bits, squares):
+    """Add one cell to the distributions of differences and sums; returns the new largest, bits and squares.
 
     Parameters
     ----------
-    a, b : int
-        Ranks from 0, a ≤ b: the cell and its mirror image.
     x : float
         Its entry of the symmetric matrix, > 0.
+    weight : int
+        2 for a cell and its mirror image, 1 on the diagonal.
+    minus, plus : int
+        Places of its difference and its sum in `difference` and `sums`.
+    log2_total : float
+        log2 of `total`.
     """
-    weight = 1 if a == b else 2
-    p = x / total
+    both = weight * x
+    difference[minus] += both
+    sums[plus] += both
+    return max(largest, x), bits + both * bits_of(x, total, log2_total, log2_of), squares + both * x
+
+
+@jit.body
+def places_of(a, b, level_of, difference_of, sum_of):
+    """Places of a difference and a sum of levels in `difference` and `sums`. a, b : int, ranks from 0, a ≤ b."""
     minus, plus = level_of[b] - level_of[a], (level_of[a] - level_of[0]) + (level_of[b] - level_of[0])
     if difference_of.size > 0:
         minus = first_of(difference_of, np.int64(0), np.int64(difference_of.size - 1), minus)
         plus = first_of(sum_of, np.int64(0), np.int64(sum_of.size - 1), plus)
-    difference[minus] += weight * x
-    sums[plus] += weight * x
-    out[slots.JOINT_MAXIMUM] = max(out[slots.JOINT_MAXIMUM], p)
-    out[slots.JOINT_ENTROPY] -= weight * p * math.log2(p)
-    out[slots.ANGULAR_SECOND_MOMENT] += weight * p * p
+    return minus, plus
 
 
 @jit.body
-def finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out):
-    """The features that follow from the three distributions. `out` holds those of `tally`, and 0 for the others."""
-    mean, entropy = levels_alone(level_of, total, marginal, out)
-    differences_alone(n_nominal, total, difference_of, difference, out)
-    sums_alone(2.0 * mean, total, sum_of, sums, out)
+def tally_row(
+    cells, a, thread, threads, level_of, total, log2_total, difference_of, difference, sum_of, sums, log2_of,
+    largest, bits, squares,
+):  # fmt: skip
+    """`tally` the cells of one lower rank; returns the new largest, bits and squares.
+
+    No two cells of a row have the same difference, or the same sum.
+
+    Parameters
+    ----------
+    cells : float64 [L - a]
+        One-way counts of a and b ≥ a, both ways together.
+    a : int
+        Rank from 0.
+    thread, threads : int
+        This thread takes each `threads`-th cell from `thread` on; 0 and 1 take all.
+    """
+    b = a + thread
+    while b < level_of.size:
+        x = cells[b - a]
+        if x > 0.0:
+            weight = 2 if b > a else 1
+            x = x if b > a else 2.0 * x
+            if difference_of.size > 0:
+                minus, plus = places_of(a, b, level_of, difference_of, sum_of)
+            else:
+                minus, plus = level_of[b] - level_of[a], (level_of[a] - level_of[0]) + (level_of[b] - level_of[0])
+            largest, bits, squares = tally(
+                x, weight, minus, plus, total, log2_total, difference, sums, log2_of, largest, bits, squares
+            )
+        b += threads
+    return largest, bits, squares
+
+
+@jit.body
+def finish(
+    level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, log2_of, largest, bits, squares, out
+):
+    """All features, once every cell is tallied."""
+    out[:] = 0.0
+    out[slots.JOINT_MAXIMUM] = largest / total
+    out[slots.JOINT_ENTROPY] = bits / total
+    out[slots.ANGULAR_SECOND_MOMENT] = squares / total / total
+    mean, entropy = levels_alone(level_of, total, marginal, log2_of, out)
+    differences_alone(n_nominal, total, difference_of, difference, log2_of, out)
+    sums_alone(2.0 * mean, total, sum_of, sums, log2_of, out)
     # Σ(i-μ)(j-μ)p and Σ ij p from (i+j)² - (i-j)² = 4ij
     variance, covariance = out[slots.JOINT_VARIANCE], (out[slots.CLUSTER_TENDENCY] - out[slots.CONTRAST]) / 4.0
     out[slots.AUTOCORRELATION] = covariance + out[slots.JOINT_AVERAGE] * out[slots.JOINT_AVERAGE]
@@ -91,33 +144,32 @@ def finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_
 
 
 @jit.body
-def levels_alone(level_of, total, marginal, out):
+def levels_alone(level_of, total, marginal, log2_of, out):
     """The features of p_x. Returns the mean, counted from the lowest level, and the entropy."""
     mean = 0.0
     for a in range(level_of.size):
         mean += (level_of[a] - level_of[0]) * (marginal[a] / total)
-    variance = 0.0
-    entropy = 0.0
+    variance, bits, log2_total = 0.0, 0.0, math.log2(total)
     for a in range(level_of.size):
         if marginal[a] > 0:
-            p = marginal[a] / total
-            variance += (level_of[a] - level_of[0] - mean) ** 2 * p
-            entropy -= p * math.log2(p)
+            variance += (level_of[a] - level_of[0] - mean) ** 2 * (marginal[a] / total)
+            bits += marginal[a] * bits_of(marginal[a], total, log2_total, log2_of)
     out[slots.JOINT_AVERAGE] = level_of[0] + mean
     out[slots.JOINT_VARIANCE] = variance
     out[slots.SUM_AVERAGE] = 2.0 * out[slots.JOINT_AVERAGE]
-    return mean, entropy
+    return mean, bits / total
 
 
 @jit.body
-def differences_alone(n_nominal, total, difference_of, difference, out):
+def differences_alone(n_nominal, total, difference_of, difference, log2_of, out):
     """The features of p_{x-y}."""
+    log2_total = math.log2(total)
     for c in range(difference.size):
         if difference[c] > 0:
             k = number_of(difference_of, c)
             p = difference[c] / total
             out[slots.DIFFERENCE_AVERAGE] += k * p
-            out[slots.DIFFERENCE_ENTROPY] -= p * math.log2(p)
+            out[slots.DIFFERENCE_ENTROPY] += p * bits_of(difference[c], total, log2_total, log2_of)
             out[slots.CONTRAST] += k * k * p
             out[slots.INVERSE_DIFFERENCE] += p / (1.0 + k)
             out[slots.NORMALISED_INVERSE_DIFFERENCE] += p / (1.0 + k / n_nominal)
@@ -134,21 +186,22 @@ def differences_alone(n_nominal, total, difference_of, difference, out):
 
 
 @jit.body
-def sums_alone(mean, total, sum_of, sums, out):
+def sums_alone(mean, total, sum_of, sums, log2_of, out):
     """The features of p_{x+y}.
 
     Parameters
     ----------
     mean : float
         Mean of p_{x+y}, counted from twice the lowest level.
-    total, sum_of, sums, out
+    total, sum_of, sums, log2_of, out
         As above.
     """
+    log2_total = math.log2(total)
     for c in range(sums.size):
         if sums[c] > 0:
             p = sums[c] / total
             centred = number_of(sum_of, c) - mean
-            out[slots.SUM_ENTROPY] -= p * math.log2(p)
+            out[slots.SUM_ENTROPY] += p * bits_of(sums[c], total, log2_total, log2_of)
             out[slots.CLUSTER_TENDENCY] += centred**2 * p
             out[slots.CLUSTER_SHADE] += centred**3 * p
             out[slots.CLUSTER_PROMINENCE] += centred**4 * p

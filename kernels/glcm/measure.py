@@ -6,11 +6,14 @@ order of the CPU, and one of them finishes.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from voxomics.kernels import block, jit, sorting
-from voxomics.kernels.glcm import features, slots, spans
-from voxomics.kernels.glcm.count import cell_of, pairs
+from voxomics.kernels.entropy import LOG2
+from voxomics.kernels.glcm import features, spans
+from voxomics.kernels.glcm.count import ONE, cell_of, pairs
 from voxomics.kernels.glcm.slots import N_SLOTS
 from voxomics.kernels.grouping import DIRECTION, DIRECTION_BITS, DIRECTION_END, SLICE, SLICE_END, VOI, merge
 
@@ -39,37 +42,71 @@ def rooms(scratch, cells, levels, difference_of, sum_of):
 
 
 @jit.body
+def fold(matrix, n_levels, marginal):
+    """Fold a square of one-way counts into the triangle of its first cells, and sum the symmetric matrix's rows.
+
+    Parameters
+    ----------
+    matrix : float64 [(L + 1)²]
+        As `count.count` lays it out. Its first cells receive the counts both ways, by `count.cell_of`; a row of the
+        triangle ends before the rows of the square that are still to be read.
+    n_levels : int
+        L.
+    marginal : float64 [L]
+    """
+    n = np.uint64(n_levels)  # unsigned: an index that may be negative costs a test
+    width = n + ONE
+    at, to = width + ONE, np.uint64(0)
+    marginal[:] = 0.0
+    for a in range(n):
+        own = 2.0 * matrix[at]
+        matrix[to] = matrix[at]
+        to += ONE
+        right, down = at, at
+        for b in range(a + ONE, n):
+            right += ONE
+            down += width
+            x = matrix[right] + matrix[down]
+            matrix[to] = x
+            to += ONE
+            own += x
+            marginal[b] += x
+        marginal[a] += own
+        at += width + ONE
+
+
+@jit.body
 def measure_square(matrix, level_of, n_nominal, marginal, difference_of, difference, sum_of, sums, out):
     """Features of one matrix of one-way counts; all NaN if it holds no pair.
 
     Parameters
     ----------
     matrix : float64 [(L + 1)²]
-        As `count.count` lays it out.
+        As `count.count` lays it out; is overwritten.
     level_of, n_nominal, marginal, difference_of, difference, sum_of, sums, out
         As for features.py; what `marginal`, `difference`, `sums` and `out` hold is overwritten.
     """
-    width = level_of.size + 1
+    n_levels = np.int64(level_of.size)
+    fold(matrix, n_levels, marginal)
     total = 0.0
-    for a in range(1, width):
-        for b in range(1, width):
-            total += 2.0 * matrix[a * width + b]
+    for a in range(n_levels):
+        total += marginal[a]
     if total == 0.0:
         out[:] = np.nan
         return
-    marginal[:] = 0.0
+    log2_total = math.log2(total)
     difference[:] = 0.0
     sums[:] = 0.0
-    out[:] = 0.0
-    for a in range(1, width):
-        for b in range(a, width):
-            x = matrix[a * width + b] + matrix[b * width + a]
-            if x > 0.0:
-                features.tally(a - 1, b - 1, x, level_of, total, difference_of, difference, sum_of, sums, out)
-                marginal[a - 1] += x
-                if a != b:
-                    marginal[b - 1] += x
-    features.finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out)
+    largest, bits, squares = 0.0, 0.0, 0.0
+    for a in range(n_levels):
+        first = cell_of(a, a, n_levels)
+        largest, bits, squares = features.tally_row(
+            matrix[first : first + n_levels - a], a, 0, 1, level_of, total, log2_total, difference_of, difference,
+            sum_of, sums, LOG2, largest, bits, squares,
+        )  # fmt: skip
+    features.finish(
+        level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, LOG2, largest, bits, squares, out
+    )
 
 
 @jit.cpu
@@ -123,25 +160,30 @@ def measure_codes(codes, n, weight, level_of, n_nominal, difference_of, sum_of, 
     marginal = np.zeros(level_of.size)
     difference = np.zeros(difference_of.size if difference_of.size > 0 else span + 1)
     sums = np.zeros(sum_of.size if sum_of.size > 0 else 2 * span + 1)
-    out[:] = 0.0
     directions = (1 << DIRECTION_BITS) - 1
     total = 0.0
     for k in range(n):
         total += weight[codes[k] & directions]
     total = 2.0 * total
-    x = 0.0
+    log2_total = math.log2(total)
+    x, largest, bits, squares = 0.0, 0.0, 0.0, 0.0
     for k in range(n):
         pair = codes[k] >> DIRECTION_BITS
         x += weight[codes[k] & directions]
         if k + 1 == n or codes[k + 1] >> DIRECTION_BITS != pair:
             a, b = (pair >> 32) - 1, (pair & 0xFFFFFFFF) - 1
             x = 2.0 * x if a == b else x
-            features.tally(a, b, x, level_of, total, difference_of, difference, sum_of, sums, out)
+            minus, plus = features.places_of(a, b, level_of, difference_of, sum_of)
+            largest, bits, squares = features.tally(
+                x, 1 if a == b else 2, minus, plus, total, log2_total, difference, sums, LOG2, largest, bits, squares
+            )
             marginal[a] += x
             if a != b:
                 marginal[b] += x
             x = 0.0
-    features.finish(level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, out)
+    features.finish(
+        level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, LOG2, largest, bits, squares, out
+    )
 
 
 @jit.cpu
@@ -173,10 +215,8 @@ def measure_sparse(level, start, shape, level_of, level_start, n_nominal, vois, 
 
 
 @jit.body
-def distribute(matrix, n_levels, level_of, total, marginal, difference_of, difference, sum_of, sums, own):
-    """`features.tally` every cell of a triangle of one-way counts, by all threads of a block together.
-
-    No two cells of a row have the same difference, or the same sum.
+def distribute(matrix, n_levels, level_of, total, marginal, difference_of, difference, sum_of, sums, log2_of):
+    """Tally every cell of a triangle of one-way counts, by all threads of a block together, row by row.
 
     Parameters
     ----------
@@ -184,20 +224,23 @@ def distribute(matrix, n_levels, level_of, total, marginal, difference_of, diffe
         By `count.cell_of`.
     n_levels : int32
         L.
-    level_of, total, marginal, difference_of, difference, sum_of, sums
+    level_of, total, marginal, difference_of, difference, sum_of, sums, log2_of
         As for features.py, shared by the block; `marginal` is written.
-    own : float64 [N_SLOTS]
-        This thread's `out`.
+
+    Returns
+    -------
+    tuple of float
+        This thread's largest, bits and squares.
     """
+    log2_total = math.log2(total)
+    largest, bits, squares = 0.0, 0.0, 0.0
     thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
     for a in range(n_levels):
-        b = a + thread
-        while b < n_levels:
-            x = matrix[cell_of(a, b, n_levels)]
-            if x > 0.0:
-                x = 2.0 * x if a == b else x
-                features.tally(a, b, x, level_of, total, difference_of, difference, sum_of, sums, own)
-            b += threads
+        first = cell_of(a, a, n_levels)
+        largest, bits, squares = features.tally_row(
+            matrix[first : first + n_levels - a], a, thread, threads, level_of, total, log2_total, difference_of,
+            difference, sum_of, sums, log2_of, largest, bits, squares,
+        )  # fmt: skip
         jit.cuda.syncthreads()
     a = thread
     while a < n_levels:
@@ -206,6 +249,7 @@ def distribute(matrix, n_levels, level_of, total, marginal, difference_of, diffe
             x += matrix[cell_of(min(a, b), max(a, b), n_levels)] * (2.0 if a == b else 1.0)
         marginal[a] = x
         a += threads
+    return largest, bits, squares
 
 
 @jit.gpu(
@@ -232,7 +276,6 @@ def measure_gpu(
     """
     room = jit.cuda.shared.array(MEASURING, np.float64)
     out = jit.cuda.shared.array(N_SLOTS, np.float64)
-    own = jit.cuda.local.array(N_SLOTS, np.float64)
     thread, threads = np.int32(jit.cuda.threadIdx.x), np.int32(jit.cuda.blockDim.x)
     mine = scratch[jit.cuda.blockIdx.x * stride : (jit.cuda.blockIdx.x + 1) * stride]
     m = np.int32(jit.cuda.blockIdx.x)
@@ -273,22 +316,19 @@ def measure_gpu(
             while c < sums.size:
                 sums[c] = 0.0
                 c += threads
-            for f in range(N_SLOTS):
-                own[f] = 0.0
             jit.cuda.syncthreads()
-            distribute(matrix, n_levels, levels, total, marginal, difference_of, difference, sum_of, sums, own)
-            largest = block.max_of(own[slots.JOINT_MAXIMUM], room)
-            entropy = block.sum_of(own[slots.JOINT_ENTROPY], room)
-            energy = block.sum_of(own[slots.ANGULAR_SECOND_MOMENT], room)
+            no_table = mine[:0]
+            largest, bits, squares = distribute(
+                matrix, n_levels, levels, total, marginal, difference_of, difference, sum_of, sums, no_table
+            )
+            largest = block.max_of(largest, room)
+            bits = block.sum_of(bits, room)
+            squares = block.sum_of(squares, room)
             if thread == 0:
-                for f in range(N_SLOTS):
-                    out[f] = 0.0
-                out[slots.JOINT_MAXIMUM], out[slots.JOINT_ENTROPY], out[slots.ANGULAR_SECOND_MOMENT] = (
-                    largest,
-                    entropy,
-                    energy,
-                )
-                features.finish(levels, n_nominal[i], total, marginal, difference_of, difference, sum_of, sums, out)
+                features.finish(
+                    levels, n_nominal[i], total, marginal, difference_of, difference, sum_of, sums, no_table,
+                    largest, bits, squares, out,
+                )  # fmt: skip
             jit.cuda.syncthreads()
         f = thread
         while f < N_SLOTS:

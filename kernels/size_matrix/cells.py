@@ -13,9 +13,12 @@ n_cells : int
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from voxomics.kernels import jit
+from voxomics.kernels.entropy import LOG2, bits_of
 from voxomics.kernels.size_matrix import features, slots
 
 
@@ -107,6 +110,7 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
     for s in range(largest):
         columns[s] = 0.0
     out[:] = 0.0
+    log2_total = math.log2(total)
     mean_level = 0.0
     mean_size = 0.0
     for c in range(n_cells):
@@ -117,7 +121,7 @@ def measure(rank, size, count, n_cells, level_of, n_voxels, rows, columns, out):
         j = float(size[c])
         mean_level += i * p
         mean_size += j * p
-        features.add(i, j, p, out)
+        features.add(i, j, p, bits_of(count[c], total, log2_total, LOG2), out)
     out[slots.LEVEL_NON_UNIFORMITY] = features.non_uniformity(rows, level_of.size, total, 0, 1)
     out[slots.SIZE_NON_UNIFORMITY] = features.non_uniformity(columns, largest, total, 0, 1)
     out[slots.ENERGY] = features.energy(count, n_cells, total, 0, 1)

@@ -22,26 +22,25 @@ thread, threads : int
 
 from __future__ import annotations
 
-import math
-
 from voxomics.kernels import jit
 from voxomics.kernels.size_matrix import slots
 
 
 @jit.body
-def add(i, j, p, out):
-    """Add a cell to the features that are sums over cells."""
-    ii = i * i
-    jj = j * j
-    out[slots.SMALL_EMPHASIS] += p / jj
+def add(i, j, p, bits, out):
+    """Add a cell to the features that are sums over cells. bits : float, -log2 p."""
+    ii, jj = i * i, j * j
+    low, small = p / ii, 1.0 / jj
+    high = p * ii
+    out[slots.SMALL_EMPHASIS] += p * small
     out[slots.LARGE_EMPHASIS] += p * jj
-    out[slots.LOW_GREY_LEVEL] += p / ii
-    out[slots.HIGH_GREY_LEVEL] += p * ii
-    out[slots.SMALL_LOW] += p / (ii * jj)
-    out[slots.SMALL_HIGH] += p * ii / jj
-    out[slots.LARGE_LOW] += p * jj / ii
-    out[slots.LARGE_HIGH] += p * ii * jj
-    out[slots.ENTROPY] -= p * math.log2(p)
+    out[slots.LOW_GREY_LEVEL] += low
+    out[slots.HIGH_GREY_LEVEL] += high
+    out[slots.SMALL_LOW] += low * small
+    out[slots.SMALL_HIGH] += high * small
+    out[slots.LARGE_LOW] += low * jj
+    out[slots.LARGE_HIGH] += high * jj
+    out[slots.ENTROPY] += p * bits
 
 
 @jit.body

@@ -6,6 +6,8 @@ one walk over its cells is enough.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from voxomics.kernels import block, jit
@@ -177,7 +179,7 @@ def measure_gpu(
             while c < n_cells:
                 if mine[c] > 0.0:
                     level, size, p = float(levels[c // width]), float(c % width + 1), mine[c] / total
-                    features.add(level, size, p, own)
+                    features.add(level, size, p, -math.log2(p), own)
                     features.spread(level, size, p, mean_level, mean_size, own)
                 c += threads
             for f in range(N_SLOTS):

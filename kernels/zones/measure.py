@@ -17,6 +17,8 @@ columns : int64 [zones]
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from voxomics.kernels import block, jit, sorting
@@ -154,7 +156,7 @@ def measure_list(entries, columns, first, last, rank_bits, column_bits, levels, 
                 float(entries[k] & last_column),
             )
             p = same / total
-            features.add(level, column, p, out)
+            features.add(level, column, p, -math.log2(p), out)
             features.spread(level, column, p, mean_level, of_columns / total, out)
             out[slots.ENERGY] += p * p
         of_rank, of_column = (

@@ -22,7 +22,7 @@ FAULTS = {
         ("glcm.count.count_gpu", "if b > 0:", "if b > 1:"),
         ("glcm.measure.measure_gpu", "x += 2.0 * matrix[c]", "x += matrix[c]"),
         ("glcm.measure.measure_gpu", "one[SLICE] + 1):", "one[SLICE]):", "merge"),
-        ("glcm.measure.measure_gpu", "x = 2.0 * x if a == b else x", "x = 1.0 * x", "distribute"),
+        ("glcm.measure.measure_gpu", "(2.0 if a == b else 1.0)", "1.0", "distribute"),
         ("grouping.means_gpu", "total += x", "total = x", "mean_of"),
     ],
     "glrlm": [

@@ -76,8 +76,9 @@ def test_counts_equal_the_twin(pad):
     volume = random_volume(np.random.default_rng(3), (4, 5, 7), 3, 0.9)
     batch, _ = batch_of([volume], {"ngtdm": {"distance": pad}})
     channel = batch.channels["none"]
-    found, start = glrlm.counts(batch, channel, np.arange(1), ("3d_averaged",))
-    found = found[start[0] : start[1]].reshape(13, int(channel.n_present[0]) + 1, 7 + 1)
+    found, start, columns = glrlm.counts(batch, channel, np.arange(1), ("3d_averaged",))
+    found = found[start[0] : start[1]].reshape(13, int(channel.n_present[0]) + 1, columns[0])
+    assert columns.tolist() == [7 + 1]
     levels = channel.level_of.tolist()
     twin = naive.matrices(volume, "3d_averaged")
     for d, offset in enumerate(directions(1)):
