@@ -85,6 +85,7 @@ FAULTS = [
         ],
         "kernels/test_ngtdm": [
             ("abs((n + 1) * (code[a] >> bits)", "abs(n * (code[a] >> bits)"),
+            ("+= value - ring[old + x]", "+= value - ring[old]"),
             ("((level_of[first + a] - level_of[first]) << bits) + 1", "(a << bits) + 1"),
             ("s[a] += together / n", "s[a] += together / (n + 1)"),
             ("* k * (counted - k)", "* k * k"),
