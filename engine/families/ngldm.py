@@ -64,23 +64,21 @@ CATALOGUE = {
 FEATURES, SLOTS = tuple(CATALOGUE.values()), np.array(list(CATALOGUE))
 
 
-def _highest(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:
+def _highest(n_intensity: I64, distance: int, planar: bool) -> I64:
     """Highest dependence possible, int64 [k]: by the window and by the voxels there are."""
-    return np.minimum((2 * distance + 1) ** (2 if planar else 3), batch.geometry.n_intensity[vois])
+    return np.minimum((2 * distance + 1) ** (2 if planar else 3), n_intensity)
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     assert channel is not None
-    vois = np.arange(len(batch), dtype=np.int64)
-    distance = settings.ngldm.distance
-    bytes_ = np.zeros(len(vois), np.int64)
+    g, n_present, distance = batch.geometry, channel.n_present, settings.ngldm.distance
+    bytes_ = 24 * n_present + 8 * (2 * distance + 1) ** 3
     for planar, _, groups in zonal(aggregations):
-        columns = _highest(batch, vois, distance, planar) + 1
-        bytes_ += 4 * zonal_cells(batch, channel, vois, columns, groups.per_slice)
-        bytes_ += 4 * 8 * (channel.n_present + 1) * columns
-        bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
-    return bytes_ + 24 * channel.n_present + 8 * (2 * distance + 1) ** 3
+        slices = g.shape[:, 0].astype(np.int64) if groups.per_slice else 1
+        cells = (n_present + 1) * (_highest(g.n_intensity, distance, planar) + 1)
+        bytes_ += cells * (4 * slices + 32) + feature_bytes(batch, groups, slots.N_SLOTS)
+    return bytes_
 
 
 def counts(
@@ -99,7 +97,7 @@ def counts(
     from voxomics.kernels import ngldm as kernel
 
     distance = settings.ngldm.distance
-    columns = _highest(batch, vois, distance, planar) + 1
+    columns = _highest(batch.geometry.n_intensity[vois], distance, planar) + 1
     counts_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
@@ -126,7 +124,8 @@ def compute(
 
 def _cells_on_device(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> I64:
     """Cells of all matrices of each VOI on a device, int64 [k]: levels × highest dependence × groups."""
-    return n_slices(batch, vois, per_slice) * channel.n_present[vois] * _highest(batch, vois, distance, planar)
+    highest = _highest(batch.geometry.n_intensity[vois], distance, planar)
+    return n_slices(batch, vois, per_slice) * channel.n_present[vois] * highest
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
@@ -136,7 +135,7 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
     distance = settings.ngldm.distance
     kinds = list(zonal(aggregations))
     cells = [_cells_on_device(batch, channel, vois, distance, planar, groups.per_slice) for planar, _, groups in kinds]
-    highest = [_highest(batch, vois, distance, planar) for planar, _, _ in kinds]
+    highest = [_highest(batch.geometry.n_intensity, distance, planar) for planar, _, _ in kinds]
     return size_matrix.need_on_device(batch, channel, [groups for _, _, groups in kinds], cells, highest)
 
 
@@ -162,7 +161,7 @@ def counts_on_device(
     size[vois] = _cells_on_device(batch, channel, vois, distance, planar, per_slice)
     counts_start = offsets(size)
     found = device.zeros(counts_start[-1], np.int32)
-    highest = _highest(batch, np.arange(len(batch)), distance, planar)
+    highest = _highest(batch.geometry.n_intensity, distance, planar)
     room = min(int((channel.n_present[vois] * highest[vois]).max(initial=0)), table.ROOM)
     row, first, length, z = resident.tiles(vois, per_slice)
     there = resident.channel(channel)

@@ -47,17 +47,18 @@ SLOTS = np.array([getattr(slots, feature.name.upper()) for feature in FEATURES])
 _TOO_MUCH = np.int64(1) << 61
 
 
-def _columns(batch: VoiBatch, vois: I64, distance: int, planar: bool) -> I64:
+def _columns(n_intensity: I64, distance: int, planar: bool) -> I64:
     """Numbers of neighbours possible, 0 included, int64 [k]: by the window and by the voxels there are."""
-    return np.minimum((2 * distance + 1) ** (2 if planar else 3), np.maximum(batch.geometry.n_intensity[vois], 1))
+    return np.minimum((2 * distance + 1) ** (2 if planar else 3), np.maximum(n_intensity, 1))
 
 
 def _memory(batch: VoiBatch, channel: Channel, distance: int, aggregations: tuple[str, ...]) -> I64:
     """Bytes of the sums and features of each VOI, int64 [n]."""
-    vois = np.arange(len(batch), dtype=np.int64)
-    bytes_ = np.zeros(len(vois), np.int64)
+    g, n_rows = batch.geometry, channel.n_present + 1
+    bytes_ = np.zeros(len(batch), np.int64)
     for planar, _, groups in zonal(aggregations):
-        bytes_ += 8 * zonal_cells(batch, channel, vois, _columns(batch, vois, distance, planar), groups.per_slice)
+        slices = g.shape[:, 0].astype(np.int64) if groups.per_slice else 1
+        bytes_ += 8 * slices * n_rows * _columns(g.n_intensity, distance, planar)
         bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_
 
@@ -100,7 +101,7 @@ def counts(
     """
     from voxomics.kernels.ngtdm import count as kernel
 
-    columns = _columns(batch, vois, distance, planar)
+    columns = _columns(batch.geometry.n_intensity[vois], distance, planar)
     sums_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
@@ -149,7 +150,7 @@ def counts_on_device(
 
     device, batch = resident.device, resident.batch
     columns, size = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
-    columns[vois] = _columns(batch, vois, distance, planar)
+    columns[vois] = _columns(batch.geometry.n_intensity[vois], distance, planar)
     size[vois] = zonal_cells(batch, channel, vois, columns[vois], per_slice)
     sums_start = offsets(size)
     sums = device.zeros(sums_start[-1], np.int64)

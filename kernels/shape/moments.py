@@ -50,12 +50,13 @@ N_WEIGHTED = TOTAL_X + 1
 def row_moments(region, row, first, last, middle):
     """Voxels of one row of the mask, Σx and Σx², int64; x is counted from `middle`."""
     n, sx, sxx = np.int64(0), np.int64(0), np.int64(0)
-    for x in range(first, last + 1):
-        inside = np.int64(region[row + x] & 1)
-        u = x - middle
+    begin = np.uint64(row + first)  # unsigned: an index that may be negative would keep the loop from being vectorised
+    for q in range(np.uint64(last - first + 1)):
+        inside = np.int64(region[begin + q] & 1)
+        u = inside * (np.int64(q) + first - middle)
         n += inside
-        sx += inside * u
-        sxx += inside * u * u
+        sx += u
+        sxx += u * u
     return n, sx, sxx
 
 
@@ -71,12 +72,13 @@ def row_intensities(region, row, first, last, middle, value, j):
         The row's intensities I begin at value[j].
     """
     total, along = 0.0, 0.0
-    for x in range(first, last + 1):
-        if region[row + x] & 2:
-            total += value[j]
-            along += value[j] * (x - middle)
-            j += 1
-    return total, along, j
+    begin, one, at = np.uint64(row + first), np.uint64(1), np.uint64(j)
+    for q in range(np.uint64(last - first + 1)):
+        if region[begin + q] & 2:
+            total += value[at]
+            along += value[at] * (np.int64(q) + first - middle)
+            at += one
+    return total, along, np.int64(at)
 
 
 @jit.body

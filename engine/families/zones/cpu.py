@@ -73,10 +73,10 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
     assert channel is not None
     g = batch.geometry
-    shape = g.shape.astype(np.int64)
+    nz, ny, nx = g.shape.T.astype(np.int64)
     lists = (4 + 4) * 4 + 3 * 8  # four int32 of runs, four of zones, three int64 of cells; each at most one per voxel
-    boxes = 2 * shape.prod(1) if measures_distances(settings) else 0
-    slices = (2 + 3 * 4) * shape[:, 1:].prod(1) + 8 * shape[:, 0]
+    boxes = 2 * nz * ny * nx if measures_distances(settings) else 0
+    slices = (2 + 3 * 4) * ny * nx + 8 * nz
     features_of = sum(
         feature_bytes(batch, groups, (1 + measures_distances(settings)) * N_SLOTS)
         for _, _, groups in zonal(aggregations)
