@@ -133,7 +133,8 @@ def _features(
     from voxomics.kernels.shape import features as kernel
     from voxomics.kernels.shape.ellipsoid import semi_axes
 
-    both = np.stack((matrices, matrices))
+    both = np.empty((2, len(vois), 3, 3))
+    both[1] = matrices
     kernel.covariances(moments, spacing, both[0])
     axes, enclosing = semi_axes(both)
     out = np.empty((len(vois), 1, len(FEATURES)))

@@ -136,7 +136,7 @@ FAULTS = [
             ("return near | far << 4", "return near | far << 2"),
             ("corners[:, 2] - corners[:, 0])", "corners[:, 2] + corners[:, 0])"),
             ("47, 42, 47, 47, 48,", "47, 42, 47, 47, 47,"),
-            ("np.stack((y * x, z * x, z * y), axis=1)", "np.stack((y * x, z * x, z * x), axis=1)"),
+            ("np.array((y * x, z * x, z * y))", "np.array((y * x, z * x, z * x))"),
             ("m[ZX] += sx * uz", "m[ZX] += sx * uy"),
             ("along += value[j] * (x - middle)", "along += value[j] * (x + middle)"),
             ("max(n - 1.0, 1.0)", "max(n, 1.0)"),
