@@ -76,7 +76,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     # a convex polygon on an m × m lattice has at most about 3.5 m^(2/3) corners; up to six vertices lie beside each
     outline = np.minimum(2 * shape[:, 1], 4 * shape[:, 1:].max(1) ** (2 / 3) + 8)
     corners = (6 * shape[:, 0] * outline).astype(np.int64)
-    result = np.full(len(batch), 4096, np.int64)
+    result = np.full(len(batch), 12_288, np.int64)  # most of it vectors between outermost corners
     if _wants(settings, _HULL):
         result += 700 * corners
     return result
@@ -96,37 +96,50 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     weighted = np.zeros((k, kernel.N_WEIGHTED))
     mesh.count(g.region, g.start, g.shape, vois, g.pad, counts)
     kernel.survey(g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, moments, weighted, extent)
-    around = _around(batch, vois, settings, _wants(settings, _DIAMETER))
+    spacing = g.spacing_mm[g.image_of[vois]]
+    around = _around(batch, vois, spacing, settings, _wants(settings, _DIAMETER))
     area, volume = mesh.surface(counts, g.image_of[vois], g.spacing_mm)
-    return _features(batch, vois, area, volume, moments, weighted, extent, around)
+    return _features(batch, vois, spacing, area, volume, moments, weighted, extent, *around)
 
 
-def _around(batch: VoiBatch, vois: I64, settings: Settings, diameter: bool) -> F64:
-    """What follows from the convex hull, float64 [k, 8], as `shape.around` finds it.
+def _around(batch: VoiBatch, vois: I64, spacing: F64, settings: Settings, diameter: bool) -> tuple[F64, F64]:
+    """What follows from the convex hull, as `shape.around` finds it.
 
     The diameter is left out where it is not asked for.
+
+    Returns
+    -------
+    sizes : ndarray float64 [k, 5]
+        NaN where they are not wanted.
+    matrices : ndarray float64 [k, 3, 3]
+        Of the smallest ellipsoid around each VOI, mm².
     """
     from voxomics.kernels.shape import around as kernel
 
     g = batch.geometry
-    if not (diameter or _wants(settings, _AROUND)):
-        return np.full((len(vois), kernel.N_AROUND), np.nan)
-    wanted = kernel.BOX * _wants(settings, _BOX) + kernel.ELLIPSOID * _wants(settings, _ELLIPSOID)
-    wanted += kernel.DIAMETER * diameter
-    found: F64 = kernel.around(g.region, g.start, g.shape, vois, g.pad, g.spacing_mm[g.image_of[vois]], wanted)
-    return found
+    sizes, matrices = np.full((len(vois), kernel.N_AROUND), np.nan), np.zeros((len(vois), 3, 3))
+    if diameter or _wants(settings, _AROUND):
+        wanted = kernel.BOX * _wants(settings, _BOX) + kernel.ELLIPSOID * _wants(settings, _ELLIPSOID)
+        wanted += kernel.DIAMETER * diameter
+        kernel.around(g.region, g.start, g.shape, vois, g.pad, spacing, wanted, sizes, matrices)
+    return sizes, matrices
 
 
-def _features(batch: VoiBatch, vois: I64, area: F64, volume: F64, moments: I64, weighted: F64, extent: I64, around: F64) -> F64:
+def _features(
+    batch: VoiBatch, vois: I64, spacing: F64, area: F64, volume: F64, moments: I64, weighted: F64, extent: I64, sizes: F64,
+    matrices: F64,
+) -> F64:  # fmt: skip
     """Features of VOIs from their surface, their moments and the shapes around them, float64 [k, 1, features]."""
     from voxomics.kernels.shape import features as kernel
+    from voxomics.kernels.shape.ellipsoid import semi_axes
 
-    g = batch.geometry
-    spacing = g.spacing_mm[g.image_of[vois]]
-    out = np.full((len(vois), 1, len(FEATURES)), np.nan)
-    axes = kernel.axes(moments, spacing)
-    kernel.measure(area, volume, moments, weighted, axes, around, extent, g.n_intensity[vois], spacing, out[:, 0])
-    out[np.isinf(out)] = np.nan  # an intensity or its sum left float64
+    both = np.empty((2, len(vois), 3, 3))
+    both[1] = matrices
+    kernel.covariances(moments, spacing, both[0])
+    axes, enclosing = semi_axes(both)
+    out = np.empty((len(vois), 1, len(FEATURES)))
+    n_intensity = batch.geometry.n_intensity[vois]
+    kernel.measure(area, volume, moments, weighted, axes, sizes, enclosing, extent, n_intensity, spacing, out[:, 0])
     return out
 
 
@@ -262,17 +275,19 @@ def compute_on_device(
     area, parts = surface_on_device(resident, vois, counts)
     weighted = weighted_on_device(resident, vois, kept)
     apart = squares_on_device(resident, vois) if _wants(settings, _DIAMETER) else None
-    around = _around(batch, vois, settings, False)
+    spacing = g.spacing_mm[g.image_of[vois]]
+    sizes, matrices = _around(batch, vois, spacing, settings, False)
     if apart:
-        around[:, LARGEST_DIAMETER] = np.sqrt(np.maximum.reduceat(device.get(apart[0]), apart[1]))
-    volume = mesh.volume_mm3(device.get(parts)[vois], g.spacing_mm[g.image_of[vois]])
+        sizes[:, LARGEST_DIAMETER] = np.sqrt(np.maximum.reduceat(device.get(apart[0]), apart[1]))
+    volume = mesh.volume_mm3(device.get(parts)[vois], spacing)
     extent = device.get(reach)[vois].reshape(-1, 2, 3).sum(1) - g.shape[vois] + 1
     return _features(
-        batch, vois, device.get(area)[vois], volume, device.get(moments)[vois], device.get(weighted)[vois], extent, around
-    )
+        batch, vois, spacing, device.get(area)[vois], volume, device.get(moments)[vois], device.get(weighted)[vois], extent,
+        sizes, matrices,
+    )  # fmt: skip
 
 
 FAMILY = Family(
     "morphology", "HCUG", FEATURES, (), "mask", compute, need, device=OnDevice(compute_on_device, need_on_device, _AROUND),
-    kernels="shape", last_kernel="shape.moments.survey",
+    kernels="shape", last_kernel="shape.features.measure",
 )  # fmt: skip

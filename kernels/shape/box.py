@@ -1,5 +1,9 @@
 """Smallest box around the convex hull of a VOI.
 
+Boxes on a facet and on the opposite one are the same, so one facet of each direction is tried. A lower bound of its
+boxes (bound.py) is found first. Then the facet with the least bound is tried, until the least bound is larger than the
+smallest box: nothing that is left can be smaller.
+
 Arguments of several functions
 ------------------------------
 facets : ndarray int64 [facets, 12]
@@ -12,8 +16,10 @@ spacing : ndarray float64 [3]
     mm, (z, y, x).
 unit : ndarray float64 [facets, 3]
     Outward unit normals, from `unit_normals`.
+normal : ndarray int64 [facets, 3]
+    The smallest integer normal of each facet, the same for opposite facets.
 steepness : ndarray int64 [facets]
-    Squared length of the smallest integer normal of each facet.
+    Its squared length.
 f, g : int
     Facets.
 stride : int
@@ -33,12 +39,23 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
+from voxomics.kernels.shape.bound import (
+    FEW,
+    MANY,
+    MANY_CORNERS,
+    least_volume,
+    outermost,
+    outermost_pairs,
+    quarter_turn,
+)
 from voxomics.kernels.shape.hull import BESIDE, CORNER, NORMAL
 
 VOLUME, AREA = range(2)  # of a box
 MOST_FACETS = 1024
 LEVEL = 1e-12
 """Two unit normals with a smaller scalar product are at right angles."""
+MARGIN = 1e-11
+"""How far a bound must exceed the smallest box, relative: more than rounding, and more than what `keep_smaller` calls equal."""
 
 
 @jit.body
@@ -56,27 +73,33 @@ def divisor_of(a, b):
 
 
 @jit.body
-def unit_normals(facets, spacing, steepness):
-    """Outward unit normals in mm, equal to the last bit for facets in one plane; `steepness` is written."""
+def unit_normals(facets, spacing, normal, steepness):
+    """Outward unit normals in mm, equal to the last bit for facets in one plane; `normal` and `steepness` are written."""
     unit = np.empty((facets.shape[0], 3))
     for f in range(facets.shape[0]):
-        divisor = steepness[f] = np.int64(0)
+        divisor, first = np.int64(0), np.int64(0)
         for axis in range(spacing.size):
-            divisor = divisor_of(divisor, abs(facets[f, NORMAL + axis]))
-        length = 0.0
+            n = facets[f, NORMAL + axis]
+            divisor = divisor_of(divisor, abs(n))
+            first = n if first == 0 else first
+        steepness[f], length = 0, 0.0
         for axis in range(spacing.size):
             n = facets[f, NORMAL + axis] // divisor
+            normal[f, axis] = n if first > 0 else -n
             steepness[f] += n * n
             unit[f, axis] = n / spacing[axis]
             length += unit[f, axis] ** 2
+        length = np.sqrt(length)
         for axis in range(spacing.size):
-            unit[f, axis] /= np.sqrt(length)
+            unit[f, axis] /= length
     return unit
 
 
 @jit.body
 def gentle(steepness):
     """Largest steepness of which no more than MOST_FACETS are at or below."""
+    if steepness.size <= MOST_FACETS:
+        return np.int64(1) << 62
     low, high = np.int64(0), np.int64(1) << 62
     while high - low > 1:
         middle = (low + high) // 2
@@ -88,6 +111,39 @@ def gentle(steepness):
         else:
             high = middle
     return low
+
+
+@jit.body
+def directions(normal, steepness, chosen):
+    """Write the first facet of each direction to `chosen`, gentle ones only; returns their number.
+
+    A hash table with open addressing finds equal normals.
+
+    Parameters
+    ----------
+    normal, steepness
+        See the module's text.
+    chosen : ndarray int64 [facets]
+        Written: facets, ascending.
+    """
+    room = 8
+    while room < 2 * normal.shape[0]:
+        room *= 2
+    held = np.full(room, -1, np.int64)
+    steepest, n = gentle(steepness), 0
+    for f in range(normal.shape[0]):
+        if steepness[f] > steepest:
+            continue
+        z, y, x = normal[f, 0], normal[f, 1], normal[f, 2]
+        k = (z * 73856093 ^ y * 19349663 ^ x * 83492791) & (room - 1)
+        g = held[k]
+        while g >= 0 and (normal[g, 0] != z or normal[g, 1] != y or normal[g, 2] != x):
+            k = (k + 1) & (room - 1)
+            g = held[k]
+        if g < 0:
+            held[k] = chosen[n] = f
+            n += 1
+    return n
 
 
 @jit.body
@@ -143,8 +199,29 @@ def outline(f, facets, unit, place, stride, rim):
 
 
 @jit.body
-def flatten(position, rim, m, normal, flat):
-    """Write the positions of the rim in a plane at right angles to `normal` to `flat`; returns their number.
+def axes_across(normal, u, v):
+    """Write two directions at right angles to a normal and to each other.
+
+    Parameters
+    ----------
+    normal, u, v : ndarray float64 [3]
+        Of length 1, (z, y, x); `normal` is given.
+    """
+    axis = 0
+    for a in range(1, normal.size):
+        if abs(normal[a]) < abs(normal[axis]):
+            axis = a
+    length = np.sqrt(1.0 - normal[axis] ** 2)
+    for a in range(normal.size):
+        u[a] = ((1.0 if a == axis else 0.0) - normal[axis] * normal[a]) / length
+    for a in range(normal.size):
+        b, c = (a + 1) % 3, (a + 2) % 3
+        v[a] = normal[b] * u[c] - normal[c] * u[b]
+
+
+@jit.body
+def flatten(position, rim, m, u, v, flat):
+    """Write the positions of the rim in the plane of two directions to `flat`; returns their number.
 
     Those that coincide are taken once.
 
@@ -152,24 +229,13 @@ def flatten(position, rim, m, normal, flat):
     ----------
     position, rim, m, flat
         See the module's text.
-    normal : ndarray float64 [3]
-        Of length 1, (z, y, x).
+    u, v : ndarray float64 [3]
+        From `axes_across`.
     """
-    axis = 0
-    for a in range(1, normal.size):
-        if abs(normal[a]) < abs(normal[axis]):
-            axis = a
-    u, v = np.empty(3), np.empty(3)
-    length = np.sqrt(1.0 - normal[axis] ** 2)
-    for a in range(normal.size):
-        u[a] = ((1.0 if a == axis else 0.0) - normal[axis] * normal[a]) / length
-    for a in range(normal.size):
-        b, c = (a + 1) % 3, (a + 2) % 3
-        v[a] = normal[b] * u[c] - normal[c] * u[b]
     n = 0
     for k in range(m):
         flat[n, 0], flat[n, 1] = 0.0, 0.0
-        for a in range(normal.size):
+        for a in range(u.size):
             flat[n, 0] += position[rim[k], a] * u[a]
             flat[n, 1] += position[rim[k], a] * v[a]
         if n == 0 or abs(flat[n, 0] - flat[n - 1, 0]) + abs(flat[n, 1] - flat[n - 1, 1]) > 1e-9:
@@ -228,6 +294,49 @@ def keep_smaller(a, b, c, best):
         best[VOLUME], best[AREA] = volume, area
 
 
+@jit.body
+def extent(position, size):
+    """Write the extent (z, y, x) of the corners to `size`, float64 [3], mm.
+
+    Parameters
+    ----------
+    position
+        See the module's text.
+    size : ndarray float64 [3]
+    """
+    for axis in range(size.size):
+        low, high = position[0, axis], position[0, axis]
+        for i in range(position.shape[0]):
+            low, high = min(low, position[i, axis]), max(high, position[i, axis])
+        size[axis] = high - low
+
+
+@jit.body
+def bounds_of(chosen, unit, position, size):
+    """Lower bounds of the volumes of the boxes on facets, mm³.
+
+    Parameters
+    ----------
+    chosen : ndarray int64 [n]
+        Facets.
+    unit, position
+        See the module's text.
+    size : ndarray float64 [3]
+        From `extent`.
+
+    Returns
+    -------
+    ndarray float64 [n]
+    """
+    n_cells, intervals = FEW if position.shape[0] < MANY_CORNERS else MANY
+    pairs, turn = outermost_pairs(position, size, n_cells), quarter_turn(intervals)
+    bound, u, v = np.empty(chosen.size), np.empty(3), np.empty(3)
+    for c in range(chosen.size):
+        axes_across(unit[chosen[c]], u, v)
+        bound[c] = least_volume(unit[chosen[c]], u, v, pairs, size, n_cells, turn)
+    return bound
+
+
 @jit.cpu
 def smallest_box(position, facets, place, spacing):
     """Volume and area of the smallest of the axis-aligned box and all with a side on a facet and another along an edge's shadow.
@@ -235,34 +344,37 @@ def smallest_box(position, facets, place, spacing):
     The true minimum may touch facets with no side at all (O'Rourke 1985): this is an upper bound of it. Of more than
     MOST_FACETS triangles, those with the smallest integer normals are tried: they are the large ones of a lattice
     polytope.
+
+    Returns
+    -------
+    volume, area : float64
+        mm³, mm².
+    tried : int
+        How many facets were tried.
     """
-    best = np.array([np.inf, np.inf])
-    steepness = np.empty(facets.shape[0], np.int64)
-    unit = unit_normals(facets, spacing, steepness)
-    steepest = gentle(steepness)
-    size = np.empty(3)
-    for axis in range(3):
-        low, high = position[0, axis], position[0, axis]
-        for i in range(position.shape[0]):
-            low, high = min(low, position[i, axis]), max(high, position[i, axis])
-        size[axis] = high - low
+    n = facets.shape[0]
+    normal, steepness, chosen = np.empty((n, 3), np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    unit = unit_normals(facets, spacing, normal, steepness)
+    chosen = chosen[: directions(normal, steepness, chosen)]
+    best, size = np.array([np.inf, np.inf]), np.empty(3)
+    extent(position, size)
     keep_smaller(size[0], size[1], size[2], best)
-    stride = facets.shape[0] * 5 // 8
-    while divisor_of(stride, facets.shape[0]) > 1:
+    stride = n * 5 // 8
+    while divisor_of(stride, n) > 1:
         stride += 1
-    rim, flat = np.empty(facets.shape[0], np.int64), np.empty((facets.shape[0] + 1, 2))
-    for f in range(facets.shape[0]):
-        repeated = steepness[f] > steepest
-        for j in range(3):
-            g = facets[f, BESIDE + j]
-            same = unit[f, 0] == unit[g, 0] and unit[f, 1] == unit[g, 1] and unit[f, 2] == unit[g, 2]
-            repeated |= same and g < f
-        if repeated:
-            continue
-        top, bottom = -np.inf, np.inf
-        for i in range(position.shape[0]):
-            along = unit[f, 0] * position[i, 0] + unit[f, 1] * position[i, 1] + unit[f, 2] * position[i, 2]
-            top, bottom = max(top, along), min(bottom, along)
+    rim, flat, u, v = np.empty(n, np.int64), np.empty((n + 1, 2)), np.empty(3), np.empty(3)
+    bound = bounds_of(chosen, unit, position, size)
+    for tried in range(chosen.size):
+        c = 0
+        for k in range(1, bound.size):
+            c = k if bound[k] < bound[c] else c
+        if bound[c] > best[VOLUME] * (1.0 + MARGIN):
+            return best[VOLUME], best[AREA], tried
+        f, bound[c] = chosen[c], np.inf
+        p, q = outermost(position, unit[f, 0], unit[f, 1], unit[f, 2])
+        top = unit[f, 0] * position[p, 0] + unit[f, 1] * position[p, 1] + unit[f, 2] * position[p, 2]
+        bottom = unit[f, 0] * position[q, 0] + unit[f, 1] * position[q, 1] + unit[f, 2] * position[q, 2]
         m = outline(f, facets, unit, place, stride, rim)
-        rectangles(flat, flatten(position, rim, m, unit[f], flat), top - bottom, best)
-    return best[VOLUME], best[AREA]
+        axes_across(unit[f], u, v)
+        rectangles(flat, flatten(position, rim, m, u, v, flat), top - bottom, best)
+    return best[VOLUME], best[AREA], chosen.size

@@ -19,20 +19,71 @@ def square(z, y, x):
     return z * z + y * y + x * x
 
 
+@jit.body
+def farthest(position, z, y, x):
+    """Row of the point that is farthest from a place, and the squared distance in mm².
+
+    Parameters
+    ----------
+    position : ndarray float64 [h, 3]
+        (z, y, x) in mm.
+    z, y, x : float64
+        The place, mm.
+    """
+    p, largest = 0, -1.0
+    for i in range(position.shape[0]):
+        distance = square(position[i, 0] - z, position[i, 1] - y, position[i, 2] - x)
+        p, largest = i if distance > largest else p, distance if distance > largest else largest
+    return p, largest
+
+
+@jit.body
+def middle_of(position, axis):
+    """Middle between the smallest and the largest coordinate, mm.
+
+    Parameters
+    ----------
+    position : ndarray float64 [h, 3]
+        (z, y, x) in mm.
+    axis : int
+    """
+    low, high = position[0, axis], position[0, axis]
+    for i in range(position.shape[0]):
+        low, high = min(low, position[i, axis]), max(high, position[i, axis])
+    return 0.5 * (low + high)
+
+
 @jit.cpu
 def diameter(position):
     """Largest distance between two points, in mm.
+
+    Two points are no farther apart than the sum of their distances from the middle. So a point can be left out if its
+    distance and the largest distance from the middle add up to less than a distance that was found between two points.
+    One such distance joins a point to the point farthest from it, that one to the next, and so on while it grows.
 
     Parameters
     ----------
     position : ndarray float64 [h, 3]
         (z, y, x) in mm.
     """
-    largest = 0.0
+    z, y, x = middle_of(position, 0), middle_of(position, 1), middle_of(position, 2)
+    p, outermost = farthest(position, z, y, x)
+    largest, before = 0.0, -1.0
+    while largest > before:
+        before = largest
+        p, distance = farthest(position, position[p, 0], position[p, 1], position[p, 2])
+        largest = max(largest, distance)
+    least = np.sqrt(largest) * (1.0 - 1e-12) - np.sqrt(outermost)  # less than the exact value, whatever the rounding
+    kept, n = np.empty(position.shape[0], np.int64), 0
     for i in range(position.shape[0]):
-        for j in range(i):
-            z, y, x = position[i, 0] - position[j, 0], position[i, 1] - position[j, 1], position[i, 2] - position[j, 2]
-            largest = max(largest, square(z, y, x))
+        if np.sqrt(square(position[i, 0] - z, position[i, 1] - y, position[i, 2] - x)) < least:
+            continue
+        for k in range(n):
+            j = kept[k]
+            dz, dy, dx = position[i, 0] - position[j, 0], position[i, 1] - position[j, 1], position[i, 2] - position[j, 2]
+            largest = max(largest, square(dz, dy, dx))
+        kept[n] = i
+        n += 1
     return np.sqrt(largest)
 
 

@@ -26,6 +26,8 @@ import numpy as np
 
 from voxomics.kernels import jit
 
+LIFTED = 4
+"""Numbers of a scaled corner, its 1 included; loops of a known length are unrolled."""
 TERMS = 20
 """Last degree of the series for an ellipsoid's area."""
 MVEE_TOLERANCE = 1e-9
@@ -35,38 +37,33 @@ STEP, EQUAL = range(2)  # right-hand sides of Newton's step: the gradient, and w
 
 
 def semi_axes(matrix):
-    """√λ of symmetric matrices, descending, float64 [k, 3].
+    """√λ of symmetric matrices, descending, float64 [..., 3].
 
     A λ below 1e-13 of the largest is rounding, and 0.
 
     Parameters
     ----------
-    matrix : ndarray float64 [k, 3, 3]
+    matrix : ndarray float64 [..., 3, 3]
         In mm²; the roots are in mm.
     """
-    values = np.linalg.eigvalsh(matrix)[:, ::-1]
-    return np.sqrt(np.where(values > 1e-13 * values[:, :1], values, 0.0))
+    values = np.linalg.eigvalsh(matrix)[..., ::-1]
+    values[values <= 1e-13 * values[..., :1]] = 0.0
+    return np.sqrt(values)
 
 
-def area(axes):
-    """Surface of ellipsoids with semi-axes a ≥ b ≥ c by the standard's Legendre series to degree 20; NaN where a = 0.
+@jit.cpu
+def area(a, b, c):
+    """Surface of an ellipsoid by the standard's Legendre series to degree 20, mm²; NaN where a = 0.
 
     Terms are scaled, t_ν = (αβ)^ν P_ν(x), so that nothing is divided by an eccentricity of 0: with e = (α² + β²) / 2 the
     recurrence of the polynomials becomes (ν+1) t_{ν+1} = (2ν+1) e t_ν - ν (αβ)² t_{ν-1}.
 
     Parameters
     ----------
-    axes : ndarray float64 [k, 3]
+    a, b, c : float64
         Semi-axes, descending, mm.
-
-    Returns
-    -------
-    ndarray float64 [k]
-        mm².
     """
-    a, b, c = axes.T
-    with np.errstate(invalid="ignore"):
-        alpha2, beta2 = 1.0 - b * b / (a * a), 1.0 - c * c / (a * a)
+    alpha2, beta2 = 1.0 - b * b / (a * a), 1.0 - c * c / (a * a)
     e, product2 = (alpha2 + beta2) / 2.0, alpha2 * beta2
     before, now, total = 0.0, 1.0, 0.0
     for v in range(TERMS + 1):
@@ -103,9 +100,8 @@ def solve(a, x):
 @jit.body
 def inverse_of(q, held, weight, n_held, sums, inverse):
     """Write the inverse of Σ weight q qᵀ over the points held."""
-    n = sums.shape[0]
-    for r in range(n):
-        for c in range(n):
+    for r in range(LIFTED):
+        for c in range(LIFTED):
             sums[r, c] = 0.0
             inverse[r, c] = 1.0 if r == c else 0.0
             for k in range(n_held):
@@ -125,9 +121,9 @@ def product(q, i, j, inverse):
         Rows of `q`.
     """
     total = 0.0
-    for r in range(inverse.shape[0]):
+    for r in range(LIFTED):
         along = 0.0
-        for c in range(inverse.shape[0]):
+        for c in range(LIFTED):
             along += inverse[r, c] * q[j, c]
         total += along * q[i, r]
     return total
@@ -206,7 +202,7 @@ def enclosing_ellipsoid(position, matrix):
     the weights of a few points held; the point farthest outside joins them, until none lies outside by more than
     MVEE_TOLERANCE. The positions must span space.
     """
-    h, n = position.shape[0], position.shape[1] + 1
+    h, n = position.shape[0], LIFTED
     q, held, weight = np.ones((h, n)), np.empty(h + 6, np.int64), np.empty(h + 6)
     sums, inverse = np.empty((n, n)), np.empty((n, n))
     n_held = lifted(position, q, held, weight)

@@ -190,7 +190,7 @@ def convex_hull(points):
     """
     n = points.shape[0]
     room = 4 * n + 16
-    facets, lists = np.zeros((room, WIDTH), np.int64), np.empty((4, room), np.int64)
+    facets, lists = np.empty((room, WIDTH), np.int64), np.empty((4, room), np.int64)
     following, first_new = np.empty(n, np.int64), np.empty(n, np.int64)
     alive, queued = np.zeros(room, np.uint8), np.zeros(room, np.uint8)
     simplex(points, facets)
