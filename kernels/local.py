@@ -21,8 +21,8 @@ RADIUS_MM = 10.0 * (3.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
 HALF_WIDTH, DZ, DY = range(3)
 """Columns of a row of the sphere."""
 VOI, Z, Y, X, NZ, NY, NX, MASK = range(8)
-"""Columns of a slab, which is some slices of a VOI's box, dilated by the sphere's reach: which of the VOIs asked for, where it
-begins in the image, its size, and the voxel of Geometry.region where the slab without the dilation begins."""
+"""Columns of a slab, which is some slices of a VOI's box, dilated by the sphere's reach: which of the VOIs asked for,
+where it begins in the image, its size, and the voxel of Geometry.region where the slab without the dilation begins."""
 
 
 @lru_cache(maxsize=8)

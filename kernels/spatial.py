@@ -65,7 +65,8 @@ def choose(shape, pad, number, cost, size, way, need):
         for k in range(1, 4):
             if times[k] < times[way[i]]:
                 way[i] = k
-        size[i, 0], size[i, 1], size[i, 2] = nz if way[i] == LAGS else spectra.padded(nz), spectra.padded(ny), spectra.padded(nx)
+        size[i, 0] = nz if way[i] == LAGS else spectra.padded(nz)
+        size[i, 1], size[i, 2] = spectra.padded(ny), spectra.padded(nx)
         held = 4096.0 + 64.0 * n
         if way[i] == ROWS:
             held += 16.0 * n_f * (nz * ny + 3.0 * min(n, nz * ny) + nx + 16)
