@@ -20,6 +20,9 @@ RADIUS_MM = 10.0 * (3.0 / (4.0 * np.pi)) ** (1.0 / 3.0)
 """Radius of a sphere of 1 cm³, about 6.2 mm."""
 HALF_WIDTH, DZ, DY = range(3)
 """Columns of a row of the sphere."""
+VOI, Z, Y, X, NZ, NY, NX, MASK = range(8)
+"""Columns of a slab, which is some slices of a VOI's box, dilated by the sphere's reach: which of the VOIs asked for,
+where it begins in the image, its size, and the voxel of Geometry.region where the slab without the dilation begins."""
 
 
 @lru_cache(maxsize=8)
@@ -56,13 +59,13 @@ def add_spheres(box, row, ny, nx, x_first, x_last, rows, sums, total):
 
     Parameters
     ----------
-    box : ndarray float64 [≥ voxels]
-        Intensities, in the image's unit. It reaches a half-width beyond x_first and x_last, and the sphere's height
-        beyond the row.
+    box : ndarray float64
+        Intensities, in the image's unit. The box of this row reaches a half-width beyond x_first and x_last, and the
+        sphere's height beyond the row.
     row : int64
-        Which row of the box.
+        Place of x = 0 in `box`.
     ny, nx : int64
-        Size of the box.
+        Size of this box.
     x_first, x_last : int64
     rows : ndarray int64 [rows, 3]
         From `sphere`.
@@ -78,10 +81,10 @@ def add_spheres(box, row, ny, nx, x_first, x_last, rows, sums, total):
     for h in range(widest, -1, -1):
         first, width = np.uint64(x_first - h), np.uint64(x_last - x_first + 2 * h)
         while r < rows.shape[0] and rows[r, HALF_WIDTH] == h:
-            at = np.uint64((row + rows[r, DZ] * ny + rows[r, DY]) * nx) + first
+            at = np.uint64(row + (rows[r, DZ] * ny + rows[r, DY]) * nx) + first
             r += 1
             if r < rows.shape[0] and rows[r, HALF_WIDTH] == h:  # two rows at once, for half of the loads and stores
-                other = np.uint64((row + rows[r, DZ] * ny + rows[r, DY]) * nx) + first
+                other = np.uint64(row + (rows[r, DZ] * ny + rows[r, DY]) * nx) + first
                 r += 1
                 for c in range(width):
                     sums[first + c] = sums[first + c] + box[at + c] + box[other + c]
@@ -98,144 +101,41 @@ def add_spheres(box, row, ny, nx, x_first, x_last, rows, sums, total):
 
 
 @jit.body
-def count_lacking(gone, lacks, row, ny, nx, x_first, x_last, rows, missing):
+def count_lacking(gone, lacks, row, line, ny, nx, x_first, x_last, rows, sums, missing):
     """missing[x] = how many voxels the sphere around voxel x of a row lacks, for x_first ≤ x < x_last.
 
     Parameters
     ----------
-    gone : ndarray uint8 [≥ voxels]
-        In the rows that lack some voxels but not all: 1 where a voxel is lacking, else 0.
-    lacks : ndarray int64 [≥ rows of the box]
-        How many voxels of each row are lacking.
-    row, ny, nx, x_first, x_last, rows
+    gone : ndarray uint8
+    lacks : ndarray int64
+        From `gather`.
+    line : int64
+        Place of the row in `lacks`.
+    row, ny, nx, x_first, x_last, rows, sums
         As in `add_spheres`.
-    missing : ndarray int64 [≥ nx]
+    missing : ndarray float64 [≥ nx]
         Written.
     """
-    missing[x_first:x_last] = 0
-    for r in range(rows.shape[0]):
-        other, h = row + rows[r, DZ] * ny + rows[r, DY], rows[r, HALF_WIDTH]
-        if lacks[other] == nx:
+    widest = rows[0, HALF_WIDTH]
+    sums[x_first - widest : x_last + widest] = 0.0
+    missing[x_first:x_last] = 0.0
+    r, everywhere, some = 0, 0.0, False
+    for h in range(widest, -1, -1):
+        first, width = np.uint64(x_first - h), np.uint64(x_last - x_first + 2 * h)
+        while r < rows.shape[0] and rows[r, HALF_WIDTH] == h:
+            away = rows[r, DZ] * ny + rows[r, DY]
+            r += 1
+            if lacks[line + away] == nx:
+                everywhere += 2 * h + 1
+            elif lacks[line + away] > 0:
+                some, at = True, np.uint64(row + away * nx) + first
+                for c in range(width):
+                    sums[first + c] += gone[at + c]
+        if some:
             for x in range(x_first, x_last):
-                missing[x] += 2 * h + 1
-        elif lacks[other] > 0:
-            now = 0
-            for x in range(x_first - h, x_first + h):
-                now += gone[other * nx + x]
-            for x in range(x_first, x_last):
-                now += gone[other * nx + x + h]
-                missing[x] += now
-                now -= gone[other * nx + x - h]
-
-
-@jit.body
-def gather(image, corner, size, box, gone, lacks):
-    """Copy a box of an image.
-
-    Parameters
-    ----------
-    image : real [z, y, x]
-    corner : tuple of 3 int64
-        Where the box begins in the image; it may reach out of it.
-    size : tuple of 3 int64
-    box : ndarray float64 [≥ voxels]
-        Written: intensities, 0 outside the image and where the intensity is not finite.
-    gone : ndarray uint8 [≥ voxels]
-        Written in the rows that lack some voxels but not all: 1 where the box has no voxel, else 0.
-    lacks : ndarray int64 [≥ rows of the box]
-        Written: how many voxels of each row are lacking.
-
-    Returns
-    -------
-    int64
-        How many voxels of the box are lacking.
-    """
-    nz, ny, nx = size
-    first, last = max(corner[2], 0), min(corner[2] + nx, image.shape[2])
-    source, before, number = np.uint64(first), np.uint64(first - corner[2]), np.uint64(max(0, last - first))
-    all_lacking = 0
-    for row in range(nz * ny):
-        z, y, at = corner[0] + row // ny, corner[1] + row % ny, np.uint64(row * nx)
-        lacks[row] = nx
-        if number > 0 and 0 <= z < image.shape[0] and 0 <= y < image.shape[1]:
-            bad = 0
-            for c in range(number):
-                v = np.float64(image[z, y, source + c])
-                box[at + before + c] = v
-                bad += not v - v == 0.0
-            lacks[row] = nx - np.int64(number) + bad
-        if lacks[row] > 0:
-            for x in range(nx):
-                p, inside = row * nx + x, first <= corner[2] + x < last and lacks[row] < nx
-                gone[p] = not (inside and np.isfinite(box[p]))
-                if gone[p]:
-                    box[p] = 0.0
-        all_lacking += lacks[row]
-    return all_lacking
-
-
-@jit.body
-def peaks_of_box(box, gone, lacks, lacking, size, region, mask, ny, nx, rows, full, reach, room, missing, top, out):
-    """Update the peaks of a VOI by a box of it.
-
-    Parameters
-    ----------
-    box, gone, lacks
-        From `gather`: a part of the VOI dilated by `reach` on all sides.
-    lacking : int64
-        How many voxels the box lacks.
-    size : tuple of 3 int64
-        Size (z, y, x) of the box.
-    region : ndarray uint8 [total]
-        Geometry.region: bit 1 marks the intensity mask.
-    mask : int64
-        The voxel of `region` where the undilated box begins.
-    ny, nx : int64
-        Size of the whole padded box there.
-    rows : ndarray int64 [rows, 3]
-        The sphere, from `sphere`.
-    full : float
-        Its number of voxels.
-    reach : ndarray int64 [3]
-        How many voxels it reaches along (z, y, x).
-    room : ndarray float64 [2, ≥ size along x]
-    missing : ndarray int64 [≥ size along x]
-        Scratch.
-    top : float
-        Highest intensity of the mask so far, -inf at first.
-    out : ndarray float64 [features]
-        The features so far, in the image's unit; NaN at first.
-
-    Returns
-    -------
-    float
-        `top` with this box.
-    """
-    sums, total = room[0], room[1]
-    for z in range(reach[0], size[0] - reach[0]):
-        for y in range(reach[1], size[1] - reach[1]):
-            own = mask + ((z - reach[0]) * ny + y - reach[1]) * nx - reach[2]  # the region's voxel at x = 0 of this row
-            x_first, x_last = size[2], np.int64(0)
-            for x in range(reach[2], size[2] - reach[2]):
-                if region[own + x] & 2:
-                    x_first = min(x_first, x)
-                    x_last = x + 1
-            if x_last == 0:
-                continue
-            row = z * size[1] + y
-            add_spheres(box, row, size[1], size[2], x_first, x_last, rows, sums, total)
-            if lacking > 0:
-                count_lacking(gone, lacks, row, size[1], size[2], x_first, x_last, rows, missing)
-            for x in range(x_first, x_last):
-                if region[own + x] & 2:
-                    mean = total[x] / (full - missing[x] if lacking > 0 else full)
-                    v = box[row * size[2] + x]
-                    if v > top or (v == top and mean > out[LOCAL_INTENSITY_PEAK]):
-                        top = v
-                        out[LOCAL_INTENSITY_PEAK] = mean
-                    if not mean <= out[GLOBAL_INTENSITY_PEAK]:
-                        out[GLOBAL_INTENSITY_PEAK] = mean
-    return top
+                missing[x] += sums[x - h] + (sums[x + h] if h > 0 else 0.0)
+    for x in range(x_first, x_last):
+        missing[x] += everywhere
 
 
 @jit.body
@@ -251,17 +151,6 @@ def slab(nz, ny, nx, reach, most):
     """
     plane = (ny + 2 * reach[1]) * (nx + 2 * reach[2])
     return min(nz, max(most // plane - 2 * reach[0], 1 + max(most // plane // 4, reach[0] // 2)))
-
-
-@jit.cpu
-def largest_slab(shape, pad, vois, chosen, reach, most):
-    """Voxels of the largest dilated slab, and rows along x of the one that has most, of what `peaks` is asked to do."""
-    voxels, lines = 0, 0
-    for k in chosen:
-        nz, ny, nx = shape[vois[k], 0] - 2 * pad, shape[vois[k], 1] - 2 * pad, shape[vois[k], 2] - 2 * pad
-        n = (slab(nz, ny, nx, reach, most) + 2 * reach[0]) * (ny + 2 * reach[1])
-        voxels, lines = max(voxels, n * (nx + 2 * reach[2])), max(lines, n)
-    return voxels, lines
 
 
 @jit.cpu
@@ -293,54 +182,151 @@ def bytes_needed(shape, pad, image_of, spacing, last, most, held):
 
 
 @jit.cpu
-def peaks(image, origin, corner, region, start, shape, pad, vois, chosen, rows, reach, most, box, gone, lacks, out):
-    """Local and global peak of VOIs on one image.
+def gather(image, slabs, box, gone, lacks, lacking):
+    """Copy slabs of an image, one after the other. Only this kernel is compiled for each type of image.
 
     Parameters
     ----------
     image : real [z, y, x]
-    origin : tuple of 3 int
-        Index (z, y, x) of the image's first voxel where `corner` counts from.
-    corner, region, start, shape, pad
+    slabs : ndarray int64 [t, 8]
+        From `slabs_of`; they may reach out of the image.
+    box : ndarray float64 [≥ voxels]
+        Written: intensities, 0 outside the image and where the intensity is not finite.
+    gone : ndarray uint8 [≥ voxels]
+        Written in the rows that lack some voxels but not all: 1 where there is no voxel, else 0.
+    lacks : ndarray int64 [≥ rows along x]
+        Written: how many voxels of each row are lacking.
+    lacking : ndarray int64 [t]
+        Written: how many voxels of each slab are lacking.
+    """
+    start, line = 0, 0
+    for t in range(lacking.size):
+        ny, nx, x_corner = slabs[t, NY], slabs[t, NX], slabs[t, X]
+        first, last = max(x_corner, 0), min(x_corner + nx, image.shape[2])
+        source, before, number = np.uint64(first), np.uint64(first - x_corner), np.uint64(max(0, last - first))
+        lacking[t] = 0
+        for row in range(slabs[t, NZ] * ny):
+            z, y, at, lack = slabs[t, Z] + row // ny, slabs[t, Y] + row % ny, np.uint64(start), nx
+            if number > 0 and 0 <= z < image.shape[0] and 0 <= y < image.shape[1]:
+                bad = 0
+                for c in range(number):
+                    v = np.float64(image[z, y, source + c])
+                    box[at + before + c] = v
+                    bad += not v - v == 0.0
+                lack = nx - np.int64(number) + bad
+            if lack > 0:
+                for x in range(nx):
+                    inside = first <= x_corner + x < last and lack < nx
+                    gone[start + x] = not (inside and np.isfinite(box[start + x]))
+                    if gone[start + x]:
+                        box[start + x] = 0.0
+            lacks[line] = lack
+            lacking[t] += lack
+            start += nx
+            line += 1
+
+
+@jit.cpu
+def slabs_of(shape, corner, start, pad, vois, chosen, reach, origin, most):
+    """Cut the boxes of VOIs on one image into slabs.
+
+    Parameters
+    ----------
+    shape, corner, start, pad
         As in Geometry.
     vois : ndarray int64 [k]
     chosen : ndarray int64
-        Which of `vois` lie on this image.
+        Which of them.
+    reach : ndarray int64 [3]
+        How many voxels the sphere reaches along (z, y, x).
+    origin : tuple of 3 int
+        Index (z, y, x) of the image's first voxel where `corner` counts from.
+    most : int64
+        See `slab`.
+
+    Returns
+    -------
+    ndarray int64 [t, 8]
+        Columns VOI to MASK.
+    """
+    number = 0
+    for k in chosen:
+        nz, ny, nx = shape[vois[k], 0] - 2 * pad, shape[vois[k], 1] - 2 * pad, shape[vois[k], 2] - 2 * pad
+        slices = slab(nz, ny, nx, reach, most)
+        number += (nz + slices - 1) // slices
+    found, t = np.empty((number, 8), np.int64), 0
+    for k in chosen:
+        i = vois[k]
+        nz, ny, nx = shape[i, 0] - 2 * pad, shape[i, 1] - 2 * pad, shape[i, 2] - 2 * pad
+        slices = slab(nz, ny, nx, reach, most)
+        for first in range(0, nz, slices):
+            found[t, VOI] = k
+            found[t, Z] = corner[i, 0] + pad + first - reach[0] - origin[0]
+            found[t, Y] = corner[i, 1] + pad - reach[1] - origin[1]
+            found[t, X] = corner[i, 2] + pad - reach[2] - origin[2]
+            found[t, NZ] = min(slices, nz - first) + 2 * reach[0]
+            found[t, NY] = ny + 2 * reach[1]
+            found[t, NX] = nx + 2 * reach[2]
+            found[t, MASK] = start[i] + ((pad + first) * shape[i, 1] + pad) * np.int64(shape[i, 2]) + pad
+            t += 1
+    return found
+
+
+@jit.cpu
+def peaks(box, gone, lacks, lacking, slabs, region, shape, vois, rows, reach, top, out):
+    """Local and global peak, updated slab by slab.
+
+    Parameters
+    ----------
+    box, gone, lacks, lacking
+        From `gather`.
+    slabs : ndarray int64 [t, 8]
+        From `slabs_of`.
+    region, shape
+        As in Geometry.
+    vois : ndarray int64 [k]
     rows : ndarray int64 [rows, 3]
         The sphere, from `sphere`.
     reach : ndarray int64 [3]
         How many voxels it reaches along (z, y, x).
-    most : int64
-        Voxels of a VOI's dilated box that are gathered at once, see `slab`.
-    box : ndarray float64
-        Scratch for the largest dilated slab.
-    gone : ndarray uint8
-        As large.
-    lacks : ndarray int64
-        Scratch for its rows along x.
-    out : ndarray float64 [k, 1, features]
-        Written, in the image's unit; NaN at first, and left so for a VOI without intensities.
+    top : ndarray float64 [k]
+        Highest intensity of the mask so far, -inf at first.
+    out : ndarray float64 [k, features]
+        The features so far, in the image's unit; NaN at first.
     """
-    longest, full = 1, 0.0
-    for k in chosen:
-        longest = max(longest, shape[vois[k], 2] + 2 * reach[2])
+    longest, full, start, line = np.int64(1), 0.0, 0, 0
+    for t in range(lacking.size):
+        longest = max(longest, slabs[t, NX])
     for r in range(rows.shape[0]):
         full += 2 * rows[r, HALF_WIDTH] + 1
-    room, missing = np.empty((2, longest)), np.empty(longest, np.int64)
-    for k in chosen:
-        i, top = vois[k], -np.inf
-        nz, ny, nx = shape[i, 0] - 2 * pad, shape[i, 1] - 2 * pad, shape[i, 2] - 2 * pad
-        slices = slab(nz, ny, nx, reach, most)
-        for first in range(0, nz, slices):
-            size = (min(slices, nz - first) + 2 * reach[0], ny + 2 * reach[1], nx + 2 * reach[2])
-            low = (
-                corner[i, 0] + pad + first - reach[0] - origin[0],
-                corner[i, 1] + pad - reach[1] - origin[1],
-                corner[i, 2] + pad - reach[2] - origin[2],
-            )
-            lacking = gather(image, low, size, box, gone, lacks)
-            mask = start[i] + ((pad + first) * shape[i, 1] + pad) * shape[i, 2] + pad
-            top = peaks_of_box(
-                box, gone, lacks, lacking, size, region, mask, shape[i, 1], shape[i, 2], rows, full, reach, room, missing,
-                top, out[k, 0],
-            )  # fmt: skip
+    sums, total, missing = np.empty(longest), np.empty(longest), np.empty(longest)
+    for t in range(lacking.size):
+        k, ny, nx = slabs[t, VOI], slabs[t, NY], slabs[t, NX]
+        for row in range(slabs[t, NZ] * ny):
+            z, y = row // ny - reach[0], row % ny - reach[1]
+            if not (0 <= z < slabs[t, NZ] - 2 * reach[0] and 0 <= y < ny - 2 * reach[1]):
+                continue
+            # the region's voxel at x = 0 of this row
+            mask = slabs[t, MASK] + (z * shape[vois[k], 1] + y) * shape[vois[k], 2] - reach[2]
+            x_first, x_last = nx, np.int64(0)
+            for x in range(reach[2], nx - reach[2]):
+                if region[mask + x] & 2:
+                    x_first = min(x_first, x)
+                    x_last = x + 1
+            if x_last == 0:
+                continue
+            here = start + row * nx
+            add_spheres(box, here, ny, nx, x_first, x_last, rows, sums, total)
+            if lacking[t] > 0:
+                count_lacking(gone, lacks, here, line + row, ny, nx, x_first, x_last, rows, sums, missing)
+            for x in range(x_first, x_last):
+                if region[mask + x] & 2:
+                    mean = total[x] / (full - missing[x] if lacking[t] > 0 else full)
+                    v = box[here + x]
+                    if v > top[k] or (v == top[k] and mean > out[k, LOCAL_INTENSITY_PEAK]):
+                        top[k] = v
+                        out[k, LOCAL_INTENSITY_PEAK] = mean
+                    if not mean <= out[k, GLOBAL_INTENSITY_PEAK]:
+                        out[k, GLOBAL_INTENSITY_PEAK] = mean
+        start += slabs[t, NZ] * ny * nx
+        line += slabs[t, NZ] * ny

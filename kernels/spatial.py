@@ -65,7 +65,8 @@ def choose(shape, pad, number, cost, size, way, need):
         for k in range(1, 4):
             if times[k] < times[way[i]]:
                 way[i] = k
-        size[i, 0], size[i, 1], size[i, 2] = nz if way[i] == LAGS else spectra.padded(nz), spectra.padded(ny), spectra.padded(nx)
+        size[i, 0] = nz if way[i] == LAGS else spectra.padded(nz)
+        size[i, 1], size[i, 2] = spectra.padded(ny), spectra.padded(nx)
         held = 4096.0 + 64.0 * n
         if way[i] == ROWS:
             held += 16.0 * n_f * (nz * ny + 3.0 * min(n, nz * ny) + nx + 16)
@@ -126,7 +127,7 @@ def moran_geary(n, square, sums, out):
     square : float
         Σ g² over the voxels.
     sums : ndarray float64 [3]
-        Places WEIGHTS to SQUARES.
+        Places WEIGHTS to SQUARES. A common factor makes no difference.
     out : ndarray float64 [2]
         Written.
     """
@@ -136,23 +137,54 @@ def moran_geary(n, square, sums, out):
 
 
 @jit.body
-def add_pairs(position, g, sums):
+def places(region, start, shape, pad, place):
+    """Where the voxels of a VOI's intensity mask lie in its box without padding.
+
+    Parameters
+    ----------
+    region, pad
+        As in Geometry.
+    start : int64
+        Where the VOI's padded box begins in `region`.
+    shape : ndarray int32 [3]
+        Its size (z, y, x).
+    place : ndarray int32 [3, n]
+        Written: (z, y, x).
+    """
+    n = 0
+    for z in range(pad, shape[0] - pad):
+        for y in range(pad, shape[1] - pad):
+            row = start + (np.int64(z) * shape[1] + y) * shape[2]
+            for x in range(pad, shape[2] - pad):
+                if region[row + x] & 2:
+                    place[0, n] = z - pad
+                    place[1, n] = y - pad
+                    place[2, n] = x - pad
+                    n += 1
+
+
+@jit.body
+def by_pairs(place, g, spacing, weight, sums):
     """Sums over pairs of voxels, one by one.
 
     Parameters
     ----------
-    position : ndarray float64 [3, n]
-        Of the voxels, (z, y, x) in mm.
+    place : ndarray int32 [3, n]
+        From `places`.
     g : ndarray float64 [n]
         Intensities from `centre`.
+    spacing : ndarray float64 [3]
+        mm, (z, y, x).
+    weight : ndarray float64 [n]
+        Scratch.
     sums : ndarray float64 [3]
         Added to: places WEIGHTS to SQUARES.
     """
-    n = g.size
-    weight = np.empty(n)
-    for i in range(1, n):
+    for i in range(1, g.size):
         for k in range(i):
-            dz, dy, dx = position[0, k] - position[0, i], position[1, k] - position[1, i], position[2, k] - position[2, i]
+            dz = (place[0, i] - place[0, k]) * spacing[0]
+            dy = (place[1, i] - place[1, k]) * spacing[1]
+            dx = (place[2, i] - place[2, k]) * spacing[2]
             weight[k] = 1.0 / math.sqrt(dz * dz + dy * dy + dx * dx)
         weights, products, squares = 0.0, 0.0, 0.0
         for k in range(i):
@@ -162,54 +194,6 @@ def add_pairs(position, g, sums):
         sums[WEIGHTS] += 2.0 * weights
         sums[PRODUCTS] += 2.0 * products * g[i]
         sums[SQUARES] += squares
-
-
-@jit.body
-def by_pairs(box, g, spacing, sums):
-    """Sums over pairs of voxels, as `by_rows`."""
-    position, n = np.empty((3, g.size)), 0
-    for z in range(box.shape[0]):
-        for y in range(box.shape[1]):
-            for x in range(box.shape[2]):
-                if box[z, y, x] & 2:
-                    position[0, n], position[1, n], position[2, n] = z * spacing[0], y * spacing[1], x * spacing[2]
-                    n += 1
-    add_pairs(position, g, sums)
-
-
-@jit.body
-def by_rows(box, g, wave, weight, sums):
-    """Sums over pairs of rows.
-
-    Parameters
-    ----------
-    box : ndarray uint8 [nz, ny, nx]
-        Bit 1 marks the intensity mask.
-    g : ndarray float64 [n]
-        Its intensities, from `centre`.
-    wave, weight : ndarray float64
-        From `spectra.waves` and `spectra.row_weights`.
-    sums : ndarray float64 [3]
-        Added to: places WEIGHTS to SQUARES.
-    """
-    width = wave.shape[1]
-    most = min(g.size, box.shape[0] * box.shape[1])
-    room, often = np.empty((6, width)), np.full(width, 2.0)
-    often[0] = 1.0
-    z, y, found = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64), np.zeros(3 * most * width)
-    rows = spectra.row_spectra(box, g, wave, found, z, y)
-    spectra.add_spectra(found, z, y, box.shape[1], rows, weight, often, room, sums)
-    for k in range(3):
-        sums[k] /= width - 1
-
-
-@jit.body
-def same_lattice(i, k, shape, image_of):
-    """Whether two VOIs have boxes of one shape on one image, and so the same weights."""
-    for axis in range(3):
-        if shape[i, axis] != shape[k, axis]:
-            return False
-    return image_of[i] == image_of[k]
 
 
 @jit.cpu
@@ -228,33 +212,38 @@ def small(region, start, shape, pad, value, value_start, spacing, image_of, vois
     vois : ndarray int64 [k]
     way : ndarray int64 [n]
         From `choose`.
-    out : ndarray float64 [k, 1, 2]
+    out : ndarray float64 [k, 2]
         Written; NaN at first.
     """
-    sums, before = np.zeros(3), np.int64(-1)
+    sums, before = np.empty(3), np.int64(-1)
     wave, weight = np.empty((1, 8)), np.empty(1)
     for k in range(vois.size):
         i = vois[k]
-        values = value[value_start[i] : value_start[i + 1]]
-        if way[i] > ROWS or values.size < 2:
+        n = value_start[i + 1] - value_start[i]
+        if way[i] > ROWS or n < 2:
             continue
-        g = np.empty(values.size)
-        square = centre(values, g)
+        g, place = np.empty(n), np.empty((3, n), np.int32)
+        square = centre(value[value_start[i] : value_start[i + 1]], g)
         if square == 0.0:
             continue
         nz, ny, nx = shape[i, 0] - 2 * pad, shape[i, 1] - 2 * pad, shape[i, 2] - 2 * pad
-        padded_box = region[start[i] : start[i + 1]].reshape((shape[i, 0], shape[i, 1], shape[i, 2]))
-        box = padded_box[pad : pad + nz, pad : pad + ny, pad : pad + nx]
-        sums[WEIGHTS] = sums[PRODUCTS] = sums[SQUARES] = 0.0
+        places(region, start[i], shape[i], pad, place)
+        for q in range(3):
+            sums[q] = 0.0
         if way[i] == PAIRS:
-            by_pairs(box, g, spacing[image_of[i]], sums)
+            by_pairs(place, g, spacing[image_of[i]], np.empty(n), sums)
         else:
-            if before < 0 or not same_lattice(i, before, shape, image_of):
-                wave = spectra.waves(nx, spectra.frequencies(nx))
+            known = before >= 0 and image_of[i] == image_of[before]
+            for axis in range(3):
+                known = known and shape[i, axis] == shape[before, axis]
+            if not known:  # boxes of one shape on one image have the same weights
+                wave = spectra.waves(nx)
                 weight = spectra.row_weights(nz, ny, spacing[image_of[i]], wave)
-            before = i
-            by_rows(box, g, wave, weight, sums)
-        moran_geary(values.size, square, sums, out[k, 0])
+            before, width, most = i, wave.shape[1], min(n, nz * ny)
+            z, y, found = np.empty(most, np.int64), np.empty(most, np.int64), np.zeros(3 * most * width)
+            rows = spectra.row_spectra(place, g, wave, found, z, y)
+            spectra.add_spectra(found, z, y, ny, rows, weight, width, np.empty(3 * width), np.empty(3 * width), sums)
+        moran_geary(n, square, sums, out[k])
 
 
 def large(box, value, spacing, size, out):
@@ -276,4 +265,4 @@ def large(box, value, spacing, size, out):
     g = np.empty(len(value))
     square = centre(value, g) if len(value) > 1 else 0.0
     if square > 0.0:
-        moran_geary(len(value), square, spectra.sums_of_box(box, g, spacing, size.tolist()), out)
+        moran_geary(len(value), square, spectra.sums_of_box(box, g, spacing, size), out)

@@ -44,16 +44,18 @@ def frequencies(nx):
 
 
 @jit.body
-def waves(nx, n_f):
-    """Cosines, then sines, of each x at each frequency of ROWS: float64 [nx, 2 · n_f]."""
+def waves(nx):
+    """Cosines, then sines, of each x at each frequency of ROWS: float64 [nx, 2 · frequencies(nx)]."""
+    n_f = frequencies(nx)
     size = 2 * n_f - 1
-    turn = np.empty((2, size))
+    wave, cosine, sine = np.empty((nx, 2 * n_f)), np.empty(size), np.empty(size)
     for k in range(size):
-        turn[0, k], turn[1, k] = math.cos(2.0 * math.pi * k / size), math.sin(2.0 * math.pi * k / size)
-    wave = np.empty((nx, 2 * n_f))
+        cosine[k] = math.cos(2.0 * math.pi * k / size)
+        sine[k] = math.sin(2.0 * math.pi * k / size)
     for x in range(nx):
         for f in range(n_f):
-            wave[x, f], wave[x, n_f + f] = turn[0, x * f % size], turn[1, x * f % size]
+            wave[x, f] = cosine[x * f % size]
+            wave[x, n_f + f] = sine[x * f % size]
     return wave
 
 
@@ -79,26 +81,27 @@ def row_weights(nz, ny, spacing, wave):
             w = (2.0 if x else 1.0) / math.sqrt(dz * dz + dy * dy + (x * spacing[2]) ** 2)
             for f in range(n_f):
                 weight[at + f] += w * wave[x, f]
+        weight[at] *= 0.5  # frequency 0 has no negative
         for f in range(n_f):
             weight[at + n_f + f] = weight[at + f]
     return weight
 
 
 @jit.body
-def row_spectra(box, g, wave, spectra, z, y):
+def row_spectra(place, g, wave, spectra, z, y):
     """Spectra of m, g and h of the occupied rows of a VOI.
 
     Parameters
     ----------
-    box : ndarray uint8 [nz, ny, nx]
-        Bit 1 marks the intensity mask.
+    place : ndarray int32 [3, n]
+        Of the voxels in the box, (z, y, x), in the box's order.
     g : ndarray float64 [n]
-        Intensities from `centre`.
+        Intensities from `spatial.centre`.
     wave : ndarray float64 [nx, 2 · n_f]
         From `waves`.
-    spectra : ndarray float64 [rows · 3 · 2 · n_f]
+    spectra : ndarray float64 [≥ rows · 3 · 2 · n_f]
         Written; 0 at first.
-    z, y : ndarray int64 [rows + 1]
+    z, y : ndarray int64 [≥ rows]
         Written: where the rows lie.
 
     Returns
@@ -107,24 +110,25 @@ def row_spectra(box, g, wave, spectra, z, y):
         Number of rows.
     """
     width = np.uint64(wave.shape[1])
-    rows, k = 0, 0
-    for row in range(box.shape[0] * box.shape[1]):
-        z[rows], y[rows] = row // box.shape[1], row % box.shape[1]
-        m, before = np.uint64(3 * rows) * width, k
-        for x in range(box.shape[2]):
-            if box[z[rows], y[rows], x] & 2:
-                value, square = g[k], g[k] * g[k]
-                for f in range(width):
-                    spectra[m + f] += wave[x, f]
-                    spectra[m + width + f] += value * wave[x, f]
-                    spectra[m + width + width + f] += square * wave[x, f]
-                k += 1
-        rows += k > before
+    rows = 0
+    for k in range(g.size):
+        if k == 0 or place[1, k] != place[1, k - 1] or place[0, k] != place[0, k - 1]:
+            z[rows] = place[0, k]
+            y[rows] = place[1, k]
+            rows += 1
+        m = np.uint64(3 * rows - 3) * width
+        x = place[2, k]
+        value = g[k]
+        square = value * value
+        for f in range(width):
+            spectra[m + f] += wave[x, f]
+            spectra[m + width + f] += value * wave[x, f]
+            spectra[m + width + width + f] += square * wave[x, f]
     return rows
 
 
 @jit.body
-def add_spectra(spectra, z, y, ny, n_items, weight, often, room, sums):
+def add_spectra(spectra, z, y, ny, n_items, weight, width, near, total, sums):
     """Sums over pairs of items that were transformed: rows, or slices at some frequencies.
 
     Parameters
@@ -137,46 +141,49 @@ def add_spectra(spectra, z, y, ny, n_items, weight, often, room, sums):
         The y that occur lie within 0 .. ny - 1.
     n_items : int64
     weight : ndarray float64 [≥ lags · width]
-        Spectrum of the weights between items that are dz and dy apart, at lag dz · ny + dy, for each of the numbers.
-    often : ndarray float64 [width]
-        2 for a frequency that stands for its negative too, else 1.
-    room : ndarray float64 [6, ≥ width]
+        Spectrum of the weights between items that are dz and dy apart, at lag dz · ny + dy, for each of the numbers;
+        half of it at a frequency that does not stand for its negative too.
+    width : int64
+    near, total : ndarray float64 [≥ 3 · width]
         Scratch.
     sums : ndarray float64 [3]
-        Added to, not yet divided by the size of the transforms: places WEIGHTS to SQUARES.
+        Added to, but for a common factor: places WEIGHTS to SQUARES.
     """
-    n = np.uint64(often.size)
+    n = np.uint64(width)
     two, three = n + n, n + n + n
-    near_m, near_g, near_h, weights, products, squares = room[0], room[1], room[2], room[3], room[4], room[5]
-    for c in range(n):
-        weights[c] = products[c] = squares[c] = 0.0
+    for c in range(three):
+        total[c] = 0.0
     for i in range(n_items):
         own = np.uint64(i) * three
         for c in range(n):
             half = 0.5 * weight[c]
-            near_m[c], near_g[c], near_h[c] = half * spectra[own + c], half * spectra[own + n + c], half * spectra[own + two + c]
+            near[c] = half * spectra[own + c]
+            near[n + c] = half * spectra[own + n + c]
+            near[two + c] = half * spectra[own + two + c]
         for k in range(i):
-            lag, other = np.uint64((z[i] - z[k]) * ny + abs(y[i] - y[k])) * n, np.uint64(k) * three
+            lag = np.uint64((z[i] - z[k]) * ny + abs(y[i] - y[k])) * n
+            other = np.uint64(k) * three
             for c in range(n):
                 w = weight[lag + c]
-                near_m[c] += w * spectra[other + c]
-                near_g[c] += w * spectra[other + n + c]
-                near_h[c] += w * spectra[other + two + c]
+                near[c] += w * spectra[other + c]
+                near[n + c] += w * spectra[other + n + c]
+                near[two + c] += w * spectra[other + two + c]
         for c in range(n):
-            m, h = spectra[own + c], spectra[own + two + c]
-            weights[c] += m * near_m[c]
-            products[c] += spectra[own + n + c] * near_g[c]
-            squares[c] += m * near_h[c] + h * near_m[c]
+            m = spectra[own + c]
+            h = spectra[own + two + c]
+            total[c] += m * near[c]
+            total[n + c] += spectra[own + n + c] * near[n + c]
+            total[two + c] += m * near[two + c] + h * near[c]
     for c in range(n):
-        sums[WEIGHTS] += 2.0 * often[c] * weights[c]
-        sums[PRODUCTS] += 2.0 * often[c] * products[c]
-        sums[SQUARES] += often[c] * squares[c]
+        sums[WEIGHTS] += 2.0 * total[c]
+        sums[PRODUCTS] += 2.0 * total[n + c]
+        sums[SQUARES] += total[two + c]
 
 
 @jit.body
-def multiplicity(x, n):
-    """How many frequencies along x, of n from 0 on, one of them stands for: its negative too, unless it is its own."""
-    return 1.0 if x == 0 or x == n - 1 else 2.0
+def share(x, n):
+    """Half for a frequency along x, of n from 0 on, that does not stand for its negative too: the first and the last."""
+    return 0.5 if x == 0 or x == n - 1 else 1.0
 
 
 @jit.cpu
@@ -192,11 +199,11 @@ def add_lags(fields, weight, first, sums):
         Spectra along y and x of the weights between slices that are dz apart; they are even.
     first : int
     sums : ndarray float64 [3]
-        Added to, not yet divided by the size of the transforms: places WEIGHTS to SQUARES.
+        Added to, but for a common factor: places WEIGHTS to SQUARES.
     """
     _, nz, ny, n = fields.shape
-    z, zero, room = np.arange(nz), np.zeros(nz, np.int64), np.empty((6, BLOCK))
-    spectra, own, often = np.empty(nz * 3 * BLOCK), np.empty(nz * BLOCK), np.empty(BLOCK)
+    z, zero = np.arange(nz), np.zeros(nz, np.int64)
+    spectra, own, near, total = np.empty(nz * 3 * BLOCK), np.empty(nz * BLOCK), np.empty(3 * BLOCK), np.empty(3 * BLOCK)
     for y in range(ny):
         for start in range(0, n, BLOCK):
             width, begin = np.uint64(min(BLOCK, n - start)), np.uint64(start)
@@ -205,13 +212,12 @@ def add_lags(fields, weight, first, sums):
                     at = np.uint64(3 * i + q) * width
                     for c in range(width):
                         spectra[at + c] = fields[q, i, y, begin + c]
-                at, x = np.uint64(i) * width, first + start // 2
                 for c in range(0, np.int64(width), 2):
-                    own[at + np.uint64(c)] = own[at + np.uint64(c + 1)] = weight[i, min(y, ny - y), x]
-                    x += 1
-            for c in range(np.int64(width)):
-                often[c] = multiplicity(first + (start + c) // 2, weight.shape[2])
-            add_spectra(spectra, z, zero, 1, nz, own, often[:width], room, sums)
+                    x = first + (start + c) // 2
+                    w = share(x, weight.shape[2]) * weight[i, min(y, ny - y), x]
+                    own[i * np.int64(width) + c] = w
+                    own[i * np.int64(width) + c + 1] = w
+            add_spectra(spectra, z, zero, 1, nz, own, width, near, total, sums)
 
 
 @jit.cpu
@@ -220,21 +226,22 @@ def add_box(fields, weight, first, sums):
 
     Parameters
     ----------
-    fields : ndarray complex128 [3, z, y, x]
+    fields : ndarray complex128 [3, x, z, y]
         Spectra of m, g and h at the frequencies along x from `first` on.
     weight : ndarray float64 [z // 2 + 1, y // 2 + 1, all x]
         One octant of the spectrum of the weights, which is even.
     first : int
     sums : ndarray float64 [3]
-        Added to, not yet divided by the size of the transforms: places WEIGHTS to SQUARES.
+        Added to, but for a common factor: places WEIGHTS to SQUARES.
     """
-    _, nz, ny, n = fields.shape
-    for z in range(nz):
-        for y in range(ny):
+    _, n, nz, ny = fields.shape
+    for x in range(n):
+        part = share(first + x, weight.shape[2])
+        for z in range(nz):
             weights, products, squares = 0.0, 0.0, 0.0
-            for x in range(n):
-                w = multiplicity(first + x, weight.shape[2]) * weight[min(z, nz - z), min(y, ny - y), first + x]
-                m, g, h = fields[0, z, y, x], fields[1, z, y, x], fields[2, z, y, x]
+            for y in range(ny):
+                w = part * weight[min(z, nz - z), min(y, ny - y), first + x]
+                m, g, h = fields[0, x, z, y], fields[1, x, z, y], fields[2, x, z, y]
                 weights += w * (m.real * m.real + m.imag * m.imag)
                 products += w * (g.real * g.real + g.imag * g.imag)
                 squares += w * (m.real * h.real + m.imag * h.imag)
@@ -254,16 +261,29 @@ def bytes_of_box(nz, ny, nx, size):
     size : ndarray int64 [3]
         Of the transforms, nz in place of the first for LAGS.
     """
-    n_f, plane = size[2] // 2 + 1, float(size[0]) * size[1]
-    octant = 8.0 * (nz if size[0] == nz else size[0] // 2 + 1) * (size[1] // 2 + 1) * n_f
-    some = min(n_f, BLOCK // 2 * max(1, SPECTRUM // (BLOCK // 2 * size[0] * size[1])))
-    along_all = some * (48.0 * plane if size[0] == nz else 48.0 * plane + 48.0 * nz * size[1])
-    return 2.0 * octant + 48.0 * nz * ny * n_f + max(24.0 * nz * ny * nx, along_all) + 2048.0 * nz
+    n_f, by_lags = size[2] // 2 + 1, size[0] == nz
+    octant = 8.0 * (nz if by_lags else size[0] // 2 + 1) * (size[1] // 2 + 1) * n_f
+    some = 48.0 * min(n_f, held_at_once(nz, size)) * size[1] * (size[0] if by_lags else size[0] + nz)
+    return 2.0 * octant + 48.0 * nz * ny * n_f + max(32.0 * nz * ny * n_f, some) + 2048.0 * nz
 
 
 @jit.cpu
-def fill(box, g, fields):
-    """Write m, g and h to the voxels of a VOI.
+def held_at_once(nz, size):
+    """Frequencies along x whose spectra along all axes are held at once: whole blocks for LAGS.
+
+    Parameters
+    ----------
+    nz : int64
+    size : ndarray int64 [3]
+        As in `bytes_of_box`.
+    """
+    least = BLOCK // 2 if size[0] == nz else 1
+    return least * max(1, SPECTRUM // (least * size[0] * size[1]))
+
+
+@jit.cpu
+def fill(box, g, power, field):
+    """Write powers of the intensities to the voxels of a VOI: m, g or h.
 
     Parameters
     ----------
@@ -271,7 +291,9 @@ def fill(box, g, fields):
         Bit 1 marks the intensity mask.
     g : ndarray float64 [n]
         Its intensities, from `spatial.centre`.
-    fields : ndarray float64 [3, nz, ny, nx]
+    power : int
+        0 to 2.
+    field : ndarray float64 [nz, ny, ≥ nx]
         Written; 0 at first.
     """
     k = 0
@@ -279,12 +301,14 @@ def fill(box, g, fields):
         for y in range(box.shape[1]):
             for x in range(box.shape[2]):
                 if box[z, y, x] & 2:
-                    fields[0, z, y, x], fields[1, z, y, x], fields[2, z, y, x] = 1.0, g[k], g[k] * g[k]
+                    field[z, y, x] = 1.0
+                    for _ in range(power):
+                        field[z, y, x] *= g[k]
                     k += 1
 
 
 def sums_of_box(box, g, spacing, size):
-    """Sums over ordered pairs of voxels by LAGS or FFT.
+    """Sums over ordered pairs of voxels by LAGS or FFT, but for a common factor.
 
     Parameters
     ----------
@@ -294,7 +318,7 @@ def sums_of_box(box, g, spacing, size):
         Its intensities, from `spatial.centre`.
     spacing : ndarray float64 [3]
         mm, (z, y, x).
-    size : sequence of 3 int
+    size : ndarray int64 [3]
         Of the transforms, from `spatial.choose`; nz in place of the first for LAGS.
 
     Returns
@@ -304,7 +328,8 @@ def sums_of_box(box, g, spacing, size):
     """
     from scipy import fft
 
-    by_lags = size[0] == len(box)
+    nz, ny, _ = box.shape
+    by_lags = size[0] == nz
     extent = (size[0] if by_lags else size[0] // 2 + 1, size[1] // 2 + 1, size[2] // 2 + 1)
     z, y, x = ((np.arange(n) * s) ** 2 for n, s in zip(extent, spacing, strict=True))
     weight = z[:, None, None] + y[:, None] + x
@@ -312,15 +337,17 @@ def sums_of_box(box, g, spacing, size):
     np.sqrt(weight, out=weight)
     np.divide(1.0, weight, out=weight)
     weight = fft.dctn(weight, type=1, axes=(1, 2) if by_lags else None, overwrite_x=True)  # of the even extension
-    fields = np.zeros((3, *box.shape))
-    fill(box, g, fields)
-    along_x = fft.rfft(fields, size[2])
-    del fields
-    sums, many = np.zeros(3), BLOCK // 2 * max(1, SPECTRUM // (BLOCK // 2 * size[0] * size[1]))
+    field, along_x = np.zeros((nz, ny, size[2])), np.empty((3, nz, ny, extent[2]), complex)
+    for power in range(3):
+        fill(box, g, power, field)
+        along_x[power] = fft.rfft(field)
+    del field
+    sums, many = np.zeros(3), held_at_once(nz, size)
     for first in range(0, extent[2], many):
-        spectra = fft.fft(along_x[..., first : first + many], size[1], axis=2)
+        some = along_x[..., first : first + many]
         if by_lags:
-            add_lags(spectra.view(np.float64), weight, first, sums)
+            add_lags(fft.fft(some, size[1], axis=2).view(np.float64), weight, first, sums)
         else:
-            add_box(fft.fft(spectra, size[0], axis=1), weight, first, sums)
-    return sums / (size[1] * size[2] * (1 if by_lags else size[0]))
+            some = fft.fft(some.transpose(0, 3, 1, 2), size[1])
+            add_box(fft.fft(some, size[0], axis=2), weight, first, sums)
+    return sums

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voxomics.engine import work
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.feature import Family, Feature
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 EMPTY = "the intensity mask is empty, or the value is beyond float64"
 _SLAB = 1 << 18  # voxels of a dilated box that are gathered at once, unless a single slice needs more
+_GROUP = 1 << 16  # voxels of smaller boxes that are gathered together
 
 FEATURES = (
     # m(v): mean intensity of the image's voxels, inside the mask or not, whose centres lie within 6.2 mm of that of voxel v
@@ -38,19 +40,23 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     from voxomics.kernels import local
 
     g = batch.geometry
-    out = np.full((len(vois), 1, len(FEATURES)), np.nan)
+    out, top = np.full((len(vois), len(FEATURES)), np.nan), np.full(len(vois), -np.inf)
     of_images = g.image_of[vois]
     for number in np.unique(of_images):
         image = batch.images[number]
         rows, reach = _sphere(batch, number)
         chosen = np.flatnonzero(of_images == number)
-        voxels, lines = local.largest_slab(g.shape, g.pad, vois, chosen, reach, _SLAB)
-        local.peaks(
-            image.array, image.corner, g.corner, g.region, g.start, g.shape, g.pad, vois, chosen, rows, reach, _SLAB,
-            np.empty(voxels), np.empty(voxels, np.uint8), np.empty(lines, np.int64), out,
-        )  # fmt: skip
+        slabs = local.slabs_of(g.shape, g.corner, g.start, g.pad, vois, chosen, reach, image.corner, _SLAB)
+        lines = slabs[:, local.NZ] * slabs[:, local.NY]
+        voxels = lines * slabs[:, local.NX]
+        room = min(int(voxels.sum()), max(int(voxels.max()), _GROUP))
+        box, gone = np.empty(room), np.empty(room, np.uint8)
+        for part in work.parts(np.arange(len(slabs)), [(voxels, _GROUP)]):
+            some, lacks, lacking = slabs[part], np.empty(int(lines[part].sum()), np.int64), np.empty(len(part), np.int64)
+            local.gather(image.array, some, box, gone, lacks, lacking)
+            local.peaks(box, gone, lacks, lacking, some, g.region, g.shape, vois, rows, reach, top, out)
     out[np.isinf(out)] = np.nan  # a sum left float64
-    return out
+    return out[:, None]
 
 
 def _sphere(batch: VoiBatch, number: int) -> tuple[I64, I64]:

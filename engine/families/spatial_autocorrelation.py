@@ -42,7 +42,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
 
     g = batch.geometry
     size, way, _ = _ways(batch)
-    out = np.full((len(vois), 1, len(FEATURES)), np.nan)
+    out = np.full((len(vois), len(FEATURES)), np.nan)
     spatial.small(
         g.region, g.start, g.shape, g.pad, batch.value, batch.value_start, g.spacing_mm, g.image_of, vois, way, out
     )  # fmt: skip
@@ -51,8 +51,8 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
         box = g.region[g.start[i] : g.start[i + 1]].reshape(g.shape[i])
         box = box[g.pad : -g.pad, g.pad : -g.pad, g.pad : -g.pad]
         value = batch.value[batch.value_start[i] : batch.value_start[i + 1]]
-        spatial.large(box, value, g.spacing_mm[g.image_of[i]], size[i], out[k, 0])
-    return out
+        spatial.large(box, value, g.spacing_mm[g.image_of[i]], size[i], out[k])
+    return out[:, None]
 
 
 FAMILY = Family(
