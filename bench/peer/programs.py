@@ -89,12 +89,13 @@ class Voxomics:
 
 
 class Pictologics:
-    """`RadiomicsPipeline.run_rois`, its call for the labels of one image."""
+    """`RadiomicsPipeline.run_rois`, its call for the labels of one image; `run` where there is one label."""
 
     def __init__(self, case: Case, features: str, threads: int) -> None:
         from pictologics import RadiomicsPipeline
 
         self.pipeline = RadiomicsPipeline()
+        self.alone = len(case.labels) == 1
         costly = features == "174"
         wanted = {
             "families": ["intensity", "morphology", "texture", "histogram", "ivh"],
@@ -118,6 +119,8 @@ class Pictologics:
         return Image(array=turned, spacing=SPACING_XYZ, origin=(0.0, 0.0, 0.0), direction=np.eye(3), modality=modality)
 
     def call(self, labels: list[int]) -> Any:
+        if self.alone:
+            return {str(labels[0]): self.pipeline.run(*self.given, config_names=["c"])}
         return self.pipeline.run_rois(*self.given, labels=labels, config_names=["c"])
 
     def values(self, raw: Any, labels: list[int]) -> Answers:
@@ -191,6 +194,25 @@ class Fastrad:
         }
 
 
+class Flash:
+    """`RadiomicsFeatureExtractor.execute` of flash-radiomics on the CPU, a call for each label; each writes an HDF5 file."""
+
+    def __init__(self, case: Case, features: str, threads: int) -> None:
+        from flash_radiomics import RadiomicsFeatureExtractor
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.extractor = RadiomicsFeatureExtractor(
+            backend="cpu", num_threads=threads, binWidth=case.width, hdf5OutputDirectory=self.folder.name
+        )
+        self.given = itk(case)
+
+    def call(self, labels: list[int]) -> Any:
+        return [self.extractor.execute(*self.given, label=label) for label in labels]
+
+    def values(self, raw: Any, labels: list[int]) -> Answers:
+        return {}
+
+
 class Nyxus:
     """`Nyxus3D.featurize_files`: its 3D features with its own definitions, from files; all labels in one call."""
 
@@ -239,5 +261,6 @@ PROGRAMS: dict[str, type[Program]] = {
     "pictologics": Pictologics,
     "pyradiomics": PyRadiomics,
     "fastrad": Fastrad,
+    "flash": Flash,
     "nyxus": Nyxus,
 }

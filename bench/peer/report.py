@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peer.names import REASONS, Agreement
+from peer.names import Agreement, reasons
 from peer.turns import Measured
 
 BEGIN, END = "<!-- bench-peers: begin -->", "<!-- bench-peers: end -->"
@@ -123,11 +123,13 @@ def agreements(found: Mapping[str, Agreement], titles: Mapping[str, str]) -> lis
     ]
     below = []
     for peer, one in found.items():
-        lines.append(f"| {titles[peer]} | {one.vois:,} | {len(one.agree)} | {len(one.differ)} | {len(one.unknown)} |")
-        for name, off in sorted(one.differ.items(), key=lambda pair: -pair[1]):
-            reason = REASONS.get(peer, {}).get(name, "the reason is not known")
-            size = "NaN on one side" if np.isinf(off) else f"by up to {off:.1e} of the value"
-            below.append(f"- {titles[peer]}, `{name}`, {size}: {reason}.")
+        if one.vois:
+            counts = f"{len(one.agree)} | {len(one.differ)} | {len(one.unknown)}"
+            lines.append(f"| {titles[peer]} | {one.vois:,} | {counts} |")
+        for reason, features in reasons(peer, one.differ).items():
+            worst = max(one.differ[name] for name in features)
+            size = "NaN on one side" if np.isinf(worst) else f"up to {worst:.1e} of the value"
+            below.append(f"- {titles[peer]}: {reason} ({size}): {', '.join(f'`{name}`' for name in features)}.")
     return [*lines, "", *below]
 
 

@@ -33,6 +33,7 @@ def test_every_name_of_pictologics_with_an_ibsi_id_of_ours_is_found() -> None:
     theirs = {
         "mean_intensity_Q4LE": "intensity_statistics.mean",
         "90th_discretised_intensity_percentile_GPMT": "intensity_histogram.percentile_90",
+        "small_zone_emphasis_P001": "glszm.small_zone_emphasis",
         "10th_discretised_intensity_percentile_1PR": "intensity_histogram.percentile_10",
         "contrast_ACUI": "glcm.contrast",
         "contrast_65HE": "ngtdm.contrast",
@@ -84,6 +85,26 @@ def test_one_voi_that_differs_decides_about_a_feature() -> None:
     found.add({"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 2.0, "c": 1.0})
     found.add({"a": 1.0, "b": 1.0}, {"a": 1.0, "b": 1.25, "c": 1.0})
     assert (found.agree, found.differ, found.unknown, found.vois) == ({"a"}, {"b": 0.5}, {"c"}, 3)
+
+
+def test_differences_are_listed_by_reason() -> None:
+    names, report = module("peer.names"), module("peer.report")
+    found = names.Agreement(
+        {"a"}, {"volume_density_ombb_ZH1A": 0.02, "own": math.inf, "area_density_ombb_IQYR": 0.01}, set(), 3
+    )
+    lines = report.agreements({"pictologics": found, "nyxus": names.Agreement()}, {"pictologics": "P 1", "nyxus": "N"})
+    assert lines[2:4] == ["| P 1 | 3 | 1 | 3 | 0 |", ""]
+    assert lines[4].endswith("(up to 2.0e-02 of the value): `volume_density_ombb_ZH1A`, `area_density_ombb_IQYR`.")
+    assert lines[5] == "- P 1: the reason is not known (NaN on one side): `own`."
+    assert names.reasons("fastrad", {"ombb": 1.0}) == {"the reason is not known": ["ombb"]}
+
+
+def test_another_spelling_is_understood() -> None:
+    ours = {"firstorder_10Percentile": 1.0, "glcm_Imc1": 2.0, "firstorder_TotalEnergy": 3.0}
+    found = module("peer.names").spelt_like(
+        ["firstorder_10th_percentile", "glcm_imc1", "glcm_mcc", "firstorder_total_energy"], ours
+    )
+    assert found == {"firstorder_10th_percentile": 1.0, "glcm_imc1": 2.0, "firstorder_total_energy": 3.0}
 
 
 def test_labels_are_spread_and_their_time_is_scaled() -> None:
