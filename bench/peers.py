@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import cases
+import adapter
 from peer import floor, names, report
 from peer.case import NAMES, ROOT, Absent, Case, made
 from peer.environments import ALWAYS, FEATURES, PEERS, interpreter
@@ -69,7 +69,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--threads",
         type=int,
-        default=len(os.sched_getaffinity(0)),
+        default=adapter.available_threads(),
         help="threads of the second pass; 1 leaves it out (by default all cores: %(default)s)",
     )
     parser.add_argument(
@@ -106,7 +106,7 @@ def compare(peer: str, case: Case, ours: dict[str, Any], theirs: dict[str, Any],
             known = names.by_ibsi_id(values, ids)
             found.add({name: mine[feature] for name, feature in known.items()}, values)
         elif mine["intensity_statistics.minimum"] // case.width * case.width == case.lowest:
-            known = names.as_pyradiomics(mine, int(mine["n_voxels"]), cases.SPACING_MM)
+            known = names.as_pyradiomics(mine, int(mine["n_voxels"]), tuple(case.spacing_mm))
             found.add(names.spelt_like(values, known), values)
 
 
