@@ -22,7 +22,7 @@ import adapter
 from peer import floor, names, report
 from peer.case import NAMES, ROOT, Absent, Case, made
 from peer.environments import ALWAYS, FEATURES, PEERS, interpreter
-from peer.turns import Measured, Runner, Worker
+from peer.turns import OURS, Measured, Runner, Worker
 
 RESULTS = ROOT / ".bench" / "results"
 PAGE, PICTURE = ROOT / "docs/benchmarks.md", ROOT / "docs/img/peers.png"
@@ -64,7 +64,7 @@ def options() -> argparse.Namespace:
         "--limit",
         type=float,
         default=60.0,
-        help="seconds for all labels of a case above which five are measured and scaled (%(default)s)",
+        help="CPU seconds of a peer for all labels of a case, above which five are measured and scaled (%(default)s)",
     )
     parser.add_argument(
         "--threads",
@@ -125,13 +125,13 @@ class Session:
         """All programs on one case, for each set of features."""
         rows: list[Measured] = []
         for features in self.asked.features:
-            programs = [name for name in self.workers if name == report.OURS or features in PEERS[name].features]
+            programs = [name for name in self.workers if name == OURS or features in PEERS[name].features]
             if len(programs) == 1 and len(self.workers) > 1:
                 continue  # nobody to compare with
             runners = {name: Runner(self.workers[name], name, self.threads, case, features) for name in programs}
             values = {name: runner.start(self.asked.limit) for name, runner in runners.items()}
             if self.threads == 1 and features != "107" and case.voxels > 2:  # in two voxels most is left undefined
-                ours = values.pop(report.OURS)
+                ours = values.pop(OURS)
                 for name, theirs in values.items():
                     compare(name, case, ours, theirs, agreement[name])
             for _ in range(self.asked.rounds):
@@ -204,7 +204,7 @@ def main() -> None:
     """Run what was asked for, print it, and keep it."""
     asked = options()
     chosen = list(dict.fromkeys([*(() if asked.only else ALWAYS), *asked.peers]))
-    pythons = {report.OURS: Path(sys.executable)} | {name: interpreter(name) for name in chosen}
+    pythons = {OURS: Path(sys.executable)} | {name: interpreter(name) for name in chosen}
     agreement = {name: names.Agreement() for name in chosen}
     load, rows, known = os.getloadavg()[0], [], {}
     for threads in dict.fromkeys((1, asked.threads)):

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from peer.names import Agreement, reasons
-from peer.turns import Measured
+from peer.turns import OURS, Measured
 
 BEGIN, END = "<!-- bench-peers: begin -->", "<!-- bench-peers: end -->"
-OURS = "voxomics"
 AXES = {  # panel: its cases and what of a case is on the x axis
     "voxels of one VOI": ("2k", "30k", "300k", "2M"),
     "grey levels": ("30k", "64 levels", "200 levels"),
@@ -165,6 +164,20 @@ def slopes(rows: Rows, places: Mapping[str, Mapping[str, float]]) -> list[str]:
     return lines
 
 
+def ticked(axes: Any) -> None:
+    """Logarithmic axes: x marked where there are points, y at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set(xscale="log", yscale="log")
+    places = sorted({float(x) for line in axes.lines for x in line.get_xdata()})
+    axes.set_xticks(places, [f"{x:,.0f}" for x in places])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
+    axes.grid(True, alpha=0.3)
+
+
 def plot(rows: Rows, places: Mapping[str, Mapping[str, float]], target: Path) -> None:
     """Time against voxels, levels and VOIs on one thread, and against threads; log–log, slopes in the legends."""
     from matplotlib.figure import Figure
@@ -190,9 +203,9 @@ def plot(rows: Rows, places: Mapping[str, Mapping[str, float]], target: Path) ->
                 panels[3].plot(x, y, line, label=f"{kind[0]}, {kind[1]}, {case}: {slope(x, y):.2f}", **style)
     panels[3].set(xlabel="threads", ylabel="wall ms")
     for axes in panels:
-        axes.set(xscale="log", yscale="log")
-        axes.grid(True, which="major", alpha=0.3)
+        axes.set_visible(bool(axes.lines))
         if axes.lines:
+            ticked(axes)
             axes.legend(fontsize=6)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=110)
