@@ -32,60 +32,37 @@ QUICK = ("2 voxels", "2k", "30k", "200 labels")
 def options() -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    more = [name for name in PEERS if name not in ALWAYS]
-    parser.add_argument(
-        "--peers",
-        nargs="+",
-        default=[],
-        choices=list(PEERS),
-        metavar="NAME",
-        help=f"peers beside {' and '.join(ALWAYS)}: {', '.join(more)}",
-    )
-    parser.add_argument("--only", action="store_true", help="the peers of --peers alone, without those two")
-    parser.add_argument(
-        "--cases",
-        nargs="+",
-        default=[],
-        choices=NAMES,
-        metavar="CASE",
-        help=f"some of the cases, quoted: {', '.join(NAMES)}",
-    )
-    parser.add_argument(
-        "--features",
-        nargs="+",
-        default=list(FEATURES),
-        choices=FEATURES,
-        metavar="KEY",
-        help=f"some of the sets of features: {', '.join(FEATURES)}",
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each program on each case (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="least time of a turn (%(default)s)")
-    parser.add_argument(
-        "--limit",
-        type=float,
-        default=60.0,
-        help="CPU seconds of a peer for all labels of a case, above which five are measured and scaled (%(default)s)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=adapter.available_threads(),
-        help="threads of the second pass; 1 leaves it out (by default all cores: %(default)s)",
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help=f"under 3 minutes: {', '.join(QUICK)}, one round, one thread, a limit of 10 s",
-    )
+    add_choices(parser)
+    number = parser.add_argument_group("how long")
+    number.add_argument("--rounds", type=int, default=3, help="turns of each program on each case (%(default)s)")
+    number.add_argument("--seconds", type=float, default=1.0, help="least time of a turn (%(default)s)")
+    few = "CPU seconds of a peer for all labels of a case, above which five are measured and scaled (%(default)s)"
+    number.add_argument("--limit", type=float, default=60.0, help=few)
+    second = "threads of the second pass; 1 leaves it out (by default all cores: %(default)s)"
+    number.add_argument("--threads", type=int, default=adapter.available_threads(), help=second)
+    quick = f"under 3 minutes: {', '.join(QUICK)}; one round, one thread, a limit of 10 s"
+    number.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--json", type=Path, help="where the figures go; by default into .bench/results")
-    parser.add_argument(
-        "--docs", action="store_true", help="write the tables into docs/benchmarks.md and the plot into docs/img"
-    )
+    docs = "write the tables into docs/benchmarks.md and the plot into docs/img"
+    parser.add_argument("--docs", action="store_true", help=docs)
     asked = parser.parse_args()
     asked.cases = asked.cases or list(QUICK if asked.quick else NAMES)
     if asked.quick:
         asked.rounds, asked.seconds, asked.limit, asked.threads = 1, 0.3, 10.0, 1
     return asked
+
+
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Options that choose peers, cases and features."""
+    more = ", ".join(name for name in PEERS if name not in ALWAYS)
+    which = parser.add_argument_group("what is measured")
+    peers = f"peers beside {' and '.join(ALWAYS)}: {more}"
+    which.add_argument("--peers", nargs="+", default=[], choices=list(PEERS), metavar="NAME", help=peers)
+    which.add_argument("--only", action="store_true", help="the peers of --peers alone, without those two")
+    some = f"some of the cases, quoted: {', '.join(NAMES)}"
+    which.add_argument("--cases", nargs="+", default=[], choices=NAMES, metavar="CASE", help=some)
+    sets = f"some of the sets of features: {', '.join(FEATURES)}"
+    which.add_argument("--features", nargs="+", default=list(FEATURES), choices=FEATURES, metavar="KEY", help=sets)
 
 
 def ibsi_ids() -> dict[str, str]:

@@ -115,6 +115,30 @@ def test_labels_are_spread_and_their_time_is_scaled() -> None:
     assert turns.scaled(6.0, 14.0, 5, 200) == pytest.approx(404.0)
 
 
+@pytest.mark.parametrize(("program", "measured"), [("pyradiomics", 5), ("voxomics", 200)])
+def test_only_a_slow_peer_is_given_fewer_labels(program: str, measured: int) -> None:
+    turns, case = module("peer.turns"), module("peer.case")
+
+    class Second:
+        """A worker whose labels take a second each."""
+
+        def ask(self, case: Any, features: str, labels: list[int], seconds: float = 0.0) -> Any:
+            times = [float(len(labels))]
+            return (
+                {"wall": times, "cpu": times}
+                if seconds
+                else {"cpu": times[0], "values": dict.fromkeys(map(str, labels))}
+            )
+
+    labels = list(range(1, 201))
+    one = case.Case("200 labels", "i.npy", "m.npy", labels, 805 * 200, 12, 25.0, -100.0, [1.0, 1.0, 1.0])
+    for limit, expected in ((300.0, 200), (60.0, measured)):
+        runner = turns.Runner(Second(), program, 1, one, "103")
+        assert len(runner.start(limit)) == expected
+        runner.turn(1.0)
+        assert (runner.found.labels, runner.found.of, runner.found.cpu) == (expected, 200, [200.0])
+
+
 def test_ratios_and_who_is_ahead() -> None:
     report = module("peer.report")
     rows = [
