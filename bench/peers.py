@@ -153,7 +153,8 @@ def written(found: dict[str, Any], rows: list[Measured], agreement: dict[str, na
     many = max((row.threads for row in rows), default=1)
     lines = [
         f"{found['machine']}. {found['date']}, load {found['load'][0]:.1f} to {found['load'][1]:.1f}. "
-        f"Median of {found['rounds']} turns (least to most); *ratio* is the peer's time divided by ours.",
+        f"Median of {found['rounds']} turn{'s (least to most)' * (found['rounds'] > 1)}; "
+        "*ratio* is the peer's time divided by ours.",
     ]
     for name in agreement:
         for features in dict.fromkeys(row.features for row in rows if row.program == name):
