@@ -182,7 +182,7 @@ def plot(rows: Rows, places: Mapping[str, Mapping[str, float]], target: Path) ->
     """Time against voxels, levels and VOIs on one thread, and against threads; log–log, slopes in the legends."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 8.5), layout="constrained")
+    figure = Figure(figsize=(14, 9), layout="constrained")
     panels = figure.subplots(2, 2).ravel()
     styles = {kind: {"marker": "osd^v"[k % 5], "color": f"C{k % 10}"} for k, kind in enumerate(kinds(rows))}
     for axes, (name, place) in zip(panels, places.items(), strict=False):
@@ -206,7 +206,7 @@ def plot(rows: Rows, places: Mapping[str, Mapping[str, float]], target: Path) ->
         axes.set_visible(bool(axes.lines))
         if axes.lines:
             ticked(axes)
-            axes.legend(fontsize=6)
+            axes.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1, 1))
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=110)
 
