@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,8 @@ class Case:
         Of a bin.
     lowest : float
         The multiple of the width below the smallest intensity of all VOIs: where PyRadiomics' bins begin.
+    spacing_mm : list of float
+        (z, y, x).
     """
 
     name: str
@@ -66,6 +69,7 @@ class Case:
     levels: int
     width: float
     lowest: float
+    spacing_mm: list[float]
 
     @property
     def from_files(self) -> bool:
@@ -80,14 +84,16 @@ class Case:
         return asdict(self)
 
 
-def described(name: str, paths: tuple[Path, Path], width: float, volume: np.ndarray, mask: np.ndarray) -> Case:
+def described(
+    name: str, paths: tuple[Path, Path], width: float, volume: np.ndarray, mask: np.ndarray, spacing_mm: Sequence[float]
+) -> Case:
     """The case with what its arrays show."""
     sizes = np.bincount(mask.ravel())
     values = volume[mask > 0].astype(float)
     levels = len(np.unique(np.floor((values - ORIGIN) / width)))
     lowest = float(np.floor(values.min() / width) * width)
     labels = [int(label) for label in np.flatnonzero(sizes) if label]
-    return Case(name, *map(str, paths), labels, len(values), levels, width, lowest)
+    return Case(name, *map(str, paths), labels, len(values), levels, width, lowest, list(spacing_mm))
 
 
 def made(name: str, folder: Path = KEPT) -> Case:
@@ -100,7 +106,7 @@ def made(name: str, folder: Path = KEPT) -> Case:
     folder.mkdir(parents=True, exist_ok=True)
     for path, array in zip(paths, (volume, mask), strict=True):
         np.save(path, array)
-    return described(name, paths, width, volume, mask)
+    return described(name, paths, width, volume, mask, cases.SPACING_MM)
 
 
 def whole_body(folder: Path) -> Case:
@@ -115,5 +121,7 @@ def whole_body(folder: Path) -> Case:
         subprocess.run([sys.executable, tool.resolve()], cwd=place, check=True, stdout=subprocess.DEVNULL)
     import nibabel
 
-    volume, mask = (np.asanyarray(nibabel.load(path).dataobj) for path in paths)
-    return described(WHOLE_BODY, paths, 25.0, volume, mask)
+    image, labels = (nibabel.load(path) for path in paths)
+    spacing_mm = [float(size) for size in image.header.get_zooms()[::-1]]
+    volume, mask = np.asanyarray(image.dataobj), np.asanyarray(labels.dataobj)
+    return described(WHOLE_BODY, paths, 25.0, volume, mask, spacing_mm)

@@ -43,6 +43,8 @@ FEATURES = {
     "default": "what each program measures by default; other definitions, so no value is compared",
 }
 PICTOLOGICS_NEEDS = "Pillow PyWavelets nibabel numba numpy pandas pydicom python-gdcm pyyaml scipy tqdm"
+FASTRAD_NEEDS = "torch loguru nibabel numpy pandas pydicom scipy simpleitk requests"
+FLASH_NEEDS = "numpy h5py SimpleITK pykwalify PyWavelets scipy scikit-image scikit-learn trimesh"
 PEERS = {
     "pictologics": Peer(
         "pictologics 0.9.0",
@@ -52,14 +54,23 @@ PEERS = {
         (("--no-deps", "--ignore-requires-python", "pictologics==0.9.0"), tuple(PICTOLOGICS_NEEDS.split())),
     ),
     "pyradiomics": Peer("PyRadiomics 3.1.4", "radiomics", ("103", "107"), (("pyradiomics-bhklab==3.1.4",),)),
-    # never installed by those who wrote this: torch alone takes 2 GB
+    # not tried by those who wrote this: torch alone takes 2 GB
     "fastrad": Peer(
         "fastrad 1.2.0",
         "fastrad",
         ("103",),
         (
             ("--no-deps", "--ignore-requires-python", "fastrad==1.2.0"),
-            tuple(["torch", "loguru", "nibabel", "numpy", "pandas", "pydicom", "scipy", "simpleitk", "requests"]),
+            tuple(FASTRAD_NEEDS.split()),
+        ),
+    ),
+    "flash": Peer(
+        "flash-radiomics 1.0.0",
+        "flash_radiomics",
+        ("default",),
+        (
+            tuple(FLASH_NEEDS.split()),
+            ("--no-deps", "flash-radiomics==1.0.0"),
         ),
     ),
     "nyxus": Peer("nyxus 0.11.0", "nyxus", ("default",), (("nyxus==0.11.0", "nibabel"),)),

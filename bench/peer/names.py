@@ -17,13 +17,25 @@ DEPRECATED = ("shape_Compactness1", "shape_Compactness2", "shape_SphericalDispro
 BY_NAME = {  # pictologics' names whose end is not the IBSI's id of the feature, or an id that two features have
     "10th_discretised_intensity_percentile_1PR": "intensity_histogram.percentile_10",
     "90th_discretised_intensity_percentile_GPMT": "intensity_histogram.percentile_90",
+    "small_zone_emphasis_P001": "glszm.small_zone_emphasis",
     "volume_at_intensity_fraction_0.10_BC2M_10": "intensity_volume_histogram.volume_at_intensity_fraction_10",
     "volume_at_intensity_fraction_0.90_BC2M_90": "intensity_volume_histogram.volume_at_intensity_fraction_90",
     "intensity_at_volume_fraction_0.10_GBPN_10": "intensity_volume_histogram.intensity_at_volume_fraction_10",
     "intensity_at_volume_fraction_0.90_GBPN_90": "intensity_volume_histogram.intensity_at_volume_fraction_90",
 }
-REASONS: dict[str, dict[str, str]] = {}
-"""Why a peer's feature differs from ours, by peer and feature."""
+REASONS = {  # a piece of a name of pictologics: why that feature differs from ours
+    "10th_intensity": "its percentiles are values of the data (inverted_cdf), ours are interpolated",
+    "90th_intensity": "its percentiles are values of the data (inverted_cdf), ours are interpolated",
+    "10th_discretised": "its percentiles are values of the data (inverted_cdf), ours are interpolated",
+    "90th_discretised": "its percentiles are values of the data (inverted_cdf), ours are interpolated",
+    "robust_mean_absolute_deviation": "its percentiles are values of the data (inverted_cdf), ours are interpolated",
+    "ombb": "its box lies along the principal axes, ours is the smallest of all faces of the hull",
+    "mvee": "its ellipsoid stops at 3e-3 of the smallest",
+    "normalised_inverse_difference": "its number of levels is the span of those present, ours the highest level",
+    "volume_fraction": "its curve is of the texture's grey levels, ours of 1,000 bins",
+    "intensity_fraction": "its curve is of the texture's grey levels, ours of 1,000 bins",
+    "area_under_the_ivh": "its curve is of the texture's grey levels, ours of 1,000 bins",
+}
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 Values = Mapping[str, float]
 
@@ -115,6 +127,16 @@ class Agreement:
                 self.agree.discard(name)
             elif name not in self.differ:
                 self.agree.add(name)
+
+
+def reasons(peer: str, differing: Mapping[str, float]) -> dict[str, list[str]]:
+    """The features of a peer that differ from ours, by reason; what is known is known of pictologics."""
+    known = REASONS if peer == "pictologics" else {}
+    found: dict[str, list[str]] = {}
+    for name in differing:
+        reason = next((why for piece, why in known.items() if piece in name), "the reason is not known")
+        found.setdefault(reason, []).append(name)
+    return found
 
 
 def deviation(ours: float, theirs: float) -> float:

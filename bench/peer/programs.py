@@ -10,13 +10,11 @@ from __future__ import annotations
 import tempfile
 from typing import Any, Protocol
 
-import cases
 import numpy as np
 from peer.case import ORIGIN, Case
 
 COSTLY = ["morphology.morans_i_index", "morphology.gearys_c_measure", "local_intensity"]
 NOT_OURS = {"glcm": {"MCC"}, "shape": {f"Maximum2DDiameter{axis}" for axis in ("Slice", "Column", "Row")}}
-SPACING_XYZ = cases.SPACING_MM[::-1]
 Answers = dict[str, dict[str, float]]
 
 
@@ -40,7 +38,7 @@ def itk(case: Case) -> tuple[Any, Any]:
         return sitk.ReadImage(case.image), sitk.ReadImage(case.mask)
     pair = tuple(sitk.GetImageFromArray(array) for array in case.arrays())
     for one in pair:
-        one.SetSpacing(SPACING_XYZ)
+        one.SetSpacing(case.spacing_mm[::-1])
     return pair
 
 
@@ -68,7 +66,7 @@ class Voxomics:
         elif case.name == "2 voxels":
             self.given = itk(case)
         else:
-            self.given, self.spacing_mm = case.arrays(), cases.SPACING_MM
+            self.given, self.spacing_mm = case.arrays(), tuple(case.spacing_mm)
 
     def call(self, labels: list[int]) -> Any:
         wanted = "all" if labels == self.every else labels
@@ -89,12 +87,13 @@ class Voxomics:
 
 
 class Pictologics:
-    """`RadiomicsPipeline.run_rois`, its call for the labels of one image."""
+    """`RadiomicsPipeline.run_rois`, its call for the labels of one image; `run` where there is one label."""
 
     def __init__(self, case: Case, features: str, threads: int) -> None:
         from pictologics import RadiomicsPipeline
 
         self.pipeline = RadiomicsPipeline()
+        self.alone = len(case.labels) == 1
         costly = features == "174"
         wanted = {
             "families": ["intensity", "morphology", "texture", "histogram", "ivh"],
@@ -107,17 +106,25 @@ class Pictologics:
         if case.from_files:
             self.given: tuple[Any, Any] = (case.image, case.mask)
         else:
-            self.given = tuple(map(self.image, case.arrays(), ("CT", "SEG")))
+            self.given = tuple(map(self.image, case.arrays(), ("CT", "SEG"), (case.spacing_mm,) * 2))
 
     @staticmethod
-    def image(array: np.ndarray, modality: str) -> Any:
+    def image(array: np.ndarray, modality: str, spacing_mm: list[float]) -> Any:
         """Its image of an array [z, y, x]; its own arrays are [x, y, z]."""
         from pictologics import Image
 
         turned = np.ascontiguousarray(array.transpose(2, 1, 0))
-        return Image(array=turned, spacing=SPACING_XYZ, origin=(0.0, 0.0, 0.0), direction=np.eye(3), modality=modality)
+        return Image(
+            array=turned,
+            spacing=tuple(spacing_mm[::-1]),
+            origin=(0.0, 0.0, 0.0),
+            direction=np.eye(3),
+            modality=modality,
+        )
 
     def call(self, labels: list[int]) -> Any:
+        if self.alone:
+            return {str(labels[0]): self.pipeline.run(*self.given, config_names=["c"])}
         return self.pipeline.run_rois(*self.given, labels=labels, config_names=["c"])
 
     def values(self, raw: Any, labels: list[int]) -> Answers:
@@ -174,14 +181,15 @@ class Fastrad:
         self.fastrad, self.torch = fastrad, torch
         self.extractor = fastrad.FeatureExtractor(fastrad.FeatureSettings(bin_width=case.width, device="cpu"))
         volume, self.mask = arrays_of(case)
-        self.image = fastrad.MedicalImage(torch.from_numpy(volume.astype(np.float32)), cases.SPACING_MM)
+        self.spacing_mm = tuple(case.spacing_mm)
+        self.image = fastrad.MedicalImage(torch.from_numpy(volume.astype(np.float32)), self.spacing_mm)
 
     def call(self, labels: list[int]) -> Any:
         return [self.extractor.extract(self.image, self.mask_of(label)) for label in labels]
 
     def mask_of(self, label: int) -> Any:
         """The mask of one label; it is made within the call, because 5,000 of them would not fit into memory."""
-        return self.fastrad.Mask(self.torch.from_numpy((self.mask == label).astype(np.uint8)), cases.SPACING_MM)
+        return self.fastrad.Mask(self.torch.from_numpy((self.mask == label).astype(np.uint8)), self.spacing_mm)
 
     def values(self, raw: Any, labels: list[int]) -> Answers:
         """Its names, such as ``firstorder:total_energy``, as PyRadiomics writes them but in small letters."""
@@ -191,6 +199,25 @@ class Fastrad:
         }
 
 
+class Flash:
+    """`RadiomicsFeatureExtractor.execute` of flash-radiomics on the CPU, a call for each label; each writes an HDF5 file."""
+
+    def __init__(self, case: Case, features: str, threads: int) -> None:
+        from flash_radiomics import RadiomicsFeatureExtractor
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.extractor = RadiomicsFeatureExtractor(
+            backend="cpu", num_threads=threads, binWidth=case.width, hdf5OutputDirectory=self.folder.name
+        )
+        self.given = itk(case)
+
+    def call(self, labels: list[int]) -> Any:
+        return [self.extractor.execute(*self.given, label=label) for label in labels]
+
+    def values(self, raw: Any, labels: list[int]) -> Answers:
+        return {}
+
+
 class Nyxus:
     """`Nyxus3D.featurize_files`: its 3D features with its own definitions, from files; all labels in one call."""
 
@@ -198,10 +225,11 @@ class Nyxus:
         from nyxus import Nyxus3D
 
         self.folder = tempfile.TemporaryDirectory()
+        self.spacing_mm = case.spacing_mm
         self.volume, self.mask = arrays_of(case)
         self.image = self.written("image", self.volume.astype(np.float32))
         self.masks: dict[tuple[int, ...], str] = {}
-        x, y, z = SPACING_XYZ
+        z, y, x = case.spacing_mm
         spacing = {"anisotropy_x": x, "anisotropy_y": y, "anisotropy_z": z}
         self.extractor = Nyxus3D(["*3D_ALL*"], n_feature_calc_threads=threads, **spacing)
 
@@ -210,7 +238,7 @@ class Nyxus:
         import nibabel
 
         path = f"{self.folder.name}/{name}.nii.gz"
-        nibabel.save(nibabel.Nifti1Image(array.transpose(2, 1, 0), np.diag([*SPACING_XYZ, 1.0])), path)
+        nibabel.save(nibabel.Nifti1Image(array.transpose(2, 1, 0), np.diag([*self.spacing_mm[::-1], 1.0])), path)
         return path
 
     def call(self, labels: list[int]) -> Any:
@@ -239,5 +267,6 @@ PROGRAMS: dict[str, type[Program]] = {
     "pictologics": Pictologics,
     "pyradiomics": PyRadiomics,
     "fastrad": Fastrad,
+    "flash": Flash,
     "nyxus": Nyxus,
 }

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peer.names import REASONS, Agreement
-from peer.turns import Measured
+from peer.names import Agreement, reasons
+from peer.turns import OURS, Measured
 
 BEGIN, END = "<!-- bench-peers: begin -->", "<!-- bench-peers: end -->"
-OURS = "voxomics"
 AXES = {  # panel: its cases and what of a case is on the x axis
     "voxels of one VOI": ("2k", "30k", "300k", "2M"),
     "grey levels": ("30k", "64 levels", "200 levels"),
@@ -123,11 +122,13 @@ def agreements(found: Mapping[str, Agreement], titles: Mapping[str, str]) -> lis
     ]
     below = []
     for peer, one in found.items():
-        lines.append(f"| {titles[peer]} | {one.vois:,} | {len(one.agree)} | {len(one.differ)} | {len(one.unknown)} |")
-        for name, off in sorted(one.differ.items(), key=lambda pair: -pair[1]):
-            reason = REASONS.get(peer, {}).get(name, "the reason is not known")
-            size = "NaN on one side" if np.isinf(off) else f"by up to {off:.1e} of the value"
-            below.append(f"- {titles[peer]}, `{name}`, {size}: {reason}.")
+        if one.vois:
+            counts = f"{len(one.agree)} | {len(one.differ)} | {len(one.unknown)}"
+            lines.append(f"| {titles[peer]} | {one.vois:,} | {counts} |")
+        for reason, features in reasons(peer, one.differ).items():
+            worst = max(one.differ[name] for name in features)
+            size = "NaN on one side" if np.isinf(worst) else f"up to {worst:.1e} of the value"
+            below.append(f"- {titles[peer]}: {reason} ({size}): {', '.join(f'`{name}`' for name in features)}.")
     return [*lines, "", *below]
 
 
@@ -163,11 +164,25 @@ def slopes(rows: Rows, places: Mapping[str, Mapping[str, float]]) -> list[str]:
     return lines
 
 
+def ticked(axes: Any) -> None:
+    """Logarithmic axes: x marked where there are points, y at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set(xscale="log", yscale="log")
+    places = sorted({float(x) for line in axes.lines for x in line.get_xdata()})
+    axes.set_xticks(places, [f"{x:,.0f}" for x in places])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,g}"))
+    axes.grid(True, alpha=0.3)
+
+
 def plot(rows: Rows, places: Mapping[str, Mapping[str, float]], target: Path) -> None:
     """Time against voxels, levels and VOIs on one thread, and against threads; log–log, slopes in the legends."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 8.5), layout="constrained")
+    figure = Figure(figsize=(14, 9), layout="constrained")
     panels = figure.subplots(2, 2).ravel()
     styles = {kind: {"marker": "osd^v"[k % 5], "color": f"C{k % 10}"} for k, kind in enumerate(kinds(rows))}
     for axes, (name, place) in zip(panels, places.items(), strict=False):
@@ -188,10 +203,10 @@ def plot(rows: Rows, places: Mapping[str, Mapping[str, float]], target: Path) ->
                 panels[3].plot(x, y, line, label=f"{kind[0]}, {kind[1]}, {case}: {slope(x, y):.2f}", **style)
     panels[3].set(xlabel="threads", ylabel="wall ms")
     for axes in panels:
-        axes.set(xscale="log", yscale="log")
-        axes.grid(True, which="major", alpha=0.3)
+        axes.set_visible(bool(axes.lines))
         if axes.lines:
-            axes.legend(fontsize=6)
+            ticked(axes)
+            axes.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1, 1))
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=110)
 

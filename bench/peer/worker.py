@@ -48,9 +48,9 @@ def main() -> None:
         if asked["seconds"]:
             answer: Any = timed(program, asked["labels"], asked["seconds"])
         else:
-            began = time.perf_counter()
+            began = time.process_time()
             raw = program.call(asked["labels"])
-            answer = {"wall": time.perf_counter() - began, "values": program.values(raw, asked["labels"])}
+            answer = {"cpu": time.process_time() - began, "values": program.values(raw, asked["labels"])}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -33,6 +33,7 @@ def test_every_name_of_pictologics_with_an_ibsi_id_of_ours_is_found() -> None:
     theirs = {
         "mean_intensity_Q4LE": "intensity_statistics.mean",
         "90th_discretised_intensity_percentile_GPMT": "intensity_histogram.percentile_90",
+        "small_zone_emphasis_P001": "glszm.small_zone_emphasis",
         "10th_discretised_intensity_percentile_1PR": "intensity_histogram.percentile_10",
         "contrast_ACUI": "glcm.contrast",
         "contrast_65HE": "ngtdm.contrast",
@@ -86,12 +87,56 @@ def test_one_voi_that_differs_decides_about_a_feature() -> None:
     assert (found.agree, found.differ, found.unknown, found.vois) == ({"a"}, {"b": 0.5}, {"c"}, 3)
 
 
+def test_differences_are_listed_by_reason() -> None:
+    names, report = module("peer.names"), module("peer.report")
+    found = names.Agreement(
+        {"a"}, {"volume_density_ombb_ZH1A": 0.02, "own": math.inf, "area_density_ombb_IQYR": 0.01}, set(), 3
+    )
+    lines = report.agreements({"pictologics": found, "nyxus": names.Agreement()}, {"pictologics": "P 1", "nyxus": "N"})
+    assert lines[2:4] == ["| P 1 | 3 | 1 | 3 | 0 |", ""]
+    assert lines[4].endswith("(up to 2.0e-02 of the value): `volume_density_ombb_ZH1A`, `area_density_ombb_IQYR`.")
+    assert lines[5] == "- P 1: the reason is not known (NaN on one side): `own`."
+    assert names.reasons("fastrad", {"ombb": 1.0}) == {"the reason is not known": ["ombb"]}
+
+
+def test_another_spelling_is_understood() -> None:
+    ours = {"firstorder_10Percentile": 1.0, "glcm_Imc1": 2.0, "firstorder_TotalEnergy": 3.0}
+    found = module("peer.names").spelt_like(
+        ["firstorder_10th_percentile", "glcm_imc1", "glcm_mcc", "firstorder_total_energy"], ours
+    )
+    assert found == {"firstorder_10th_percentile": 1.0, "glcm_imc1": 2.0, "firstorder_total_energy": 3.0}
+
+
 def test_labels_are_spread_and_their_time_is_scaled() -> None:
     turns = module("peer.turns")
     assert turns.spread(list(range(1, 201)), 5) == [1, 51, 101, 150, 200]
     assert turns.spread([3, 4], 5) == [3, 4]
     # reading takes 4 s and a label 2 s: 6 s for one, 14 s for five, 404 s for two hundred
     assert turns.scaled(6.0, 14.0, 5, 200) == pytest.approx(404.0)
+
+
+@pytest.mark.parametrize(("program", "measured"), [("pyradiomics", 5), ("voxomics", 200)])
+def test_only_a_slow_peer_is_given_fewer_labels(program: str, measured: int) -> None:
+    turns, case = module("peer.turns"), module("peer.case")
+
+    class Second:
+        """A worker whose labels take a second each."""
+
+        def ask(self, case: Any, features: str, labels: list[int], seconds: float = 0.0) -> Any:
+            times = [float(len(labels))]
+            return (
+                {"wall": times, "cpu": times}
+                if seconds
+                else {"cpu": times[0], "values": dict.fromkeys(map(str, labels))}
+            )
+
+    labels = list(range(1, 201))
+    one = case.Case("200 labels", "i.npy", "m.npy", labels, 805 * 200, 12, 25.0, -100.0, [1.0, 1.0, 1.0])
+    for limit, expected in ((300.0, 200), (60.0, measured)):
+        runner = turns.Runner(Second(), program, 1, one, "103")
+        assert len(runner.start(limit)) == expected
+        runner.turn(1.0)
+        assert (runner.found.labels, runner.found.of, runner.found.cpu) == (expected, 200, [200.0])
 
 
 def test_ratios_and_who_is_ahead() -> None:
