@@ -15,7 +15,7 @@ from voxomics import terminal
 from voxomics._version import __version__
 from voxomics.engine.errors import SettingsError
 
-app = typer.Typer(
+app = terminal.App(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
