@@ -55,8 +55,7 @@ class Case:
         for name in ("image", "mask"):
             object.__setattr__(self, name, Path(getattr(self, name)))
         if self.label is not None:
-            (label,) = checked([self.label]) or ()
-            object.__setattr__(self, "label", label)
+            object.__setattr__(self, "label", (checked([self.label]) or [self.label])[0])
 
 
 class _Reading:

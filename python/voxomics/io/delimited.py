@@ -9,8 +9,10 @@ import io
 import lzma
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from voxomics.engine.errors import InputError
 from voxomics.io.formulas import unguarded
@@ -18,7 +20,11 @@ from voxomics.io.formulas import unguarded
 SEPARATORS = ",;\t"
 MAX_BYTES = 1 << 30
 """A table that is longer, as it is or inflated, is refused: a few kB may inflate to more than any memory."""
-_PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_PACKED: dict[bytes, Callable[[IO[bytes]], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _FEW = 3  # fields: with fewer, a comment of several lines may look like rows
 
