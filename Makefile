@@ -23,6 +23,8 @@ DEMO := demo-out
 
 .DEFAULT_GOAL := help
 
+# A file's tests share what is made once a module, so they stay in one process.
+CORES := -n auto --dist loadfile
 KERNEL_TESTS := tests/kernels tests/engine/test_batch.py tests/engine/test_resample.py
 
 .PHONY: help demo test bounds cuda cuda-gate study-truth study-null long check bench bench-gpu env dev clean
@@ -37,14 +39,15 @@ demo: $(STUDY)  ## write a synthetic cohort, extract its features, run the study
 	$(VOXOMICS) study $(DEMO)/study.yaml -o $(DEMO)/report
 	@echo "The report: $(CURDIR)/$(DEMO)/report/report.html"
 
-test: $(DEV)  ## run every test
-	$(PY) -m pytest $(ARGS)
+test: $(DEV)  ## run every test, on every core; ARGS="-n 0" runs them in one process
+	$(VOXOMICS) warm
+	$(PY) -m pytest $(CORES) $(ARGS)
 
 bounds: $(DEV)  ## run the kernel tests with Numba's bounds checks
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(VENV)/.bounds-cache $(PY) -m pytest -q -k "twin or alone or levels" $(KERNEL_TESTS)
 
 cuda: $(GPU)  ## run the GPU kernels on CPU threads, with checks
-	LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS=0 $(PY) -m pytest -q tests/cuda $(ARGS)
+	LLVMLITE_ENABLE_IR_LAYER_TYPED_POINTERS=0 $(PY) -m pytest -q tests/cuda $(CORES) $(ARGS)
 
 cuda-gate: $(GPU)  ## compile every GPU kernel and check the report of ptxas
 	$(PY) tools/cuda_gate.py $(ARGS)

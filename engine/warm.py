@@ -1,14 +1,28 @@
-"""Compile every kernel in advance on several processes, because Numba compiles on only one thread of a process."""
+"""Compile kernels in advance on several processes, because Numba compiles on only one thread of a process.
+
+Environment variable
+--------------------
+VOXOMICS_COMPILE_PROCESSES : how many processes compile at most when the cache lacks kernels; "1" starts none beside the caller's.
+    By default as many as the caller has threads. Read when kernels are missing.
+"""
 
 from __future__ import annotations
 
+import functools
+import logging
+import multiprocessing
+import os
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from voxomics.engine.errors import SettingsError
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.measure import measure
 from voxomics.engine.plan import Plan
@@ -16,8 +30,14 @@ from voxomics.engine.prepare import build, find_vois
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
 
+logger = logging.getLogger("voxomics")
 
-def _groups(families: tuple[str, ...]) -> list[tuple[str, ...]]:
+VARIABLE = "VOXOMICS_COMPILE_PROCESSES"
+_ORDER = ("shape", "directional", "intensity", "zones")  # first and third, second and fourth take as long
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def _groups(families: Sequence[str]) -> list[tuple[str, ...]]:
     """Families that share kernels, together; the group that comes first takes longest to compile."""
     groups: dict[str, dict[str, None]] = {}
     for family in FAMILIES:
@@ -26,10 +46,43 @@ def _groups(families: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(groups[name]) for name in sorted(groups, key=lambda name: [*_ORDER, name].index(name))]
 
 
-_ORDER = ("shape", "directional", "intensity", "zones")  # first and third, second and fourth take as long
+@functools.lru_cache(maxsize=64)
+def ensure(families: tuple[str, ...], threads: int) -> None:
+    """Compile on several processes what the cache lacks; asked once a process for the same families.
+
+    Nothing is started where that could surprise: from a worker of multiprocessing, joblib or Dask, from a thread that is not
+    the main one, or from a program that embeds Python. There each kernel is compiled when it is first called.
+
+    Parameters
+    ----------
+    families : tuple of str
+    threads : int
+        What the caller computes with.
+    """
+    processes = int(min(threads, _most_processes()))
+    if processes > 1 and may_start_processes() and is_cold(families):
+        logger.info("compiling kernels on %d processes", processes)
+        warm_all(processes, families)
 
 
-def is_cold(families: tuple[str, ...]) -> bool:
+def _most_processes() -> float:
+    text = os.environ.get(VARIABLE, "")
+    if not text:
+        return float("inf")
+    if not text.isdecimal():
+        raise SettingsError(f"{VARIABLE}={text}: accepted is a number of processes; 1 starts none beside this one")
+    return int(text)
+
+
+def may_start_processes() -> bool:
+    """Whether this is the main thread of a Python program that no other program started as its worker."""
+    mine = multiprocessing.current_process()
+    is_main = mine.name == "MainProcess" and not mine.daemon and multiprocessing.parent_process() is None
+    is_python = Path(sys.executable or "").name.lower().startswith(("python", "pypy")) and not hasattr(sys, "frozen")
+    return is_main and is_python and threading.current_thread() is threading.main_thread()
+
+
+def is_cold(families: Sequence[str]) -> bool:
     """Whether the compiled kernels of these families are missing from the cache."""
     from voxomics.kernels import jit
     from voxomics.kernels.pack.levels import discretise
@@ -43,12 +96,12 @@ def _kernel(name: str) -> Any:
     return getattr(import_module(f"voxomics.kernels.{module}"), function)
 
 
-def warm(families: tuple[str, ...]) -> None:
-    """Compile what these families need for the default settings, by measuring a VOI of a few voxels.
+def warm(families: Sequence[str]) -> None:
+    """Compile in this process what these families need for the default settings, by measuring a VOI of a few voxels.
 
     Parameters
     ----------
-    families : tuple of str
+    families : sequence of str
     """
     settings = Settings.of({"features": families})
     image = np.random.default_rng(0).integers(-50, 50, (6, 7, 8)).astype(np.int16)
@@ -57,28 +110,35 @@ def warm(families: tuple[str, ...]) -> None:
     measure(prepared, Plan.of(settings), settings, threads=1)
 
 
-def warm_all(processes: int, families: tuple[str, ...] | None = None) -> None:
+def warm_all(processes: int, families: Sequence[str]) -> None:
     """Compile kernels into the cache, on several processes.
 
     Parameters
     ----------
     processes : int
         This one and others beside it. What another one could not do is compiled here.
-    families : tuple of str, optional
-        Those that will be needed; by default all.
+    families : sequence of str
+        Those that will be needed.
     """
-    families = families or tuple(dict.fromkeys(family.name for family in FAMILIES))
     groups = _groups(families)
     parts: list[tuple[str, ...]] = [sum(groups[k::processes], ()) for k in range(min(processes, len(groups)))]
-    # the other processes find what this one finds, and not what lies in the user's folder
-    code = "import sys; sys.path[:] = {!r}; from voxomics.engine.warm import warm; warm({!r})"
-    others = [
-        subprocess.Popen(
-            [sys.executable, "-c", code.format(sys.path, part)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        for part in parts[1:]
-    ]
+    others = [_started(part) for part in parts[1:]]
     warm(parts[0])
     for other in others:
         other.wait()
     warm(families)
+
+
+def _started(families: Sequence[str]) -> subprocess.Popen[bytes]:
+    """`voxomics warm` for some families in a process that starts no other."""
+    options = [word for family in families for word in ("--features", family)]
+    # it finds the packages that this process finds, and never those that lie in the user's folder
+    found = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+    return subprocess.Popen(
+        [sys.executable, "-m", "voxomics", "warm", "--threads", "1", *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=_PACKAGE.parent,
+        env={**os.environ, "PYTHONPATH": found, VARIABLE: "1"},
+    )

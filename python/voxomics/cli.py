@@ -337,13 +337,15 @@ def warm(
     threads: Annotated[
         int | None, typer.Option(help="Number of processes to compile with. Default: every core.")
     ] = None,
+    features: o.FeaturesOption = None,
 ) -> None:
-    """Compile all kernels in advance, for example while building a container image."""
-    from voxomics.engine import pool
-    from voxomics.engine.families import FAMILIES
+    """Compile kernels in advance, for example while building a container image."""
+    with terminal.reported():
+        from voxomics.engine import pool
+        from voxomics.extractor import Extractor
 
-    families = tuple(dict.fromkeys(family.name for family in FAMILIES))
-    terminal.warm(threads or pool.available_threads(), families, quiet=False, always=True)
+        ours = Extractor(settings={"features": features} if features else None, backend="cpu")
+        terminal.warm(threads or pool.available_threads(), ours.families, quiet=False, always=True)
 
 
 @app.command()

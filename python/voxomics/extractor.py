@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from voxomics._version import __version__
-from voxomics.engine import backends, pool, table
+from voxomics.engine import backends, pool, table, warm
 from voxomics.engine.errors import InputError, SettingsError
 from voxomics.engine.plan import Plan
 from voxomics.engine.run import Case, Recipe, Rows, run
@@ -103,7 +103,7 @@ class Extractor:
         """Names of the feature columns, in order; the same for every case."""
         return [output.name for output in self.outputs]
 
-    @property
+    @cached_property
     def families(self) -> tuple[str, ...]:
         """Names of the families that are measured."""
         return tuple(dict.fromkeys(column.key.family for column in self._plan.columns))
@@ -183,6 +183,7 @@ class Extractor:
         Rows
             In the order of the cases; one whose `error` is set has no values.
         """
+        warm.ensure(self.families, self.threads)
         recipe = Recipe(
             self.settings, self._plan, self._backend, self.threads, self.profile.process, self.profile.remarks
         )

@@ -89,10 +89,12 @@ def warm(threads: int, families: tuple[str, ...], quiet: bool, always: bool = Fa
     """Compile kernels on all cores if the cache has none; later runs read them from the cache."""
     from voxomics.engine import warm as kernels
 
-    if always or (threads > 1 and kernels.is_cold(families)):
-        if not quiet:
-            errors.print("compiling kernels (up to a minute, only once on this machine) ...", style="dim")
+    if (always or kernels.is_cold(families)) and not quiet:
+        errors.print("compiling kernels (up to a minute, only once on this machine) ...", style="dim")
+    if always:
         kernels.warm_all(threads, families)
+    else:
+        kernels.ensure(families, threads)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def test_labels_that_are_meant(labels, expected):
         1.5, [1.5], float("nan"), [np.nan], float("inf"), None, [None], True, [True], np.True_, b"1", [b"1"], {1: "a"}, [[1]],
         np.array([[1]]), 1j, iter([1]), (one for one in [1]), object(), [np.array([1])], pd.NA, [pd.NA],
     ],
-    ids=repr,
+    ids=lambda labels: repr(labels).partition(" at 0x")[0],  # the same name in every process
 )  # fmt: skip
 def test_what_is_no_label_is_refused_before_anything_is_read(ours, labels):
     with pytest.raises(InputError, match='accepted: "all", a label number'):

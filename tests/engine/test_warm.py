@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from voxomics.engine import warm
+from voxomics.engine.errors import SettingsError
 
 COUNT = """
 import numpy as np
@@ -42,9 +43,11 @@ def test_what_other_processes_could_not_compile_is_compiled_here(monkeypatch):
 def test_another_process_is_asked_for_the_rest(monkeypatch):
     asked, here = [], []
     monkeypatch.setattr(warm, "warm", here.append)
-    monkeypatch.setattr(warm.subprocess, "Popen", lambda command, **_: asked.append(command[-1]) or Done())
+    monkeypatch.setattr(warm.subprocess, "Popen", lambda command, **options: asked.append((command, options)) or Done())
     warm.warm_all(2, ("ngtdm", "glcm"))
-    assert [name for name in ("ngtdm", "glcm") if f"{name!r}" in asked[0].partition("warm(")[2]] == ["ngtdm"]
+    ((command, options),) = asked
+    assert command == [sys.executable, "-m", "voxomics", "warm", "--threads", "1", "--features", "ngtdm"]
+    assert options["env"][warm.VARIABLE] == "1", "it starts no other process"
     assert here[0] == ("glcm",)
 
 
@@ -53,6 +56,51 @@ class Done:
 
     def wait(self):
         return 0
+
+
+MAY = "from voxomics.engine.warm import may_start_processes as may\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("print(may())", "True"),
+        ("from threading import Thread; t = Thread(target=lambda: print(may())); t.start(); t.join()", "False"),
+        ("import multiprocessing as m; print(m.get_context('spawn').Pool(1).apply(may))", "False"),
+        ("import multiprocessing as m; print(m.get_context('fork').Pool(1).apply(may))", "False"),
+        ("from concurrent.futures import ProcessPoolExecutor as P; print(P(1).submit(may).result())", "False"),
+        ("import joblib; print(*joblib.Parallel(n_jobs=2)([joblib.delayed(may)()]))", "False"),
+        ("import sys; sys.executable = '/opt/viewer'; print(may())", "False"),
+        ("import sys; sys.executable = ''; print(may())", "False"),
+    ],
+    ids=["main", "thread", "spawn", "fork", "executor", "joblib", "embedded", "unknown"],
+)
+def test_processes_are_started_by_a_main_program_alone(code, expected):
+    script = MAY + "if __name__ == '__main__':\n    " + code
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [expected]
+
+
+@pytest.mark.parametrize(("value", "threads", "expected"), [("", 3, [3]), ("2", 3, [2]), ("1", 3, []), ("", 1, [])])
+def test_how_many_processes_compile(monkeypatch, value, threads, expected):
+    started = []
+    monkeypatch.setenv(warm.VARIABLE, value)
+    monkeypatch.setattr(warm, "may_start_processes", lambda: True)
+    monkeypatch.setattr(warm, "is_cold", lambda families: True)
+    monkeypatch.setattr(warm, "warm_all", lambda processes, families: started.append(processes))
+    warm.ensure.cache_clear()
+    warm.ensure(("glcm",), threads)
+    warm.ensure(("glcm",), threads)
+    warm.ensure.cache_clear()
+    assert started == expected
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "1.5"])
+def test_a_number_of_processes_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv(warm.VARIABLE, value)
+    warm.ensure.cache_clear()
+    with pytest.raises(SettingsError, match=f"{warm.VARIABLE}={value}: accepted is a number"):
+        warm.ensure(("glcm",), 2)
 
 
 @pytest.mark.slow
@@ -64,5 +112,18 @@ def test_after_warming_nothing_is_compiled(tmp_path):
         return done.stdout.split()
 
     assert run("from voxomics.engine import warm; print(warm.is_cold(('glcm',)))") == ["True"]
-    run("from voxomics.engine import warm; warm.warm_all(2)")
+    run("from voxomics.engine import warm; from voxomics.extractor import Extractor; warm.warm_all(2, Extractor().families)")
     assert run(COUNT) == ["False", "0"]
+
+
+@pytest.mark.slow
+def test_a_first_call_compiles_on_several_processes_what_it_needs(tmp_path):
+    code = (
+        "import numpy as np, voxomics; from voxomics.engine import warm\n"
+        "ours = voxomics.Extractor(settings={'features': ['ngtdm', 'ngldm', 'local_intensity']}, threads=2)\n"
+        "ours.extract(np.arange(60.0).reshape(3, 4, 5), np.ones((3, 4, 5), int), spacing_mm=(1, 1, 1))\n"
+        "print(warm.is_cold(ours.families), warm.is_cold(('glcm',)))"
+    )
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"], "what was asked for is compiled, and nothing else"
