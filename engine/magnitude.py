@@ -6,6 +6,7 @@ Ordinary intensities are measured once, and their values are left alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,11 +16,8 @@ from voxomics.engine.batch import F64, I64, VoiBatch, offsets
 from voxomics.engine.feature import Family
 from voxomics.engine.settings import Settings
 
-ORDINARY = 200
-"""Intensities between 2^-200 and 2^200 are measured as they are: beyond any value of a float32 image, and no fourth power of
-their differences leaves float64."""
 _POWER = {"intensity": 1, "intensity2": 2, "intensity mm3": 1}  # how a feature grows with the unit, by its own unit
-_OUTLYING = 2.0**20  # ranges per distance from P10 to P90 beyond which an outlier may cost digits of what lies between
+_TINY = 2.0**-900  # a product of smaller numbers may have lost digits
 
 
 def mend(family: Family, batch: VoiBatch, rows: I64, settings: Settings, found: F64) -> None:
@@ -37,7 +35,9 @@ def mend(family: Family, batch: VoiBatch, rows: I64, settings: Settings, found: 
     """
     mending = _MENDING.get((family.name, family.channel))
     if mending and len(rows):
-        mending(_Measured(family, batch, rows, settings, found[:, 0]))
+        seems_right, mended = mending
+        if not seems_right(found[:, 0]):
+            mended(_Measured(family, batch, rows, settings, found[:, 0]))
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,11 @@ def _statistics(given: _Measured) -> None:
     given.replace(sums, large, exponent[large])
     given.replace(range(found.shape[1]), small, exponent[small])
     low, high = found[:, slot.PERCENTILE_10], found[:, slot.PERCENTILE_90]
-    outlying = (0.5 * highest - 0.5 * lowest) / _OUTLYING > 0.5 * high - 0.5 * low
-    if outlying.any() or len(large) or len(small):
-        robust = found[:, slot.ROBUST_MEAN_ABSOLUTE_DEVIATION]
-        robust[low == high] = 0.0  # of equal intensities, whatever the others
-        k = np.flatnonzero((outlying | (exponent != 0)) & (low < high))
-        if not len(k):
-            return
+    outlying = (0.5 * highest - 0.5 * lowest) / slot.OUTLYING > 0.5 * high - 0.5 * low
+    robust = found[:, slot.ROBUST_MEAN_ABSOLUTE_DEVIATION]
+    robust[(low == high) & (outlying | (exponent != 0))] = 0.0  # of equal intensities, whatever the others
+    k = np.flatnonzero((outlying | (exponent != 0)) & (low < high))
+    if len(k):
         inside = []
         for i in k.tolist():
             own = given.intensities(i)
@@ -100,26 +98,40 @@ def _morphology(given: _Measured) -> None:
     from voxomics.kernels.shape import features as slot
 
     integrated, shift = given.found[:, slot.INTEGRATED_INTENSITY], given.found[:, slot.CENTRE_OF_MASS_SHIFT]
-    sound = (np.abs(integrated) > 2.0**-900) & ~np.isnan(shift)  # NaN and 0 may be right: then the intensities are ordinary
-    if not sound.all():
-        k = np.flatnonzero(~sound & (given.batch.geometry.n_intensity[given.rows] > 0))
-        exponent = _exponent(np.array([np.abs(given.intensities(i)).max() for i in k.tolist()]))
-        far = np.flatnonzero(exponent)
-        given.replace((slot.INTEGRATED_INTENSITY, slot.CENTRE_OF_MASS_SHIFT), k[far], exponent[far])
+    suspect = ~(np.abs(integrated) > _TINY) | np.isnan(shift)
+    k = np.flatnonzero(suspect & (given.batch.geometry.n_intensity[given.rows] > 0))
+    exponent = _exponent(np.array([np.abs(given.intensities(i)).max() for i in k.tolist()]))
+    far = np.flatnonzero(exponent)
+    given.replace((slot.INTEGRATED_INTENSITY, slot.CENTRE_OF_MASS_SHIFT), k[far], exponent[far])
 
 
 def _local_intensity(given: _Measured) -> None:
     """Means of more than two hundred intensities near the end of float64, around a VOI or in it."""
-    overflown = np.isnan(given.found).any(1)
-    if overflown.any():
-        k = np.flatnonzero(overflown & (given.batch.geometry.n_intensity[given.rows] > 0))
-        given.replace(range(given.found.shape[1]), k, np.full(len(k), 64))
+    k = np.flatnonzero(np.isnan(given.found).any(1) & (given.batch.geometry.n_intensity[given.rows] > 0))
+    given.replace(range(given.found.shape[1]), k, np.full(len(k), 64))
 
 
-_MENDING: dict[tuple[str, str], Callable[[_Measured], None]] = {
-    ("intensity_statistics", "value"): _statistics,
-    ("morphology", "mask"): _morphology,
-    ("local_intensity", "value"): _local_intensity,
+def _statistics_seem_right(found: F64) -> bool:
+    from voxomics.kernels.intensity.features import ordinary
+
+    return bool(ordinary(found))
+
+
+def _morphology_seems_right(found: F64) -> bool:
+    """No value is missing, and none is small enough to have lost digits. Both may be right: then intensities are ordinary."""
+    from voxomics.kernels.shape import features as slot
+
+    return bool(np.abs(found[:, slot.INTEGRATED_INTENSITY]).min() > _TINY and _none_missing(found[:, slot.CENTRE_OF_MASS_SHIFT]))
+
+
+def _none_missing(found: F64) -> bool:
+    return math.isfinite(found.sum())
+
+
+_MENDING: dict[tuple[str, str], tuple[Callable[[F64], bool], Callable[[_Measured], None]]] = {
+    ("intensity_statistics", "value"): (_statistics_seem_right, _statistics),
+    ("morphology", "mask"): (_morphology_seems_right, _morphology),
+    ("local_intensity", "value"): (_none_missing, _local_intensity),
 }
 """By a family's name and what it reads. Moran's I and Geary's C take units of the VOI's range anyway; the others count levels."""
 
@@ -130,9 +142,10 @@ def _own(batch: VoiBatch, row: int) -> F64:
 
 def _exponent(largest: F64) -> I64:
     """Power of two just above each magnitude; 0 where it is ordinary or NaN."""
-    exponent = np.frexp(largest)[1]
-    far: I64 = np.where(np.isfinite(largest) & (np.abs(exponent) > ORDINARY), exponent, 0).astype(np.int64)
-    return far
+    from voxomics.kernels.intensity.features import LEAST, MOST
+
+    far = ((largest > 0) & (largest < LEAST)) | (largest >= MOST)
+    return np.where(far, np.frexp(largest)[1], 0).astype(np.int64)
 
 
 def _in_units(family: Family, batch: VoiBatch, rows: I64, exponent: I64, settings: Settings) -> F64:

@@ -40,6 +40,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core import event
+from numba.core.compiler_lock import global_compiler_lock
 
 from voxomics.kernels import cache
 
@@ -98,6 +99,13 @@ def _is_ours(found: Any) -> bool:
 
 if not COMPILE_WITH_GC:
     event.register("numba:compile", _Undisturbed())  # Numba compiles under one lock, so the depth is that of one thread
+
+
+if hasattr(os, "register_at_fork"):  # a child would wait for ever for a compilation of a thread that it does not have
+    os.register_at_fork(
+        before=global_compiler_lock.acquire, after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )  # fmt: skip
 
 
 def cpu(function: F) -> F:

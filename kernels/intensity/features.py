@@ -66,6 +66,12 @@ from voxomics.kernels.intensity.percentiles import N_PERCENTS, P10, P25, P50, P7
 ) = range(18)  # places of the features; the family's catalogue has them in the same order
 
 
+LEAST, MOST = 2.0**-200, 2.0**200
+"""Between them no power of an intensity, of a VOI's largest, leaves float64. Any float32 other than 0 lies between them."""
+OUTLYING = 2.0**20
+"""Ranges per distance from P10 to P90 beyond which an outlier may cost digits of what lies between these."""
+
+
 @jit.body
 def undefined(out):
     """NaN for every feature of a VOI without values; out float64 [features]."""
@@ -131,6 +137,25 @@ def measure(value, weight, stride, start, vois, found, at, out):
         seen = look_along(value, weight, stride, first, last, one, origin, low, median, high)
         sums = deviate_along(value, weight, stride, first, last, one, origin, low, high, centre(seen))
         describe(origin, seen, sums, p, out[k])
+
+
+@jit.cpu
+def ordinary(out):
+    """Whether the features of every VOI have all their digits: no sum over- or underflows, and no outlier is far away.
+
+    Parameters
+    ----------
+    out
+        See the module's text.
+    """
+    for k in range(out.shape[0]):
+        lowest, highest = out[k, MINIMUM], out[k, MAXIMUM]
+        largest = max(-lowest, highest)
+        if (0.0 < largest and largest < LEAST) or largest >= MOST:
+            return False
+        if highest - lowest > OUTLYING * (out[k, PERCENTILE_90] - out[k, PERCENTILE_10]):
+            return False
+    return True
 
 
 @jit.gpu(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
-from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from voxomics.engine import run, table
 from voxomics.engine.batch import F64
 from voxomics.engine.errors import InputError, VoxomicsError
+from voxomics.engine.select import checked
 from voxomics.extractor import fingerprint
 from voxomics.io.delimited import read_delimited
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from voxomics.engine.select import Labels
+    from voxomics.engine.volume import Image, MaskStack
     from voxomics.extractor import Extractor, Progress
 
 logger = logging.getLogger("voxomics")
@@ -48,6 +50,26 @@ class Case:
     image: Path
     mask: Path
     label: int | str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("image", "mask"):
+            object.__setattr__(self, name, Path(getattr(self, name)))
+        if self.label is not None:
+            object.__setattr__(self, "label", (checked([self.label]) or [self.label])[0])
+
+
+class _Reading:
+    """Image and mask of rows that follow one another in a list: read for the first row, and let go after the last."""
+
+    def __init__(self, extractor: Extractor, case: Case, rows: int) -> None:
+        self.extractor, self.case, self.rows = extractor, case, rows
+        self.found: tuple[Image, MaskStack] | None = None
+
+    def __call__(self) -> tuple[Image, MaskStack]:
+        found = self.found or self.extractor.read(self.case.image, self.case.mask)
+        self.rows -= 1
+        self.found = found if self.rows else None
+        return found
 
 
 def read_cases(path: str | os.PathLike[str]) -> list[Case]:
@@ -174,13 +196,14 @@ def extract_cases(
 
     if labels != "all" and any(case.label is not None for case in cases):
         raise InputError("labels are chosen twice: by the list's column label, and by the call; leave one of them out")
-    runs = [
-        run.Case(case, partial(extractor.read, case.image, case.mask), labels if case.label is None else [case.label])
-        for case in cases
-    ]
+    runs = []
+    for _, same in groupby(cases, key=lambda case: (case.image, case.mask)):
+        rows = list(same)
+        read = _Reading(extractor, rows[0], len(rows))
+        runs += [run.Case(case, read, labels if case.label is None else [case.label]) for case in rows]
     collected = _Collected(extractor, include_paths)
-    for rows in extractor.run(runs, inner):
-        collected.add(rows.case.key, rows)
+    for found in extractor.run(runs, inner):
+        collected.add(found.case.key, found)
     return collected.table()
 
 

@@ -15,7 +15,7 @@ from voxomics import terminal
 from voxomics._version import __version__
 from voxomics.engine.errors import SettingsError
 
-app = typer.Typer(
+app = terminal.App(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,6 +58,7 @@ def extract(
 
     To measure many cases, give a CSV file with the columns id, image and mask as IMAGE, and leave MASK out.
     Paths in that file are relative to it.
+    A column label, if it has one, chooses the VOI of each row: a number, or the name of a segment.
 
     A VOI that cannot be measured has a row with status "failed" and does not change the exit status.
     Exit status: 0 if the table was written,
@@ -110,7 +111,8 @@ def stability(
     cases: Annotated[
         Path,
         typer.Argument(
-            help="CSV file with the columns id, image and mask; paths are relative to it.", show_default=False
+            help="CSV file with the columns id, image, mask and, if masks hold several VOIs, label; paths are relative to it.",
+            show_default=False,
         ),
     ],
     output: o.OutputOption,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -38,6 +39,27 @@ def open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
+
+
+_UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
+class App(typer.Typer):
+    """The command line. A standard stream that cannot be written to, such as a full disk, is one message and status 2."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except OSError as error:
+            if error.filename is not None or error.errno not in _UNWRITTEN:
+                raise
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)  # else Python would try once more when it ends
+            with suppress(OSError):
+                errors.print(f"[bold red]error:[/] the output cannot be written: {error.strerror or error}")
+            os.dup2(nowhere, 2)
+            sys.exit(2)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import json
+import lzma
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -16,6 +20,7 @@ from voxomics import Extractor, InputError, phantom
 from voxomics.cases import Case, extract_cases, read_cases
 from voxomics.cli import app
 from voxomics.engine.families import intensity_statistics
+from voxomics.io import delimited
 
 FEW = {"features": ["morphology.volume_voxel_counting", "intensity_statistics.mean"]}
 
@@ -150,6 +155,41 @@ def test_the_column_label_chooses(folder: Path) -> None:
     assert list(found.attrs["voxomics"]["inputs"]) == ["a", "b"]
     with pytest.raises(InputError, match="labels are chosen twice"):
         extract_cases(ours, cases, labels=1)
+
+
+def test_rows_of_one_image_share_its_reading(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = Extractor(settings=FEW)
+    read, seen = ours.read, []
+    monkeypatch.setattr(ours, "read", lambda image, mask: seen.append(image.parent.name) or read(image, mask))
+    paths = {name: (folder / name / "image.nii.gz", folder / name / "mask.nii.gz") for name in "ab"}
+    cases = [Case("a", *paths["a"], 3), Case("a", *paths["a"], 99), Case("a", *paths["a"], 1), Case("b", *paths["b"], 2)]
+    found = extract_cases(ours, cases)
+    assert seen == ["a", "b"]
+    assert found[["id", "label", "status"]].to_numpy().tolist() == [
+        ["a", 3, "ok"], ["a", 99, "failed"], ["a", 1, "ok"], ["b", 2, "ok"],
+    ]  # fmt: skip
+
+
+def test_a_case_made_in_python_is_checked_at_once() -> None:
+    case = Case("a", "image.nii", "mask.nii", np.float64(2.0))  # type: ignore[arg-type]
+    assert (case.image, case.label) == (Path("image.nii"), 2)
+    for label in (1.5, True, [1]):
+        with pytest.raises(InputError, match="no label"):
+            Case("a", Path("image.nii"), Path("mask.nii"), label)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("module", [bz2, gzip, lzma])
+def test_a_table_that_inflates_beyond_bounds_is_refused(tmp_path: Path, module: ModuleType, monkeypatch) -> None:
+    monkeypatch.setattr(delimited, "MAX_BYTES", 10_000)
+    for rows, fits in ((500, True), (700, False)):
+        text = "id,image,mask\n" + "".join(f"{n},image,mask\n" for n in range(rows))
+        (tmp_path / "list.csv").write_bytes(module.compress(text.encode()))
+        assert (tmp_path / "list.csv").stat().st_size < 10_000
+        if fits:
+            assert len(read_cases(tmp_path / "list.csv")) == rows
+        else:
+            with pytest.raises(InputError, match="longer than 10,000 bytes"):
+                read_cases(tmp_path / "list.csv")
 
 
 def test_an_empty_label_chooses_nothing(folder: Path) -> None:

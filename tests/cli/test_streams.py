@@ -38,6 +38,27 @@ def test_commands_that_print_with_closed_streams(tmp_path, command, closed):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["features", "features --help", "--version", "phantom p"])
+def test_output_to_a_full_device_is_one_message(tmp_path, command):
+    done = shell(f"{COMMAND} {command} > /dev/full", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+    assert shell(f"{COMMAND} {command} > /dev/full 2> /dev/full", tmp_path).returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_table_on_a_full_device_is_an_error(tmp_path):
+    phantom.write(tmp_path)
+    (tmp_path / "o.csv").symlink_to("/dev/full")
+    command = f"{COMMAND} extract image.nii.gz mask.nii.gz -f intensity_statistics.mean"
+    done = shell(f"{command} -o o.csv", tmp_path)
+    assert done.returncode == 2 and "No space left on device; free some space" in done.stderr
+    assert "Traceback" not in done.stderr
+    told = shell(f"{command} -o other.csv 2> /dev/full", tmp_path)  # the table is written, its summary is not
+    assert told.returncode == 2 and (tmp_path / "other.csv").exists()
+
+
 def test_without_a_home_no_folder_is_made(tmp_path):
     code = (
         "import os\n"

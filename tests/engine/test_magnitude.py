@@ -38,7 +38,9 @@ def times(value, k):
 @pytest.fixture(scope="module")
 def extractor():
     settings = {
-        "features": ["intensity_statistics", "morphology", "local_intensity", "intensity_histogram", "intensity_volume_histogram"],
+        "features": [
+            "intensity_statistics", "morphology", "local_intensity", "intensity_histogram", "intensity_volume_histogram",
+        ],
         "discretisation": "fbn:16",
         "ivh_discretisation": "fbn:100",
         "histogram_discretisation": "fbn:16",

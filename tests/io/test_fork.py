@@ -64,3 +64,27 @@ def test_a_child_of_a_process_whose_threads_read_can_read(tmp_path: Path, other:
         env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["0", "True", "0", "True"]
+
+
+COMPILES = """
+import os, threading, time, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+import numba
+from voxomics.kernels import jit
+names = {}
+exec("def long(x):\\n" + "".join(f"    x += (x > {i}) * abs(x - {i})\\n" for i in range(200)) + "    return x\\n", names)
+thread = threading.Thread(target=numba.njit(names["long"]), args=(1.0,))
+thread.start()
+time.sleep(0.3)  # it compiles for seconds
+pid = os.fork()
+if pid == 0:
+    print(numba.njit(lambda x: x + 1)(1), flush=True)
+    os._exit(0)
+print(os.waitpid(pid, 0)[1])
+thread.join()
+"""
+
+
+def test_a_child_of_a_process_whose_threads_compile_can_compile() -> None:
+    done = subprocess.run([sys.executable, "-c", COMPILES], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout.split() == ["2", "0"]

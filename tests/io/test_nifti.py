@@ -52,6 +52,28 @@ def test_a_nifti_scaling_that_is_no_number_means_unscaled(tmp_path, slope_inter)
     np.testing.assert_array_equal(array, voxels())
 
 
+@pytest.mark.parametrize(("slope", "inter"), [(1e38, 0), (1e-40, 0), (-2e35, 1), (1, 3e38), (1e-45, 0)])
+def test_scaled_values_that_float32_does_not_hold_are_float64(tmp_path, slope, inter):
+    path = saved_nifti(tmp_path / "a.nii", voxels())
+    raw = bytearray(path.read_bytes())
+    raw[112:120] = np.array([slope, inter], "<f4").tobytes()
+    path.write_bytes(raw)
+    slope, inter = np.array([slope, inter], "<f4").astype(float)
+    array = read_image(path).array
+    assert array.dtype == np.float64
+    np.testing.assert_array_equal(array, voxels("f8") * slope + inter)
+
+
+@pytest.mark.parametrize("inter", [np.inf, -np.inf])
+def test_an_infinite_intercept_is_refused(tmp_path, inter):
+    path = saved_nifti(tmp_path / "a.nii", voxels())
+    raw = bytearray(path.read_bytes())
+    raw[112:120] = np.array([1, inter], "<f4").tobytes()
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match="scl_inter is infinite"):
+        read_image(path)
+
+
 def test_big_endian_nifti(tmp_path):
     for dtype in ("i2", "f4"):
         header = nib.Nifti1Header(endianness=">")

@@ -9,14 +9,22 @@ import io
 import lzma
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from voxomics.engine.errors import InputError
 from voxomics.io.formulas import unguarded
 
 SEPARATORS = ",;\t"
-_PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
+MAX_BYTES = 1 << 30
+"""A table that is longer, as it is or inflated, is refused: a few kB may inflate to more than any memory."""
+_PACKED: dict[bytes, Callable[[IO[bytes]], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _FEW = 3  # fields: with fewer, a comment of several lines may look like rows
 
@@ -75,10 +83,14 @@ def read_delimited(path: Path, what: str) -> Delimited:
 
 def _text(path: Path, what: str) -> str:
     try:
-        content = path.read_bytes()
-        for mark, unpacked in _PACKED.items():
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+        for mark, opened in _PACKED.items():
             if content.startswith(mark):
-                content = unpacked(content)
+                with opened(io.BytesIO(content)) as packed:
+                    content = packed.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it is longer than {MAX_BYTES:,} bytes")
         if content.startswith(b"PK"):
             raise ValueError("it is a workbook or a ZIP archive")
         text = content.decode("utf-8-sig")

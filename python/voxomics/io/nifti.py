@@ -104,7 +104,7 @@ def read_nifti(source: Source) -> Volume:
         stream = _plain(source.open(data_path))
     stream.expect(ahead + number_of_bytes(shape, dtype))
     skip(stream, ahead)
-    array = _scaled(read_voxels(stream, shape, dtype), *_scaling(header), name)
+    array = _scaled(read_voxels(stream, shape, dtype), *_scaling(header, name), name)
     grid, flat, remarks = _grid(header, header_path, name)
     if not flat:
         _check_transforms(header, grid, name)
@@ -257,17 +257,24 @@ def _ahead(header: Any, single: bool, name: str) -> int:
     return max(int(offset), 352) - HEADER_BYTES if single else int(offset)
 
 
-def _scaling(header: Any) -> tuple[float, float]:
+def _scaling(header: Any, name: str) -> tuple[float, float]:
     """Slope and intercept; as the NIfTI library has it, no number counts as 0 and slope 0 means no scaling."""
     slope, inter = (float(v) if np.isfinite(v) else 0.0 for v in (header["scl_slope"], header["scl_inter"]))
-    return (slope, inter) if slope != 0 else (1.0, 0.0)
+    if slope == 0:
+        return 1.0, 0.0
+    if np.isinf(header["scl_inter"]):  # NaN is how programs write nothing
+        raise InputError(
+            f"{name}: damaged: scl_inter is infinite in its header; a finite number is needed. Write or download it again."
+        )
+    return slope, inter
 
 
 def _scaled(array: npt.NDArray[Any], slope: float, inter: float, name: str) -> npt.NDArray[Any]:
     """Voxels × slope + intercept, computed in float64 slice by slice and kept in float32 where that is exact enough."""
     if (slope, inter) == (1.0, 0.0):
         return array
-    wide = array.dtype.itemsize > (4 if array.dtype.kind == "f" else 2)
+    far = 2.0**100  # an int16 by a slope beyond may leave the numbers that float32 holds with all their digits
+    wide = array.dtype.itemsize > (4 if array.dtype.kind == "f" else 2) or not 1 / far < abs(slope) < far or abs(inter) > far
     scaled = empty(array.shape, np.dtype(np.float64 if wide else np.float32), name)
     for target, stored in zip(scaled, array, strict=True):
         target[...] = stored.astype(np.float64) * slope + inter

@@ -17,7 +17,7 @@ from voxomics.io.formulas import csv_bytes
 from voxomics.io.outputs import RECORD, check_writable, write_whole
 from voxomics.study.catalogue import COLUMNS, NUMBERS, PARTS, TABLES, TableSpec
 
-SCHEMA = 1
+SCHEMA = 2
 _INFINITE = {"Infinity": math.inf, "-Infinity": -math.inf}
 
 
