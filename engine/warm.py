@@ -33,17 +33,30 @@ from voxomics.engine.volume import Image, MaskStack
 logger = logging.getLogger("voxomics")
 
 VARIABLE = "VOXOMICS_COMPILE_PROCESSES"
-_ORDER = ("shape", "directional", "intensity", "zones")  # first and third, second and fourth take as long
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def _groups(families: Sequence[str]) -> list[tuple[str, ...]]:
-    """Families that share kernels, together; the group that comes first takes longest to compile."""
-    groups: dict[str, dict[str, None]] = {}
+_COST = {"shape": 22, "directional": 11, "zones": 8, "intensity": 6, "spatial": 4}  # seconds to compile a group's kernels
+
+
+def _parts(families: Sequence[str], processes: int) -> list[list[str]]:
+    """What each process compiles, as names that the setting `features` takes; the first part takes longest.
+
+    Families that share kernels stay together. The dearest group goes first, and each to the process that has least to do.
+    """
+    groups: dict[str, list[str]] = {}
     for family in FAMILIES:
         if family.name in families:
-            groups.setdefault(family.kernels, {})[family.name] = None
-    return [tuple(groups[name]) for name in sorted(groups, key=lambda name: [*_ORDER, name].index(name))]
+            alone = sum(other.name == family.name for other in FAMILIES) == 1
+            names = [family.name] if alone else [f"{family.name}.{feature.name}" for feature in family.features]
+            groups.setdefault(family.kernels, []).extend(names)
+    parts: list[list[str]] = [[] for _ in range(min(processes, len(groups)))]
+    cost = [0] * len(parts)
+    for group in sorted(groups, key=lambda group: -_COST[group]):
+        k = cost.index(min(cost))
+        parts[k] += groups[group]
+        cost[k] += _COST[group]
+    return parts
 
 
 @functools.lru_cache(maxsize=64)
@@ -96,16 +109,19 @@ def _kernel(name: str) -> Any:
     return getattr(import_module(f"voxomics.kernels.{module}"), function)
 
 
-def warm(families: Sequence[str]) -> None:
-    """Compile in this process what these families need for the default settings, by measuring a VOI of a few voxels.
+def warm(features: Sequence[str]) -> None:
+    """Compile in this process what these features need for the default settings, by measuring two VOIs: a small and a larger one.
 
     Parameters
     ----------
-    families : sequence of str
+    features : sequence of str
+        Names of families, or ``family.feature``.
     """
-    settings = Settings.of({"features": families})
-    image = np.random.default_rng(0).integers(-50, 50, (6, 7, 8)).astype(np.int16)
-    masks = MaskStack((np.ones(image.shape, np.uint8),))
+    settings = Settings.of({"features": features})
+    image = np.random.default_rng(0).integers(-50, 50, (12, 40, 56)).astype(np.int16)
+    mask = np.zeros(image.shape, np.uint8)
+    mask[:6, :7, :8], mask[:, :, 16:] = 1, 2  # Moran's I of small and of large VOIs is found in different ways
+    masks = MaskStack((mask,))
     prepared = build(Image(image, (2.0, 1.0, 1.0)), masks, find_vois(masks), settings)
     measure(prepared, Plan.of(settings), settings, threads=1)
 
@@ -120,8 +136,7 @@ def warm_all(processes: int, families: Sequence[str]) -> None:
     families : sequence of str
         Those that will be needed.
     """
-    groups = _groups(families)
-    parts: list[tuple[str, ...]] = [sum(groups[k::processes], ()) for k in range(min(processes, len(groups)))]
+    parts = _parts(families, processes)
     others = [_started(part) for part in parts[1:]]
     warm(parts[0])
     for other in others:
@@ -129,9 +144,9 @@ def warm_all(processes: int, families: Sequence[str]) -> None:
     warm(families)
 
 
-def _started(families: Sequence[str]) -> subprocess.Popen[bytes]:
-    """`voxomics warm` for some families in a process that starts no other."""
-    options = [word for family in families for word in ("--features", family)]
+def _started(features: Sequence[str]) -> subprocess.Popen[bytes]:
+    """`voxomics warm` for some features in a process that starts no other."""
+    options = [word for name in features for word in ("--features", name)]
     # it finds the packages that this process finds, and never those that lie in the user's folder
     found = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
     return subprocess.Popen(

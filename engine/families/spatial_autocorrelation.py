@@ -57,5 +57,5 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
 
 FAMILY = Family(
     "morphology", "HCUG", FEATURES, (), "value", compute, need,
-    kernels="shape",
+    kernels="spatial",
 )  # fmt: skip
