@@ -51,6 +51,10 @@ def choose(shape, pad, number, cost, size, way, need):
         Written: bytes.
     """
     for i in range(number.size):
+        if number[i] == 0:  # nothing is left of it, not even a box
+            size[i, 0] = size[i, 1] = size[i, 2] = 0
+            way[i], need[i] = PAIRS, 0
+            continue
         nz, ny, nx = shape[i, 0] - 2 * pad, shape[i, 1] - 2 * pad, shape[i, 2] - 2 * pad
         n, box, n_f = float(number[i]), float(nz) * ny * nx, spectra.frequencies(nx)
         rows = min(n, 0.8 * nz * ny)  # four fifths of the rows of an ellipsoid's box meet it
