@@ -59,7 +59,7 @@ def add_spheres(box, row, ny, nx, x_first, x_last, rows, sums, total):
 
     Parameters
     ----------
-    box : ndarray float64
+    box : ndarray float64 [voxels]
         Intensities, in the image's unit. The box of this row reaches a half-width beyond x_first and x_last, and the
         sphere's height beyond the row.
     row : int64
@@ -159,7 +159,10 @@ def bytes_needed(shape, pad, image_of, spacing, last, most, held):
 
     Parameters
     ----------
-    shape, pad, image_of : as in Geometry
+    shape : ndarray int32 [n, 3]
+        Size of each padded box.
+    pad : int
+    image_of : ndarray int64 [n]
     spacing : ndarray float64 [images, 3]
         mm, (z, y, x).
     last : ndarray int64 [images, 3]
@@ -232,14 +235,17 @@ def slabs_of(shape, corner, start, pad, vois, chosen, reach, origin, most):
 
     Parameters
     ----------
-    shape, corner, start, pad
-        As in Geometry.
+    shape, corner : ndarray int32 [n, 3]
+        Size of each padded box, and where its first voxel lies in the image.
+    start : ndarray int64 [n + 1]
+        VOI i owns region[start[i] : start[i + 1]].
+    pad : int
     vois : ndarray int64 [k]
     chosen : ndarray int64
         Which of them.
     reach : ndarray int64 [3]
         How many voxels the sphere reaches along (z, y, x).
-    origin : tuple of 3 int
+    origin : tuple of int [3]
         Index (z, y, x) of the image's first voxel where `corner` counts from.
     most : int64
         See `slab`.
@@ -282,8 +288,10 @@ def peaks(box, gone, lacks, lacking, slabs, region, shape, vois, rows, reach, to
         From `gather`.
     slabs : ndarray int64 [t, 8]
         From `slabs_of`.
-    region, shape
-        As in Geometry.
+    region : ndarray uint8 [total]
+        Padded boxes in C order: bit 0 marks the mask, bit 1 the intensity mask.
+    shape : ndarray int32 [n, 3]
+        Size of each padded box.
     vois : ndarray int64 [k]
     rows : ndarray int64 [rows, 3]
         The sphere, from `sphere`.

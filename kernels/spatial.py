@@ -146,8 +146,9 @@ def places(region, start, shape, pad, place):
 
     Parameters
     ----------
-    region, pad
-        As in Geometry.
+    region : ndarray uint8 [total]
+        Padded boxes in C order: bit 0 marks the mask, bit 1 the intensity mask.
+    pad : int
     start : int64
         Where the VOI's padded box begins in `region`.
     shape : ndarray int32 [3]
@@ -206,9 +207,16 @@ def small(region, start, shape, pad, value, value_start, spacing, image_of, vois
 
     Parameters
     ----------
-    region, start, shape, pad, image_of
-        As in Geometry.
-    value : ndarray float64
+    region : ndarray uint8 [total]
+        Padded boxes in C order: bit 0 marks the mask, bit 1 the intensity mask.
+    start : ndarray int64 [n + 1]
+        VOI i owns region[start[i] : start[i + 1]].
+    shape : ndarray int32 [n, 3]
+        Size of each padded box.
+    pad : int
+    image_of : ndarray int64 [n]
+        The image of each VOI.
+    value : ndarray float64 [voxels]
         Intensities of the intensity masks; those of VOI i begin at value_start[i].
     value_start : ndarray int64 [n + 1]
     spacing : ndarray float64 [images, 3]

@@ -39,13 +39,22 @@ def frequencies(nx):
     """Frequencies of a row of nx voxels in ROWS: a multiple of 4, which fills the processor's vectors.
 
     The transform has 2 · frequencies - 1 points, so that no row meets itself.
+
+    Parameters
+    ----------
+    nx : int64
     """
     return (nx + 3) // 4 * 4
 
 
 @jit.body
 def waves(nx):
-    """Cosines, then sines, of each x at each frequency of ROWS: float64 [nx, 2 · frequencies(nx)]."""
+    """Cosines, then sines, of each x at each frequency of ROWS: float64 [nx, 2 · frequencies(nx)].
+
+    Parameters
+    ----------
+    nx : int64
+    """
     n_f = frequencies(nx)
     size = 2 * n_f - 1
     wave, cosine, sine = np.empty((nx, 2 * n_f)), np.empty(size), np.empty(size)
@@ -182,7 +191,13 @@ def add_spectra(spectra, z, y, ny, n_items, weight, width, near, total, sums):
 
 @jit.body
 def share(x, n):
-    """Half for a frequency along x, of n from 0 on, that does not stand for its negative too: the first and the last."""
+    """Half for a frequency along x that does not stand for its negative too: the first and the last.
+
+    Parameters
+    ----------
+    x, n : int64
+        The frequency, and how many there are.
+    """
     return 0.5 if x == 0 or x == n - 1 else 1.0
 
 

@@ -104,7 +104,15 @@ def row_of(image, region, corner, pad, start, shape, z, y):
 def keep(line, own, low, high):
     """Set bit 1 of a row's drawn voxels whose intensity is finite and in low..high.
 
-    Returns how many these are, and how many drawn voxels are not finite. `line` and `own` come from `row_of`.
+    Returns how many these are, and how many drawn voxels are not finite.
+
+    Parameters
+    ----------
+    line : ndarray float32 or another type [nx]
+        Intensities of the row, as the image holds them.
+    own : ndarray uint8 [nx]
+        Its stretch of `region`. Both come from `row_of`.
+    low, high : float64
     """
     kept = lost = np.int64(0)
     for x in range(own.size):

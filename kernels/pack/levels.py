@@ -68,7 +68,14 @@ def level_of_value(v, method, bins, width, low, high):
 
 @jit.body
 def extremes(x, first, last):
-    """Lowest and highest of x[first:last]; x float64, finite."""
+    """Lowest and highest of x[first:last].
+
+    Parameters
+    ----------
+    x : ndarray float64 [voxels]
+        Finite.
+    first, last : int64
+    """
     low = high = x[first]
     for j in range(first, last):
         low = min(low, x[j])
@@ -84,6 +91,7 @@ def refusal(value, first, last, least, most, method, bins, width, low, high, lev
     ----------
     value : ndarray float64 [voxels]
         Intensities, in the image's unit; the VOI owns value[first:last].
+    first, last : int64
     least, most : float64
         The lowest and the highest of them.
     method, bins, width, low, high
@@ -244,6 +252,12 @@ def ranks_by_sorting(spread, lowest, place, levels, number, rank):
     """As `ranks_of`, for levels far apart: spread[j] is how far the level of the VOI's voxel j is above `lowest`.
 
     More than MAX_PRESENT levels are only counted.
+
+    Parameters
+    ----------
+    spread : ndarray int64 [m]
+    lowest, place, levels, number, rank
+        See `ranks_of`.
     """
     present, spare = spread.copy(), np.empty_like(spread)
     n = sorting.distinct(present, spare, spread.size, np.empty(256, np.int64))

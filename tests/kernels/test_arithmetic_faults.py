@@ -131,7 +131,7 @@ FAULTS = [
             ("= from_median / n", "= from_median / (n + 1.0)"),
             ("math.sqrt(variance) / scale / mean if", "math.sqrt(variance) / scale / abs(mean) if"),
             ("return b - (b - a) * (1.0 - fraction)", "return b - (b - a) * fraction"),
-            ("at = (n - 1) * q", "at = n * q"),
+            ("at = (n - 1) * _Q", "at = n * _Q"),
             ("finer[n_finer, BELOW] = base + below", "finer[n_finer, BELOW] = base + below - 1"),
             ("while end[b] <= rank:", "while end[b] < rank:"),
             ("if child + 1 < size and", "if child + 2 < size and"),
