@@ -93,7 +93,7 @@ def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, list[int], Groups]
 
 def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64:
     """Groups of matrices without a direction, int64 [k]: padded slices if per_slice, else 1."""
-    return batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+    return batch.geometry.sides[vois, 0] if per_slice else np.ones(len(vois), np.int64)
 
 
 def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
@@ -105,9 +105,8 @@ def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
 
 def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64:
     """Bytes that the work list and the features of every matrix take for each VOI of the batch, int64 [n]."""
-    slices = batch.geometry.shape[:, 0].astype(np.int64) - 2 * batch.geometry.pad
     of_slice, of_volume = groups.n_matrices
-    total: I64 = (of_slice * slices + of_volume) * (WORK_BYTES + 8 * n_slots)
+    total: I64 = (of_slice * batch.geometry.n_slices + of_volume) * (WORK_BYTES + 8 * n_slots)
     return total
 
 
