@@ -90,10 +90,9 @@ def for_parts(
     chosen = np.arange(len(cost)) if rows is None else rows
     if not len(chosen):
         return
-    total = cost[chosen].cumsum()
-    if total[-1] < most:
+    if np.add.reduce(cost) < most:
         call(chosen)
         return
-    part_of = total // most
+    part_of = cost[chosen].cumsum() // most
     parts = np.split(chosen, np.flatnonzero(np.diff(part_of)) + 1)
     run([Task(float(cost[part].sum()), lambda part=part: call(part)) for part in parts], threads)  # type: ignore[misc]
