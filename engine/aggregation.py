@@ -91,24 +91,21 @@ def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, list[int], Groups]
     return tuple(found)
 
 
-def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64:
-    """Groups of matrices without a direction, int64 [k]: padded slices if per_slice, else 1."""
-    return batch.geometry.shape[vois, 0].astype(np.int64) if per_slice else np.ones(len(vois), np.int64)
+def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64 | int:
+    """Groups of matrices without a direction: padded slices of each VOI, int64 [k], if per_slice, else 1."""
+    return batch.geometry.sides[vois, 0] if per_slice else 1
 
 
-def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64:
-    """Groups to count for each VOI, int64 [k]."""
-    if not groups.per_slice:
-        return np.full(len(vois), groups.n_dirs)
-    return n_slices(batch, vois, True) * groups.n_planar + groups.n_dirs - groups.n_planar
+def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64 | int:
+    """Groups to count: of each VOI, int64 [k], or one number for all."""
+    return n_slices(batch, vois, groups.per_slice) * groups.n_planar + groups.n_dirs - groups.n_planar
 
 
-def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64:
-    """Bytes that the work list and the features of every matrix take for each VOI of the batch, int64 [n]."""
-    slices = batch.geometry.shape[:, 0].astype(np.int64) - 2 * batch.geometry.pad
+def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64 | int:
+    """Bytes that the work list and the features of every matrix take: of each VOI, int64 [n], or one number for all."""
     of_slice, of_volume = groups.n_matrices
-    total: I64 = (of_slice * slices + of_volume) * (WORK_BYTES + 8 * n_slots)
-    return total
+    number = of_slice * batch.geometry.n_slices + of_volume if of_slice else of_volume
+    return number * (WORK_BYTES + 8 * n_slots)
 
 
 def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np.int32], I64]:

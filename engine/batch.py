@@ -59,6 +59,21 @@ class Geometry:
     n_morphological: I64
     n_intensity: I64
 
+    @cached_property
+    def box_voxels(self) -> I64:
+        """Voxels of each padded box, int64 [n]."""
+        return sizes(self.start)
+
+    @cached_property
+    def sides(self) -> I64:
+        """`shape` as int64 [n, 3], for products of sides."""
+        return self.shape.astype(np.int64)
+
+    @cached_property
+    def n_slices(self) -> I64:
+        """Slices of each box without its padding, int64 [n]."""
+        return self.sides[:, 0] - 2 * self.pad
+
     def part(self, first: int, last: int) -> Geometry:
         """Rows first to last - 1, without copying their voxels."""
         rows = slice(first, last)
@@ -80,7 +95,7 @@ class Geometry:
         first_image = np.cumsum([0, *(len(part.spacing_mm) for part in parts[:-1])], dtype=np.int32)
         return cls(
             region=np.concatenate([part.region for part in parts]),
-            start=offsets(np.concatenate([np.diff(part.start) for part in parts])),
+            start=offsets(np.concatenate([part.box_voxels for part in parts])),
             shape=np.concatenate([part.shape for part in parts]),
             corner=np.concatenate([part.corner for part in parts]),
             label=np.concatenate([part.label for part in parts]),
@@ -119,7 +134,18 @@ class Channel:
     @cached_property
     def n_present(self) -> I64:
         """Grey levels present in each VOI, int64 [n]."""
-        return self.level_start[1:] - self.level_start[:-1]
+        return sizes(self.level_start)
+
+    @cached_property
+    def span(self) -> I64:
+        """The highest level present in each VOI less the lowest, int64 [n]; 0 without a level."""
+        first, last = self.level_start[:-1], self.level_start[1:]
+        filled = self.n_present > 0
+        if np.count_nonzero(filled) == len(filled):
+            return self.level_of[last - 1] - self.level_of[first]
+        span = np.zeros(len(filled), np.int64)
+        span[filled] = self.level_of[last[filled] - 1] - self.level_of[first[filled]]
+        return span
 
     def part(self, geometry: Geometry, first: int, last: int) -> Channel:
         """Rows first to last - 1, without copying; `geometry` is that of the whole batch."""
@@ -198,14 +224,19 @@ class VoiBatch:
         return cls(
             geometry,
             np.concatenate([part.value for part in parts]),
-            offsets(np.concatenate([np.diff(part.value_start) for part in parts])),
+            offsets(np.concatenate([sizes(part.value_start) for part in parts])),
             tuple(image for part in parts for image in part.images),
             {name: Channel.join([part.channels[name] for part in parts]) for name in parts[0].channels},
         )
 
 
-def offsets(sizes: I64) -> I64:
+def offsets(number: I64) -> I64:
     """Where ragged parts of these sizes begin, one after the other, and where the last ends: int64 [n + 1]."""
-    found = np.zeros(len(sizes) + 1, np.int64)
-    np.add.accumulate(sizes, out=found[1:])
+    found = np.zeros(len(number) + 1, np.int64)
+    np.add.accumulate(number, out=found[1:])
     return found
+
+
+def sizes(start: I64) -> I64:
+    """Sizes of ragged parts that begin at `start`, int64 [n + 1] with the end of the last: the reverse of `offsets`."""
+    return start[1:] - start[:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.engine import pool
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets, sizes
 from voxomics.engine.settings import Discretisation, Settings
 from voxomics.engine.work import PACKED_VOXELS
 
@@ -45,7 +45,8 @@ def channel(
     origin = chosen.origin if chosen.origin is not None else (settings.resegmentation.range or (None,))[0]
     rank = np.empty(len(batch.value) if places else 0, np.uint16)
     most = min(chosen.bins or kernel.MAX_PRESENT, kernel.MAX_PRESENT)
-    place = offsets(np.minimum(np.diff(batch.value_start), most))
+    n_voxels = sizes(batch.value_start)
+    place = offsets(np.minimum(n_voxels, most))
     levels, number = np.empty(place[-1], np.int64), np.empty(place[-1], np.int64)
     n_present, n_nominal, below = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     refused = np.zeros(n, np.uint8)
@@ -57,7 +58,7 @@ def channel(
             rank, levels, number, place, n_present, n_nominal, below, refused,
         )  # fmt: skip
 
-    pool.for_parts(np.diff(batch.value_start), PACKED_VOXELS, threads, discretise_part, rows)
+    pool.for_parts(n_voxels, PACKED_VOXELS, threads, discretise_part, rows)
     if method == kernel.FBN and refused.any():  # bins · (v - low) left float64; levels do not depend on the unit
         huge = np.flatnonzero(refused)
         refused[huge] = 0
@@ -80,5 +81,5 @@ def _placed(batch: VoiBatch, rank: np.ndarray, n_present: I64, threads: int) -> 
     def scatter_part(part: I64) -> None:
         kernel.scatter(g.region, g.start, part, rank, batch.value_start, n_present, level)
 
-    pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, scatter_part)
+    pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, scatter_part)
     return level

@@ -95,9 +95,11 @@ def measure(
     jobs: list[_Job] = []
     orders: list[offload.Order] = []
     device = backend.device  # once: it may be lost meanwhile
+    sound = _are_sound(prepared, settings)
     for call in plan.calls:
         levels, refused = _channel_of(call, prepared, settings, threads)
-        vois = _fit(call, alive, refused, prepared, settings, result)
+        some_refused = refused is not None and np.count_nonzero(refused) > 0
+        vois = alive if sound and not some_refused else _fit(call, alive, refused, prepared, settings, result)
         if device:
             order, vois = _ordered(call, levels, vois, prepared, settings, backend, device)
             orders += [order] if order else []
@@ -189,24 +191,42 @@ class _Run:
         """
         large: list[pool.Task] = []
         small: list[pool.Task] = []
-        memory = self.settings.memory_bytes
-        share = memory // self.threads
-        for job in jobs:
-            call, batch = job.call, self.prepared.batches[job.call.image]
-            need = call.family.need(batch, job.levels, self.settings, call.aggregations)
-            fits = need[job.vois] <= memory
-            vois = job.vois
-            if not fits.all():
-                self.result.refuse(call, vois[~fits], _too_large(need, call, self.settings))
-                vois = vois[fits]
-            limits = ((need, share), (batch.geometry.n_morphological, work.CHUNK_VOXELS))
-            for part in work.parts(vois, limits):
-                bag = large if len(part) == 1 and need[part[0]] > share else small  # several fit together
+        jobs = [job for job in jobs if len(job.vois)]
+        needs = [self._need(job) for job in jobs]
+        are_whole = self._fit_together(needs)
+        for job, need in zip(jobs, needs, strict=True):
+            for part in [job.vois] if are_whole else self._parts(job, need):
+                bag = large if len(part) == 1 and need[part[0]] > self.share else small  # several fit together
                 bag.append(self.task(job, part))
         self.done.total += len(large) + len(small) + pieces
         pool.run(large, 1, self.done.advance)
         pool.run(small, self.threads, self.done.advance)
         self.done.tell()
+
+    @property
+    def share(self) -> int:
+        """Bytes that one of several parts measured side by side may take."""
+        return self.settings.memory_bytes // self.threads
+
+    def _need(self, job: _Job) -> I64:
+        call = job.call
+        return call.family.need(self.prepared.batches[call.image], job.levels, self.settings, call.aggregations)
+
+    def _fit_together(self, needs: list[I64]) -> bool:
+        """Whether the whole batch may be one part of every call, as it is for a few small VOIs."""
+        if not needs or np.add.reduce(self.prepared.geometry.n_morphological) > work.CHUNK_VOXELS:
+            return False
+        return bool(np.add.reduce(np.maximum.reduce(needs), dtype=np.float64) <= self.share)
+
+    def _parts(self, job: _Job, need: I64) -> Iterator[I64]:
+        """Parts of a job that fit; what fits nowhere is refused."""
+        vois, memory = job.vois, self.settings.memory_bytes
+        fits = need[vois] <= memory
+        if not fits.all():
+            self.result.refuse(job.call, vois[~fits], _too_large(need, job.call, self.settings))
+            vois = vois[fits]
+        voxels = self.prepared.geometry.n_morphological
+        return work.parts(vois, ((need, self.share), (voxels, work.CHUNK_VOXELS)))
 
     def task(self, job: _Job, part: I64) -> pool.Task:
         """One chunk of a call. What the data cause is named in its rows; anything else is a fault of ours, and raises."""
@@ -221,7 +241,7 @@ class _Run:
                     said = f"{type(error).__name__}: {error}"
                     self.result.refuse(call, part, lambda i: said)
 
-        return pool.Task(float(batch.geometry.n_morphological[part].sum()), compute)
+        return pool.Task(float(np.add.reduce(batch.geometry.n_morphological[part])), compute)
 
     def keep(self, call: Call, rows: I64, found: F64) -> None:
         """Put a call's values, float64 [k, aggregations, features], into their columns."""
@@ -256,6 +276,12 @@ def _fail(prepared: Prepared, settings: Settings, result: Measured) -> None:
             f"{prepared.nonfinite[i]} of {g.n_morphological[i]} voxels are NaN or infinite, the first at "
             f"(z, y, x) = ({z}, {y}, {x}); repair the image, or set `nonfinite: exclude` to leave them out"
         )
+
+
+def _are_sound(prepared: Prepared, settings: Settings) -> bool:
+    """Whether no call need leave a VOI out for its number of voxels or for values that are not finite."""
+    few = np.count_nonzero(prepared.geometry.n_intensity < max(1, settings.min_voxels_texture))
+    return not few and not any(np.count_nonzero(lost) for lost in prepared.derived_nonfinite.values())
 
 
 def _fit(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """A piece of work and its size relative to the others (any unit)."""
 
     cost: float
@@ -91,10 +90,9 @@ def for_parts(
     chosen = np.arange(len(cost)) if rows is None else rows
     if not len(chosen):
         return
-    total = cost[chosen].cumsum()
-    if total[-1] < most:
+    if np.add.reduce(cost) < most:
         call(chosen)
         return
-    part_of = total // most
+    part_of = cost[chosen].cumsum() // most
     parts = np.split(chosen, np.flatnonzero(np.diff(part_of)) + 1)
     run([Task(float(cost[part].sum()), lambda part=part: call(part)) for part in parts], threads)  # type: ignore[misc]

@@ -196,7 +196,7 @@ def _resegmented(geometry: Geometry, image: Image, settings: Settings, threads: 
             image.array, g.corner, g.pad, g.start, g.shape, part, *bounds, sigma, g.region, g.n_intensity, nonfinite, first
         )
 
-    pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, one_part)
+    pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
     return nonfinite, first
 
 
@@ -211,7 +211,7 @@ def _gathered(geometry: Geometry, image: Image, settings: Settings, threads: int
     def one_part(part: I64) -> None:
         intensities.gather(image.array, g.corner, g.pad, g.start, g.shape, part, g.region, values, value_start, nonfinite)
 
-    pool.for_parts(np.diff(g.start), PACKED_VOXELS, threads, one_part)
+    pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
     return VoiBatch(geometry, values, value_start, _surroundings(geometry, image, settings)), nonfinite
 
 
@@ -245,7 +245,8 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
         high = np.where(high == size - 1, last, np.minimum(np.floor((high + 1 - offset) / step), last)).astype(np.int64)
     shape = (high - low + 1 + 2 * pad).astype(np.int32)
     corner = (low - pad).astype(np.int32)
-    start = offsets(shape.astype(np.int64).prod(1))
+    box_voxels = (high - low + 1 + 2 * pad).prod(1)
+    start = offsets(box_voxels)
     region = np.zeros(start[-1], np.uint8)
     layer = np.array([voi.layer for voi in vois], dtype=np.int64)
     value = np.array([voi.value for voi in vois], dtype=np.int64)
@@ -262,6 +263,6 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
             else:
                 masks.mark(labels, value, (corner - origin).astype(np.int32), pad, start, shape, some, region)
 
-    pool.for_parts(np.diff(start), PACKED_VOXELS, threads, mark_part)
+    pool.for_parts(box_voxels, PACKED_VOXELS, threads, mark_part)
     spacing = np.array([processed.image.spacing_mm])
     return Geometry(region, start, shape, corner, value, pad, np.zeros(n, np.int32), spacing, number, np.zeros(n, np.int64))

@@ -71,7 +71,7 @@ def need_on_device(
     from voxomics.kernels.size_matrix.measure import is_taken, places
 
     scratch = np.max([places(channel.n_present, most) for most in columns], axis=0)
-    taken = is_taken(sum(cells), scratch, np.diff(batch.geometry.start))
+    taken = is_taken(sum(cells), scratch, batch.geometry.box_voxels)
     features_of = sum(
         feature_bytes(batch, kind, 2 * N_SLOTS) for kind in groups
     )  # the means are no more than the features

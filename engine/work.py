@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import images
-from voxomics.engine.batch import I64, VoiBatch
+from voxomics.engine.batch import I64, VoiBatch, sizes
 
 if TYPE_CHECKING:
     from voxomics.engine.prepare import Voi
@@ -44,10 +44,12 @@ def parts(rows: I64, limits: Sequence[tuple[I64, float]]) -> Iterator[I64]:
     >>> [part.tolist() for part in parts(np.arange(4), [(np.array([3, 3, 9, 1]), 6)])]
     [[0, 1], [2], [3]]
     """
-    sums = [(np.add.accumulate(size[rows], dtype=np.float64), most) for size, most in limits]
-    if len(rows) and all(total[-1] <= most for total, most in sums):
+    if not len(rows):
+        return
+    if all(np.add.reduce(size[rows], dtype=np.float64) <= most for size, most in limits):
         yield rows
         return
+    sums = [(np.add.accumulate(size[rows], dtype=np.float64), most) for size, most in limits]
     first = 0
     while first < len(rows):
         last = len(rows)
@@ -84,5 +86,5 @@ def resident_bytes(batch: VoiBatch) -> I64:
     """Bytes of each row's part of a batch on a device, int64 [n]."""
     per_voxel = 1 + sum(channel.level.itemsize for channel in batch.channels.values())
     levels = sum(24 * channel.n_present for channel in batch.channels.values())
-    total: I64 = np.diff(batch.geometry.start) * per_voxel + np.diff(batch.value_start) * 8 + levels + 256
+    total: I64 = batch.geometry.box_voxels * per_voxel + sizes(batch.value_start) * 8 + levels + 256
     return total

@@ -78,16 +78,6 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     return memory + feature_bytes(batch, groups, slots.N_SLOTS)
 
 
-def _spans(channel: Channel, vois: I64) -> I64:
-    """The highest level less the lowest, int64 [k]; 0 without a level."""
-    first, last = channel.level_start[vois], channel.level_start[vois + 1]
-    if (last > first).all():
-        return channel.level_of[last - 1] - channel.level_of[first]
-    span, filled = np.zeros(len(vois), np.int64), last > first
-    span[filled] = channel.level_of[last[filled] - 1] - channel.level_of[first[filled]]
-    return span
-
-
 def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
     """Differences and sums of widely spaced grey levels, for the kernels that measure dense matrices.
 
@@ -101,7 +91,7 @@ def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
     """
     from voxomics.kernels.glcm import spans
 
-    n, span = channel.n_present[vois], _spans(channel, vois)
+    n, span = channel.n_present[vois], channel.span[vois]
     pairs, values_start = n * (n + 1), np.zeros((len(vois), 3), np.int64)
     is_wide = spans.is_wide(span, pairs // 2)
     if not is_wide.any():
@@ -194,7 +184,7 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
 
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
-    n, span = channel.n_present, _spans(channel, vois)
+    n, span = channel.n_present, channel.span
     pairs = n * (n + 1) // 2
     _, groups = directional(settings.glcm.distance, aggregations)
     cells = n_groups(batch, vois, groups) * pairs

@@ -62,7 +62,7 @@ DENSE_CELLS = 1 << 18
 
 def _longest(batch: VoiBatch, vois: I64) -> I64:
     """Longest run possible, int64 [k]: the longest side of each box without its padding."""
-    longest: I64 = batch.geometry.shape[vois].astype(np.int64).max(1) - 2 * batch.geometry.pad
+    longest: I64 = batch.geometry.sides[vois].max(1) - 2 * batch.geometry.pad
     return longest
 
 
@@ -82,7 +82,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
     _, groups = directional(1, aggregations)
-    nz, ny, nx = batch.geometry.shape.T.astype(np.int64)
+    nz, ny, nx = batch.geometry.sides.T
     longest, levels = np.maximum(nz, np.maximum(ny, nx)), channel.n_present
     one = (levels + 1) * (longest - 2 * batch.geometry.pad + 1)
     cells = n_groups(batch, vois, groups) * one

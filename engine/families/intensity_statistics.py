@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, sizes
 from voxomics.engine.feature import UNCOUNTABLE, Family, Feature, OnDevice
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ FEATURES = (
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes `compute` takes for each VOI, int64 [n]: at worst all values are copied once, and again for the next step."""
-    return 16 * np.diff(batch.value_start) + 2048
+    return 16 * sizes(batch.value_start) + 2048
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
@@ -69,7 +69,7 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
     """Bytes of device memory beside the batch, int64 [n]."""
     from voxomics.kernels.intensity.selection import COUNTS
 
-    n = np.diff(batch.value_start)
+    n = sizes(batch.value_start)
     return np.where(n >= 1 << 31, UNCOUNTABLE, 4 * COUNTS + 1024 + n // 64)  # 128 bytes a tile
 
 
@@ -93,7 +93,7 @@ def value_tiles(device: Device, first: I64, last: I64) -> tuple[Array, Array, Ar
     """
     size = device.tile
     start = np.concatenate((np.zeros(1, np.int64), np.cumsum(-(-(last - first) // size))))
-    voi = np.repeat(np.arange(len(first)), np.diff(start))
+    voi = np.repeat(np.arange(len(first)), sizes(start))
     begin = first[voi] + (np.arange(len(voi)) - start[voi]) * size
     length = np.minimum(size, last[voi] - begin)
     return device.put(voi.astype(np.int32)), device.put(begin), device.put(length.astype(np.int32)), device.put(start)

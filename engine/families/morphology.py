@@ -72,7 +72,7 @@ def _wants(settings: Settings, names: tuple[str, ...]) -> bool:
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     g = batch.geometry
-    shape = g.shape.astype(np.int64)
+    shape = g.sides
     # a convex polygon on an m × m lattice has at most about 3.5 m^(2/3) corners; up to six vertices lie beside each
     outline = np.minimum(2 * shape[:, 1], 4 * shape[:, 1:].max(1) ** (2 / 3) + 8)
     corners = (6 * shape[:, 0] * outline).astype(np.int64)
@@ -157,7 +157,7 @@ def _vertices(batch: VoiBatch) -> I64:
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes of device memory beside the batch, int64 [n]; boxes of 2³¹ voxels and more are left to the CPU."""
-    box = np.diff(batch.geometry.start)
+    box = batch.geometry.box_voxels
     tiles = 56 * (1 + (box >> 12))  # a device's tiles are larger
     shape = batch.geometry.shape.astype(np.int64)
     vertices = 12 * _vertices(batch) + 16 * shape[:, 0] * shape[:, 1] if _wants(settings, _DIAMETER) else np.zeros_like(box)

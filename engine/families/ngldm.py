@@ -75,7 +75,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     g, n_present, distance = batch.geometry, channel.n_present, settings.ngldm.distance
     bytes_ = 24 * n_present + 8 * (2 * distance + 1) ** 3
     for planar, _, groups in zonal(aggregations):
-        slices = g.shape[:, 0].astype(np.int64) if groups.per_slice else 1
+        slices = g.sides[:, 0] if groups.per_slice else 1
         cells = (n_present + 1) * (_highest(g.n_intensity, distance, planar) + 1)
         bytes_ += cells * (4 * slices + 32) + feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_

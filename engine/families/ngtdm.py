@@ -57,7 +57,7 @@ def _memory(batch: VoiBatch, channel: Channel, distance: int, aggregations: tupl
     g, n_rows = batch.geometry, channel.n_present + 1
     bytes_ = np.zeros(len(batch), np.int64)
     for planar, _, groups in zonal(aggregations):
-        slices = g.shape[:, 0].astype(np.int64) if groups.per_slice else 1
+        slices = g.sides[:, 0] if groups.per_slice else 1
         bytes_ += 8 * slices * n_rows * _columns(g.n_intensity, distance, planar)
         bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_
@@ -65,12 +65,8 @@ def _memory(batch: VoiBatch, channel: Channel, distance: int, aggregations: tupl
 
 def _is_too_wide(batch: VoiBatch, channel: Channel, distance: int) -> npt.NDArray[np.bool_]:
     """Where levels lie so far apart that sums of differences leave 64 bits, bool [n]."""
-    filled = channel.n_present > 0
-    span = np.zeros(len(batch))
-    last, first = channel.level_start[1:][filled] - 1, channel.level_start[:-1][filled]
-    span[filled] = (channel.level_of[last] - channel.level_of[first]).astype(float)
     window = float((2 * distance + 1) ** 3)
-    return span * window * np.maximum(2 * window, batch.geometry.n_intensity) >= 2.0**62
+    return channel.span * window * np.maximum(2 * window, batch.geometry.n_intensity) >= 2.0**62
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
@@ -81,7 +77,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     """
     assert channel is not None
     distance = settings.ngtdm.distance
-    plane = batch.geometry.shape[:, 1].astype(np.int64) * batch.geometry.shape[:, 2]
+    plane = batch.geometry.sides[:, 1] * batch.geometry.sides[:, 2]
     bytes_ = _memory(batch, channel, distance, aggregations) + 8 * plane * (2 * distance + 4) + 40 * channel.n_present
     return np.where(_is_too_wide(batch, channel, distance), _TOO_MUCH, bytes_)
 
@@ -135,7 +131,7 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
 
     assert channel is not None
     distance = settings.ngtdm.distance
-    slices = batch.geometry.shape[:, 0].astype(np.int64)
+    slices = batch.geometry.sides[:, 0]
     n_matrices = sum(slices if name == "2d" else np.ones_like(slices) for name in aggregations)
     bytes_ = _memory(batch, channel, distance, aggregations) + n_matrices * (32 * channel.n_present + 128)
     left_out = (channel.n_present > MOST_LEVELS) | _is_too_wide(batch, channel, distance)

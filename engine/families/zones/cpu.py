@@ -54,7 +54,7 @@ def find(batch: VoiBatch, channel: Channel, vois: I64, planar: bool, distances: 
     start = offsets(g.n_intensity[vois])
     number = np.zeros(len(vois), np.int64)
     rank, size, slice_of = (np.empty(start[-1], np.int32) for _ in range(3))
-    boxes = np.diff(g.start)[vois] if distances else np.zeros(len(vois), np.int64)
+    boxes = g.box_voxels[vois] if distances else np.zeros(len(vois), np.int64)
     depth_start = offsets(boxes)
     depth = np.empty(depth_start[-1], np.uint16)
     distance = np.empty(start[-1] if distances else 0, np.int32)
@@ -73,7 +73,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
     assert channel is not None
     g = batch.geometry
-    nz, ny, nx = g.shape.T.astype(np.int64)
+    nz, ny, nx = g.sides.T
     lists = (4 + 4) * 4 + 3 * 8  # four int32 of runs, four of zones, three int64 of cells; each at most one per voxel
     boxes = 2 * nz * ny * nx if measures_distances(settings) else 0
     slices = (2 + 3 * 4) * ny * nx + 8 * nz

@@ -52,7 +52,7 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
 
     assert channel is not None
     g = batch.geometry
-    boxes = np.diff(g.start)
+    boxes = g.box_voxels
     tables = 1 + measures_distances(settings)
     scratch = (4 + 4 + (4 + 2) * (tables - 1)) * boxes
     codes = (2 * tables + 1) * 8  # lists, and while one is sorted, what that takes
@@ -93,7 +93,7 @@ def find(resident: Resident, channel: Channel, vois: I64, planar: bool, distance
 
     device, g = resident.device, resident.batch.geometry
     boxes = np.zeros(len(resident.batch), np.int64)
-    boxes[vois] = np.diff(g.start)[vois]
+    boxes[vois] = g.box_voxels[vois]
     total = int(boxes.sum())
     place = device.put(offsets(boxes))
     depth = depths(resident, vois, planar, place, total) if distances else device.empty(0, np.uint16)

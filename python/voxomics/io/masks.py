@@ -71,7 +71,7 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
         if reader.regions is not None:
             stack = stacked(reader.regions(looked_at, image, resample), looked_at.name)
         else:
-            stack = _label_volume(read_volume(looked_at), image, resample)
+            stack = _label_volume(read_volume(looked_at, reader), image, resample)
     return replace(stack, digest=looked_at.digest_text)
 
 

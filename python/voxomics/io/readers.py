@@ -100,9 +100,9 @@ def reader_of(source: Source) -> Reader:
     raise InputError(f"{source.name}: no image format is recognised in this file. {accepted}")
 
 
-def read_volume(source: Source) -> Volume:
-    """Voxels and grid of a source; InputError if it holds none."""
-    reader = reader_of(source)
+def read_volume(source: Source, reader: Reader | None = None) -> Volume:
+    """Voxels and grid of a source, by its reader if that is known already; InputError if it holds none."""
+    reader = reader or reader_of(source)
     if reader.read is None:
         raise InputError(
             f"{source.name}: a {reader.name} holds masks, no volume of voxels. Give it as the mask of an image."
