@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from voxomics.engine import pool
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets, sizes
@@ -12,7 +13,7 @@ from voxomics.engine.work import PACKED_VOXELS
 
 def channel(
     batch: VoiBatch, chosen: Discretisation, settings: Settings, threads: int = 1, level_min: int = 1, places: bool = True,
-    rows: I64 | None = None,
+    rows: I64 | None = None, dtype: npt.DTypeLike = np.float64,
 ) -> tuple[Channel, np.ndarray, I64]:
     """Grey levels of a batch under one discretisation; the geometry is only read.
 
@@ -29,6 +30,8 @@ def channel(
         Whether Channel.level is wanted.
     rows : ndarray int64 [k], optional
         VOIs that have levels, ascending; by default all.
+    dtype : dtype
+        Type of the image's voxels, in which PyRadiomics places its edges.
 
     Returns
     -------
@@ -41,7 +44,8 @@ def channel(
     from voxomics.kernels.pack import levels as kernel
 
     n = len(batch)
-    method = {"fbn": kernel.FBN, "fbs": kernel.FBS, "bounds": kernel.BOUNDS, "none": kernel.NONE}[chosen.method]
+    value = batch.value if chosen.method != "pyradiomics" else _edged(batch, chosen, dtype)
+    method = {"fbn": kernel.FBN, "fbs": kernel.FBS, "bounds": kernel.BOUNDS, "none": kernel.NONE}.get(chosen.method, kernel.NONE)
     origin = chosen.origin if chosen.origin is not None else (settings.resegmentation.range or (None,))[0]
     rank = np.empty(len(batch.value) if places else 0, np.uint16)
     most = min(chosen.bins or kernel.MAX_PRESENT, kernel.MAX_PRESENT)
@@ -51,7 +55,7 @@ def channel(
     n_present, n_nominal, below = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     refused = np.zeros(n, np.uint8)
 
-    def discretise_part(part: I64, value: F64 = batch.value) -> None:
+    def discretise_part(part: I64, value: F64 = value) -> None:
         kernel.discretise(
             value, batch.value_start, part, method, chosen.bins or 0, chosen.width or 0.0,
             np.nan if origin in (None, "minimum") else float(origin), chosen.low or 0.0, chosen.high or 0.0, level_min,
@@ -69,6 +73,26 @@ def channel(
     kernel.compact(number, place, n_present, count, level_start)
     level = _placed(batch, rank, n_present, threads) if places else np.empty(0, np.uint8)
     return Channel(level, level_of, level_start, count, n_nominal), refused, below
+
+
+def _edged(batch: VoiBatch, chosen: Discretisation, dtype: npt.DTypeLike) -> F64:
+    """Grey levels of all intensities as PyRadiomics finds them: each VOI's own edges, which NumPy places in the image's type."""
+    result = np.empty_like(batch.value)
+    ends = batch.value_start
+    for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+        own = batch.value[first:last]
+        if not np.isfinite(own).all() or first == last:
+            result[first:last] = 1.0  # such a VOI has no levels
+            continue
+        values = own.astype(np.float32) if dtype == np.float32 else own
+        if chosen.width is None:
+            edges = np.histogram(values, chosen.bins or 1)[1]
+            edges[-1] += 1
+        else:
+            low, high = values.min(), values.max()
+            edges = np.arange(low - low % chosen.width, high + 2 * chosen.width, chosen.width)
+        result[first:last] = np.digitize(values, edges)
+    return result
 
 
 def _placed(batch: VoiBatch, rank: np.ndarray, n_present: I64, threads: int) -> np.ndarray:

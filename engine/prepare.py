@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,47 @@ def _words(labels: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class View:
+    """Some VOIs of a case, and what they are measured on.
+
+    Attributes
+    ----------
+    rows : ndarray int64 [k]
+        Which of the case's VOIs they are.
+    vois : sequence of Voi
+        The same as they lie in `masks`.
+    processed : Processed
+    masks : MaskStack
+        On the grid that the image had before `processed` resampled it.
+    kept : MaskStack, optional
+        Voxels whose intensities count, beside settings.resegmentation; layer by layer as `masks`. None: all.
+    details : tuple of dict
+        What a profile tells of each VOI, by column of the table; () for nothing.
+    """
+
+    rows: I64
+    vois: Sequence[Voi]
+    processed: Processed
+    masks: MaskStack
+    kept: MaskStack | None = None
+    details: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A VOI of a case that a profile does not measure: row number, why, and what it tells of it all the same."""
+
+    row: int
+    reason: str
+    details: dict[str, Any]
+
+
+def one_view(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: Settings) -> Iterator[View]:
+    """All VOIs of a case on one image: the standard's way."""
+    yield View(np.arange(len(vois), dtype=np.int64), vois, process(image, settings), masks)
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Packed VOIs, and what was found while they were prepared.
 
@@ -148,7 +190,10 @@ class Prepared:
         )
 
 
-def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settings: Settings, threads: int = 1) -> Prepared:
+def build(
+    image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settings: Settings, threads: int = 1,
+    kept: MaskStack | None = None,
+) -> Prepared:  # fmt: skip
     """Pack VOIs of one image: resampled, re-segmented, with a batch per image type and a channel per discretisation.
 
     Parameters
@@ -161,6 +206,8 @@ def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settin
         From `find_vois`, each with at least one voxel.
     settings : Settings
     threads : int
+    kept : MaskStack, optional
+        See `View.kept`.
 
     Returns
     -------
@@ -169,6 +216,8 @@ def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settin
     processed = process(image, settings) if isinstance(image, Image) else image
     geometry = _marked(mask, vois, processed, settings, threads)
     nonfinite, first = _resegmented(geometry, processed.image, settings, threads)
+    if kept:
+        _keep(geometry, kept, vois, threads)
     prepared = Prepared({}, nonfinite, first, {}, {}, {})
     for name, one in images.derived(processed.image, settings):
         batch, prepared.derived_nonfinite[name] = _gathered(geometry, one, settings, threads)
@@ -176,7 +225,7 @@ def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settin
         sound = np.flatnonzero(prepared.derived_nonfinite[name] == 0)
         for chosen in dict.fromkeys((*settings.discretisation, *settings.for_histogram)):
             key = name, chosen.name
-            found = channel(batch, chosen, settings, threads, rows=sound)
+            found = channel(batch, chosen, settings, threads, rows=sound, dtype=one.array.dtype)
             batch.channels[chosen.name], prepared.refused[key], prepared.below[key] = found
     return prepared
 
@@ -198,6 +247,21 @@ def _resegmented(geometry: Geometry, image: Image, settings: Settings, threads: 
 
     pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
     return nonfinite, first
+
+
+def _keep(geometry: Geometry, kept: MaskStack, vois: Sequence[Voi], threads: int) -> None:
+    """Leave of the intensity mask of each VOI what lies in another mask too."""
+    from voxomics.kernels.pack import masks
+
+    g = geometry
+    layer = np.array([voi.layer for voi in vois], dtype=np.int64)
+    corner = (g.corner - np.array(kept.corner)).astype(np.int32)
+
+    def one_part(part: I64) -> None:
+        for index, labels in enumerate(kept.layers):
+            masks.keep(labels, g.label, corner, g.pad, g.start, g.shape, part[layer[part] == index], g.region, g.n_intensity)
+
+    pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
 
 
 def _gathered(geometry: Geometry, image: Image, settings: Settings, threads: int) -> tuple[VoiBatch, I64]:

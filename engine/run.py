@@ -8,6 +8,7 @@ cases and from perturbed copies all are this run.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,7 @@ from voxomics.engine.batch import F64, I64, VoiBatch
 from voxomics.engine.errors import text_of_bytes
 from voxomics.engine.measure import measure
 from voxomics.engine.plan import Plan
-from voxomics.engine.prepare import Prepared, Voi, build, find_vois
-from voxomics.engine.process import Processed, process
+from voxomics.engine.prepare import Prepared, Refusal, View, Voi, build, find_vois, one_view
 from voxomics.engine.remarks import remarks
 from voxomics.engine.select import Labels, select
 from voxomics.engine.settings import Settings
@@ -71,18 +71,21 @@ class Recipe:
     plan : Plan
     backend : Backend
     threads : int
-    process : callable
-        ``process(image, settings) -> Processed``.
+    prepare : callable
+        ``prepare(image, masks, vois, settings) -> iterator of View and Refusal``: each VOI is in one of them.
     remarks : callable, optional
         ``remarks(batch) -> list of str``: one more remark on each VOI, "" for none.
+    labels : "all", int, str or sequence of them
+        VOIs to measure of a case that says "all".
     """
 
     settings: Settings
     plan: Plan
     backend: Backend
     threads: int
-    process: Callable[[Image, Any], Processed] = process
+    prepare: Callable[[Image, MaskStack, Sequence[Voi], Any], Iterator[View | Refusal]] = one_view
     remarks: Callable[[VoiBatch], list[str]] | None = None
+    labels: Labels = "all"
 
 
 @dataclass
@@ -97,8 +100,11 @@ class Rows:
     vois : list of Voi
     values : ndarray float64 [n, columns]
         Engine columns; NaN where `reason` says why.
-    n_voxels : ndarray int64 [n]
+    n_voxels, n_intensity : ndarray int64 [n]
+        Voxels of each mask, and of the intensity mask.
     status, reason : list of str
+    details : list of dict
+        What the profile tells of each VOI, by column.
     remarks : tuple of str
         What a reader of the values should know of the image and of the mask.
     error : Exception, optional
@@ -111,8 +117,10 @@ class Rows:
     vois: list[Voi] = field(default_factory=list)
     values: F64 = field(default_factory=lambda: np.empty((0, 0)))
     n_voxels: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    n_intensity: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     status: list[str] = field(default_factory=list)
     reason: list[str] = field(default_factory=list)
+    details: list[dict[str, Any]] = field(default_factory=list)
     remarks: tuple[str, ...] = ()
     error: Exception | None = None
 
@@ -125,7 +133,9 @@ class _Part:
     rows: I64
     prepared: Prepared | None
     share: float
-    is_last: bool
+    bytes: int = 0
+    voxels: int = 0
+    is_last: bool = False
 
 
 def run(cases: Iterable[Case], recipe: Recipe, progress: Callable[[float], None] | None = None) -> Iterator[Rows]:
@@ -174,16 +184,16 @@ def _each_measured(
 
 @dataclass(frozen=True)
 class _Opened:
-    """A case that has been read, its image ready to be measured."""
+    """A case that has been read: `todo` are the rows of `views`, those that have a voxel."""
 
     rows: Rows
-    processed: Processed | None = None
-    masks: MaskStack | None = None
-    need: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    todo: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    views: Iterator[View | Refusal] = field(default_factory=lambda: iter(()))
 
 
 def _opened(cases: Iterable[Case], recipe: Recipe) -> Iterator[_Opened]:
-    """Read and process each case."""
+    """Read each case, and prepare its first view."""
     for case in cases:
         try:
             opened = _open(case, recipe)
@@ -194,22 +204,19 @@ def _opened(cases: Iterable[Case], recipe: Recipe) -> Iterator[_Opened]:
 
 def _open(case: Case, recipe: Recipe) -> _Opened:
     image, masks = case.read()
-    vois = select(find_vois(masks), case.labels, masks)
-    n, settings, columns = len(vois), recipe.settings, len(recipe.plan.columns)
-    need = work.packed_bytes(vois, image.spacing_mm, settings, columns)
-    reason = [""] * n
-    for k, voi in enumerate(vois):
-        if not voi.n_voxels:
-            reason[k] = _EMPTY
-        elif need[k] > settings.memory_bytes:
-            size = text_of_bytes(float(need[k]))
-            reason[k] = f"needs {size} to be packed, but the limit is {settings.memory}; raise `memory`"
+    asked = recipe.labels if isinstance(case.labels, str) and case.labels == "all" else case.labels
+    vois = select(find_vois(masks), asked, masks)
+    n = len(vois)
+    reason = ["" if voi.n_voxels else _EMPTY for voi in vois]
     rows = Rows(
-        case, (image.name, image.digest), (masks.name, masks.digest), vois, np.full((n, columns), np.nan),
-        np.array([voi.n_voxels for voi in vois], dtype=np.int64), ["failed" if text else "" for text in reason], reason,
-        (*image.remarks, *masks.remarks),
+        case, (image.name, image.digest), (masks.name, masks.digest), vois, np.full((n, len(recipe.plan.columns)), np.nan),
+        np.array([voi.n_voxels for voi in vois], dtype=np.int64), np.zeros(n, np.int64), ["failed" if text else "" for text in reason], reason,
+        [{} for _ in vois], (*image.remarks, *masks.remarks),
     )  # fmt: skip
-    return _Opened(rows, recipe.process(image, settings), masks, need)
+    todo = np.array([k for k, text in enumerate(reason) if not text], dtype=np.int64)
+    views = recipe.prepare(image, masks, [vois[k] for k in todo], recipe.settings) if len(todo) else iter(())
+    first = list(itertools.islice(views, 1))
+    return _Opened(rows, todo, image.spacing_mm, itertools.chain(first, views))
 
 
 def _batches(cases: Iterable[_Opened], recipe: Recipe, in_memory: int) -> Iterator[list[_Part]]:
@@ -222,33 +229,48 @@ def _batches(cases: Iterable[_Opened], recipe: Recipe, in_memory: int) -> Iterat
         memory = recipe.settings.memory_bytes
         limit = max(memory - columns, memory // 4) // (2 * in_memory)
         for part in _parts(case, recipe, limit):
-            size = int(case.need[part.rows].sum())
-            own = int(case.rows.n_voxels[part.rows].sum())
-            if waiting and (taken + size > limit or voxels + own > most_voxels):
+            if waiting and (taken + part.bytes > limit or voxels + part.voxels > most_voxels):
                 yield waiting
                 waiting, taken, voxels = [], 0, 0
             waiting.append(part)
-            taken, voxels = taken + size, voxels + own
+            taken, voxels = taken + part.bytes, voxels + part.voxels
     if waiting:
         yield waiting
 
 
 def _parts(case: _Opened, recipe: Recipe, limit: float) -> Iterator[_Part]:
-    """A case's VOIs, packed in parts of at most `limit` bytes; one empty part if it has none to measure."""
-    filled = np.array([k for k, status in enumerate(case.rows.status) if not status], dtype=np.int64)
+    """A case's VOIs, packed in parts of at most `limit` bytes, and an empty part that closes the case."""
+    logger.info("measuring %d VOIs, %d columns, %d threads", len(case.todo), len(recipe.plan.columns), recipe.threads)
+    try:
+        for view in case.views:
+            yield from _view_parts(view, case, recipe, limit)
+    except Exception as error:  # noqa: BLE001 - as above
+        case.rows.error = error
+    yield _Part(case.rows, np.empty(0, np.int64), None, 0.0 if len(case.todo) else 1.0, is_last=True)
+
+
+def _view_parts(view: View | Refusal, case: _Opened, recipe: Recipe, limit: float) -> Iterator[_Part]:
+    """The VOIs of one view; those that cannot be measured get their reason."""
+    rows = case.rows
+    if isinstance(view, Refusal):
+        k = case.todo[view.row]
+        rows.status[k], rows.reason[k], rows.details[k] = "failed", view.reason, view.details
+        return
+    settings, own = recipe.settings, case.todo[view.rows]
+    for k, details in zip(own, view.details, strict=False):
+        rows.details[k] = details
+    need = work.packed_bytes(view.vois, case.spacing_mm, settings, len(recipe.plan.columns))
+    for k in np.flatnonzero(need > settings.memory_bytes):
+        size = text_of_bytes(float(need[k]))
+        rows.status[own[k]] = "failed"
+        rows.reason[own[k]] = f"needs {size} to be packed, but the limit is {settings.memory}; raise `memory`"
+    voxels = np.array([voi.n_voxels for voi in view.vois], dtype=np.int64)
     most_voxels = np.inf if recipe.backend.device else PART_VOXELS * recipe.threads
-    limits = [(case.need, limit), (case.rows.n_voxels, most_voxels)]
-    parts = list(work.parts(filled, limits)) if len(filled) else [filled]
-    logger.info("measuring %d VOIs, %d columns, %d threads", len(filled), len(recipe.plan.columns), recipe.threads)
-    for k, rows in enumerate(parts):
-        prepared = None
-        if len(rows) and not case.rows.error:
-            assert case.processed is not None and case.masks is not None
-            try:
-                prepared = build(case.processed, case.masks, [case.rows.vois[i] for i in rows], recipe.settings, recipe.threads)
-            except Exception as error:  # noqa: BLE001 - as above
-                case.rows.error = error
-        yield _Part(case.rows, rows, prepared, len(rows) / len(filled) if len(filled) else 1.0, k == len(parts) - 1)
+    fits = np.flatnonzero(need <= settings.memory_bytes)
+    for some in work.parts(fits, [(need, limit), (voxels, most_voxels)]) if len(fits) else ():
+        prepared = build(view.processed, view.masks, [view.vois[i] for i in some], settings, recipe.threads, view.kept)
+        share = len(some) / len(case.todo)
+        yield _Part(rows, own[some], prepared, share, int(need[some].sum()), int(voxels[some].sum()))
 
 
 def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], None]) -> None:
@@ -280,4 +302,5 @@ def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], Non
         last = first + len(part.rows)
         part.rows_of.values[part.rows] = found.values[first:last]
         part.rows_of.n_voxels[part.rows] = prepared.geometry.n_morphological[first:last]
+        part.rows_of.n_intensity[part.rows] = prepared.geometry.n_intensity[first:last]
         first = last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,38 @@ import numpy.typing as npt
 
 Triple = tuple[float, float, float]
 Index = tuple[int, int, int]
+F64 = npt.NDArray[np.float64]
+_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class PhysicalGrid:
+    """Size and place of a volume; shape and spacing are (z, y, x), origin and direction are ITK's (x, y, z; LPS)."""
+
+    shape: Index
+    spacing_mm: Triple
+    origin_mm: Triple = (0.0, 0.0, 0.0)
+    direction: tuple[float, ...] = _IDENTITY
+
+    @property
+    def axes(self) -> F64:
+        """Matrix [3, 3] from an (x, y, z) index to mm: columns are the steps along x, y and z."""
+        axes: F64 = np.array(self.direction, float).reshape(3, 3) * np.array(self.spacing_mm[::-1], float)
+        return axes
+
+    def points(self, indices: npt.ArrayLike) -> F64:
+        """Points [n, 3] in mm (x, y, z) of indices [n, 3] in voxels (z, y, x)."""
+        points: F64 = np.asarray(indices, float)[:, ::-1] @ self.axes.T + np.array(self.origin_mm, float)
+        return points
+
+    def indices(self, points: F64) -> F64:
+        """Continuous indices [n, 3] (z, y, x) of points [n, 3] in mm (x, y, z)."""
+        xyz = np.linalg.solve(self.axes, (points - np.array(self.origin_mm, float)).T).T
+        return np.asarray(xyz[:, ::-1])
+
+    def corners(self, margin: float = 0.0) -> F64:
+        """Indices [8, 3] (z, y, x) of the corner voxels' centres, moved outwards by `margin` voxels."""
+        return np.array(list(itertools.product(*((-margin, n - 1 + margin) for n in self.shape))), float)
 
 
 @dataclass(frozen=True)
@@ -38,15 +71,21 @@ class Image:
     array: npt.NDArray[np.generic]
     spacing_mm: Triple
     origin_mm: Triple = (0.0, 0.0, 0.0)
-    direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    direction: tuple[float, ...] = _IDENTITY
     name: str = ""
     digest: str = ""
     remarks: tuple[str, ...] = ()
 
+    @property
+    def grid(self) -> PhysicalGrid:
+        """Where its voxels lie."""
+        z, y, x = self.array.shape
+        return PhysicalGrid((z, y, x), self.spacing_mm, self.origin_mm, self.direction)
+
 
 @dataclass(frozen=True)
 class MaskStack:
-    """Label volumes on the image's grid; several layers when VOIs overlap.
+    """Label volumes; several layers when VOIs overlap.
 
     Attributes
     ----------
@@ -65,6 +104,8 @@ class MaskStack:
         As `Image.digest`, of the mask's files.
     remarks : tuple of str
         As `Image.remarks`, of the mask.
+    grid : PhysicalGrid, optional
+        Where the layers lie, if that is not on the image's grid; `corner` is 0 then.
     """
 
     layers: tuple[npt.NDArray[np.integer], ...]
@@ -74,3 +115,4 @@ class MaskStack:
     declared: tuple[tuple[int, int], ...] = ()
     digest: str = ""
     remarks: tuple[str, ...] = ()
+    grid: PhysicalGrid | None = None

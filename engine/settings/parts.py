@@ -35,14 +35,16 @@ class Discretisation(Part):
 
     Attributes
     ----------
-    method : {"fbn", "fbs", "bounds", "none"}
+    method : {"fbn", "fbs", "bounds", "pyradiomics", "none"}
         fbn: fixed bin number K15C, ``bins`` between the VOI's extremes. fbs: fixed bin size Q3RU, ``width`` from ``origin``.
         bounds: ``bins`` between ``low`` and ``high``, intensities outside truncated to them (LIFEx' absolute resampling).
+        pyradiomics: edges as PyRadiomics and NumPy place them in the image's own type: ``bins`` between the VOI's extremes,
+        or ``width`` from its multiple at or below the VOI's minimum; level 1 holds the minimum.
         none: intensities are levels already; they must be integers, and ≥ 1 for textures and histogram.
     bins : int
-        Number of levels (fbn, bounds).
+        Number of levels (fbn, bounds, pyradiomics).
     width : float
-        Bin width in intensity units (fbs).
+        Bin width in intensity units (fbs, pyradiomics).
     origin : float or "minimum" or None
         Lower edge of level 1 (fbs). In textures and histogram, lower intensities take level 1, and the row gives their
         number. None: the lower bound of the re-segmentation range, which must then be set.
@@ -51,7 +53,7 @@ class Discretisation(Part):
         Bounds in intensity units (bounds).
     """
 
-    method: Literal["fbn", "fbs", "bounds", "none"] = "fbn"
+    method: Literal["fbn", "fbs", "bounds", "pyradiomics", "none"] = "fbn"
     bins: int | None = Field(None, ge=1, le=_LARGEST)
     width: float | None = Field(None, gt=0, allow_inf_nan=False)
     origin: Annotated[float, Field(allow_inf_nan=False)] | Literal["minimum"] | None = None
@@ -70,13 +72,18 @@ class Discretisation(Part):
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Discretisation:
-        accepted = {"fbn": {"bins"}, "fbs": {"width", "origin"}, "bounds": {"bins", "low", "high"}, "none": set()}
-        needed = {"fbn": {"bins"}, "fbs": {"width"}, "bounds": {"bins", "low", "high"}, "none": set()}
+        accepted = {
+            "fbn": {"bins"}, "fbs": {"width", "origin"}, "bounds": {"bins", "low", "high"}, "pyradiomics": {"width", "bins"},
+            "none": set(),
+        }  # fmt: skip
+        needed = {"fbn": {"bins"}, "fbs": {"width"}, "bounds": {"bins", "low", "high"}, "pyradiomics": set(), "none": set()}
         given = {key for key in ("bins", "width", "origin", "low", "high") if getattr(self, key) is not None}
         if given - accepted[self.method]:
             raise ValueError(f"{sorted(given - accepted[self.method])} does not belong to method {self.method!r}")
         if needed[self.method] - given:
             raise ValueError(f"method {self.method!r} needs {sorted(needed[self.method] - given)}")
+        if self.method == "pyradiomics" and (self.bins is None) == (self.width is None):
+            raise ValueError("method 'pyradiomics' needs one of 'width' and 'bins'")
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"low must be below high, got {self.low:g} and {self.high:g}")
         return self
@@ -90,11 +97,13 @@ class Discretisation(Part):
             return f"fbs{short(self.width)}{'_minimum' if self.origin == 'minimum' else ''}"
         if self.method == "bounds":
             return f"bounds{self.bins}_{short(self.low)}_{short(self.high)}"
+        if self.method == "pyradiomics":
+            return f"pyradiomics_{f'width{short(self.width)}' if self.bins is None else f'bins{self.bins}'}"
         return "none"
 
     @classmethod
     def parse(cls, text: str) -> Discretisation:
-        """Read "fbn:32", "fbs:25", "fbs:25:-1000", "bounds:64:-1000:1000" or "none", the command line's spelling.
+        """Read "fbn:32", "fbs:25", "fbs:25:-1000", "bounds:64:-1000:1000", "pyradiomics:25" or "none".
 
         Examples
         --------
@@ -102,7 +111,10 @@ class Discretisation(Part):
         'bounds64_-1000_1000'
         """
         method, *rest = text.split(":")
-        keys = {"fbn": ("bins",), "fbs": ("width", "origin"), "bounds": ("bins", "low", "high"), "none": ()}
+        keys: dict[str, tuple[str, ...]] = {
+            "fbn": ("bins",), "fbs": ("width", "origin"), "bounds": ("bins", "low", "high"), "pyradiomics": ("width",),
+            "none": (),
+        }  # fmt: skip
         if method not in keys:
             raise SettingsError(f"discretisation {text!r}: {nearest(method, keys)}")
         if len(rest) > len(keys[method]):

@@ -99,6 +99,30 @@ def mark(labels, value, corner, pad, start, shape, vois, region):
 
 
 @jit.cpu
+def keep(labels, value, corner, pad, start, shape, vois, region, number):
+    """Clear bit 1 of every VOI's box where labels != value[i].
+
+    Parameters
+    ----------
+    labels, value, corner, pad, start, shape, vois, region
+        See the module's text; `corner` is a place in `labels`.
+    number : ndarray int64 [n]
+        Written: voxels of the intensity mask.
+    """
+    for k in range(vois.size):
+        i = vois[k]
+        kept = np.int64(0)
+        for z in range(pad, shape[i, 0] - pad):
+            for y in range(pad, shape[i, 1] - pad):
+                row = start[i] + (np.int64(z) * shape[i, 1] + y) * shape[i, 2]
+                for x in range(pad, shape[i, 2] - pad):
+                    if labels[corner[i, 0] + z, corner[i, 1] + y, corner[i, 2] + x] != value[i]:
+                        region[row + x] &= 1
+                    kept += region[row + x] >> 1
+        number[i] = kept
+
+
+@jit.cpu
 def mark_resampled(
     labels, origin, size, value, offset, step, threshold, nearest, corner, pad, start, shape, vois, region, number
 ):

@@ -77,7 +77,7 @@ class Extractor:
             raise SettingsError(f"threads must be at least 1, got {threads}; leave it out to use every core")
         self.threads = threads or pool.available_threads()
         self.outputs = self.profile.outputs(self.settings)
-        if not self.outputs:
+        if not self.outputs and not self.profile.details(self.settings):
             raise SettingsError("no feature is left to measure; see `features` and `exclude`")
         self._plan = Plan.of(self.settings)
         self._place = {column.key: k for k, column in enumerate(self._plan.columns)}
@@ -99,6 +99,11 @@ class Extractor:
     def meta(self) -> dict[str, Any]:
         """What every table of this extractor has in ``attrs["voxomics"]``, beside its inputs."""
         return {**self._meta, "backend": self.backend, "versions": _versions()}
+
+    @cached_property
+    def details(self) -> tuple[str, ...]:
+        """Names of the columns that the profile puts between a row's status and its features."""
+        return tuple(self.profile.details(self.settings))
 
     @property
     def columns(self) -> list[str]:
@@ -168,7 +173,8 @@ class Extractor:
         """
         most = max(self.settings.memory_bytes, READ_BYTES)
         volume = read_image(image, _triple(spacing_mm), max_bytes=most)
-        return volume, read_mask(mask, volume, resample=self.settings.resample_mask, max_bytes=most)
+        resample, own = self.settings.resample_mask, self.profile.has_own_grid
+        return volume, read_mask(mask, volume, resample=resample, own_grid=own, max_bytes=most)
 
     def run(self, cases: Iterable[Case], progress: Callable[[float], None] | None = None) -> Iterator[Rows]:
         """Measure many images as one run: read ahead, measured together, whichever fails.
@@ -187,15 +193,16 @@ class Extractor:
         """
         warm.ensure(self.families, self.threads)
         recipe = Recipe(
-            self.settings, self._plan, self._backend, self.threads, self.profile.process, self.profile.remarks
-        )
+            self.settings, self._plan, self._backend, self.threads, self.profile.prepare, self.profile.remarks,
+            self.profile.labels(self.settings),
+        )  # fmt: skip
         return run(cases, recipe, progress)
 
     def values(self, rows: Rows) -> np.ndarray:
         """The profile's feature columns of a case, float64 [n, columns]; NaN in a failed row."""
         if self._are_engines:
             return rows.values  # a failed row has none
-        values = values_of(self.outputs, self._place, rows.values, rows.n_voxels)
+        values = values_of(self.outputs, self._place, rows.values, rows.n_voxels, rows.n_intensity)
         values[[k for k, text in enumerate(rows.status) if text == "failed"]] = np.nan
         return values
 
@@ -209,6 +216,7 @@ class Extractor:
             "n_voxels": rows.n_voxels,
             "status": rows.status,
             "reason": rows.reason,
+            **{name: [_text(of.get(name, "")) for of in rows.details] for name in self.details},
         }
 
 
@@ -246,6 +254,11 @@ def extract(
     512.0
     """
     return Extractor(profile, settings, backend, threads).extract(image, mask, labels, spacing_mm)
+
+
+def _text(value: Any) -> Any:
+    """Numbers and texts as they are, anything else as Python writes it."""
+    return value if isinstance(value, (str, int, float)) else str(value)
 
 
 @cache

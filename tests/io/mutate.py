@@ -22,7 +22,6 @@ from files import dicom_slice, voxels, written
 from voxomics.engine.errors import VoxomicsError
 from voxomics.engine.volume import Image
 from voxomics.io import read_image, read_mask
-from voxomics.io.grid import grid_of
 from voxomics.io.streams import PADDING
 
 TOKENS = [
@@ -130,8 +129,8 @@ def misplaced(path: Path, name: str, image: Image) -> str:
     header["pixdim"][0] = -1 if header["pixdim"][0] < 0 else 1  # as the NIfTI library has it
     unit = {1: 1000.0, 3: 0.001}.get(int(header["xyzt_units"]) & 7, 1.0)
     forms = [form for form, code in (header.get_qform(coded=True), header.get_sform(coded=True)) if code > 0]
-    corners = grid_of(image).corners()
-    ours = grid_of(image).points(corners) * (-1, -1, 1)
+    corners = image.grid.corners()
+    ours = image.grid.points(corners) * (-1, -1, 1)
     step = min(image.spacing_mm)
     apart = [np.abs((corners[:, ::-1] @ f[:3, :3].T + f[:3, 3]) * unit - ours).max() / step for f in forms]
     return "" if not apart or min(apart) < 0.3 else f"misplaced by {min(apart):.3g} voxels"

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
+from voxomics.engine.volume import PhysicalGrid
 from voxomics.io import itk
 from voxomics.io.elements import DamagedElementsError, read_elements
-from voxomics.io.grid import PhysicalGrid, check_grid
+from voxomics.io.grid import check_grid
 from voxomics.io.slices import (
     META_SOP_CLASS,
     RTSTRUCT,

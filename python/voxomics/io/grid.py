@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.volume import Image, Index, Triple
+from voxomics.engine.volume import Index, PhysicalGrid
 
 # Every voxel centre of a mask must lie within this share of a voxel of an image voxel's centre: far more than
 # headers lose by rounding (float32, decimal text), far less than the half voxel at which a voxel changes its neighbour.
@@ -22,44 +21,7 @@ ANGLE_TOLERANCE_DEG = 0.05
 # Axes of one file must be orthogonal unit vectors to this accuracy; ITK itself keeps sheared axes without a word.
 ORTHONORMAL_TOLERANCE = 1e-3
 
-IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 Float = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class PhysicalGrid:
-    """Size and place of a volume; shape and spacing are (z, y, x), origin and direction are ITK's (x, y, z; LPS)."""
-
-    shape: Index
-    spacing_mm: Triple
-    origin_mm: Triple = (0.0, 0.0, 0.0)
-    direction: tuple[float, ...] = IDENTITY
-
-    @property
-    def axes(self) -> Float:
-        """Matrix [3, 3] from an (x, y, z) index to mm: columns are the steps along x, y and z."""
-        axes: Float = np.array(self.direction, float).reshape(3, 3) * np.array(self.spacing_mm[::-1], float)
-        return axes
-
-    def points(self, indices: npt.ArrayLike) -> Float:
-        """Points [n, 3] in mm (x, y, z) of indices [n, 3] in voxels (z, y, x)."""
-        points: Float = np.asarray(indices, float)[:, ::-1] @ self.axes.T + np.array(self.origin_mm, float)
-        return points
-
-    def indices(self, points: Float) -> Float:
-        """Continuous indices [n, 3] (z, y, x) of points [n, 3] in mm (x, y, z)."""
-        xyz = np.linalg.solve(self.axes, (points - np.array(self.origin_mm, float)).T).T
-        return np.asarray(xyz[:, ::-1])
-
-    def corners(self, margin: float = 0.0) -> Float:
-        """Indices [8, 3] (z, y, x) of the corner voxels' centres, moved outwards by `margin` voxels."""
-        return np.array(list(itertools.product(*((-margin, n - 1 + margin) for n in self.shape))), float)
-
-
-def grid_of(image: Image) -> PhysicalGrid:
-    """PhysicalGrid of an image."""
-    z, y, x = image.array.shape
-    return PhysicalGrid((z, y, x), image.spacing_mm, image.origin_mm, image.direction)
 
 
 def check_grid(grid: PhysicalGrid, name: str) -> None:

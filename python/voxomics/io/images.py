@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.volume import Image
+from voxomics.engine.volume import Image, PhysicalGrid
 from voxomics.io import itk
-from voxomics.io.grid import PhysicalGrid, check_grid
+from voxomics.io.grid import check_grid
 from voxomics.io.memory import real_array
 from voxomics.io.readers import read_volume
 from voxomics.io.source import opened

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError, ResourceError
-from voxomics.io.grid import PhysicalGrid, check_grid
+from voxomics.engine.volume import PhysicalGrid
+from voxomics.io.grid import check_grid
 
 # SimpleITK generates its classes: they have no types. A Reader is an ImageFileReader (or, for its grid, an Image).
 Reader = Any

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.volume import Image, Index, MaskStack
-from voxomics.io.grid import PhysicalGrid, differences, grid_of, whole_voxel_offset
+from voxomics.engine.volume import Image, Index, MaskStack, PhysicalGrid
+from voxomics.io.grid import differences, whole_voxel_offset
 from voxomics.io.images import array_3d
 from voxomics.io.memory import real_array
 from voxomics.io.readers import read_volume, reader_of
@@ -24,7 +24,9 @@ MAX_LABEL = 2**31 - 1
 ROUNDED = 0.01
 
 
-def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: int | None = None) -> MaskStack:
+def read_mask(
+    source: Any, image: Image, *, resample: bool = False, own_grid: bool = False, max_bytes: int | None = None
+) -> MaskStack:
     """Read a mask that belongs to an image.
 
     Parameters
@@ -37,6 +39,9 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
     resample : bool
         Put a mask of another grid onto the image's grid, by nearest neighbour: an image voxel gets the label that
         the mask has at its centre. Labels never mix and none is invented.
+    own_grid : bool
+        Leave a label image on its own grid, whatever the image's, with `grid` saying where it lies. Several values a voxel
+        are layers then, declared or not.
     max_bytes : int, optional
         Refuse a file whose header announces more bytes of voxels than this.
 
@@ -71,11 +76,11 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
         if reader.regions is not None:
             stack = stacked(reader.regions(looked_at, image, resample), looked_at.name)
         else:
-            stack = _label_volume(read_volume(looked_at, reader), image, resample)
+            stack = _label_volume(read_volume(looked_at, reader), image, resample, own_grid)
     return replace(stack, digest=looked_at.digest_text)
 
 
-def _label_volume(volume: Volume, image: Image, resample: bool) -> MaskStack:
+def _label_volume(volume: Volume, image: Image, resample: bool, own_grid: bool) -> MaskStack:
     called = volume.name or "mask"
     if volume.grid is None:
         volume = replace(volume, array=array_3d(volume.array))
@@ -87,14 +92,17 @@ def _label_volume(volume: Volume, image: Image, resample: bool) -> MaskStack:
             "image's shape. Pass a file or a SimpleITK image for a mask with its own grid."
         )
     declared = segments(volume.metadata, 1 if volume.array.ndim == 3 else volume.array.shape[3], called)
-    found = [_labels(a, called) for a in _layers(volume.array, bool(declared), called)]
+    found = [_labels(a, called) for a in _layers(volume.array, bool(declared) or own_grid, called)]
     layers = tuple(layer for layer, _ in found)
     off = max(apart for _, apart in found)
     rounded = (f"mask labels rounded to whole numbers, by up to {off:.2g}",) if off else ()
-    placed, corner, resampled_labels = _on_grid(layers, volume.grid, image, resample, called)
+    placed, corner, resampled_labels = layers, (0, 0, 0), ()
+    if not own_grid:
+        placed, corner, resampled_labels = _on_grid(layers, volume.grid, image, resample, called)
     return MaskStack(
         layers=placed,
         corner=corner,
+        grid=volume.grid if own_grid else None,
         names={(layer, value): name for layer, value, name in declared if name},
         name=volume.name,
         declared=tuple((layer, value) for layer, value, _ in declared) or resampled_labels,
@@ -146,13 +154,13 @@ def _on_grid(
     layers: tuple[Labels, ...], grid: PhysicalGrid | None, image: Image, resample: bool, name: str
 ) -> tuple[tuple[Labels, ...], Index, tuple[tuple[int, int], ...]]:
     """Layers on the image's grid, where they begin in it, and the labels that there were if they had to be resampled."""
-    offset = whole_voxel_offset(grid, grid_of(image)) if grid else (0, 0, 0)
+    offset = whole_voxel_offset(grid, image.grid) if grid else (0, 0, 0)
     if offset is not None:
         return *_placed(layers, offset, image, name), ()
     assert grid is not None
     if not resample:
         raise _other_grid(grid, image, name)
-    return *resampled(layers, grid, grid_of(image), name), _present(layers)
+    return *resampled(layers, grid, image.grid, name), _present(layers)
 
 
 def _placed(layers: tuple[Labels, ...], offset: Index, image: Image, name: str) -> tuple[tuple[Labels, ...], Index]:
@@ -188,7 +196,7 @@ def _called(image: Image) -> str:
 
 def _other_grid(mask: PhysicalGrid, image: Image, name: str) -> InputError:
     return InputError(
-        f"{name}: the mask is not on the grid of {_called(image)}: {differences(mask, grid_of(image))}. "
+        f"{name}: the mask is not on the grid of {_called(image)}: {differences(mask, image.grid)}. "
         "Use the image that the mask was drawn on, or have it resampled by nearest neighbour onto the image's grid "
         "with resample_mask=True (command line: --resample-mask)."
     )

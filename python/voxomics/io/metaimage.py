@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from voxomics.engine.errors import InputError
+from voxomics.engine.volume import PhysicalGrid
 from voxomics.io import itk
-from voxomics.io.grid import PhysicalGrid
 from voxomics.io.headers import Stored, data_files, header_lines, read_numbers, read_stored
 from voxomics.io.source import Source, Volume
 from voxomics.io.streams import number_of_bytes, too_short

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
+from voxomics.engine.volume import PhysicalGrid
 from voxomics.io import itk
-from voxomics.io.grid import ORTHONORMAL_TOLERANCE, Float, PhysicalGrid, check_grid
+from voxomics.io.grid import ORTHONORMAL_TOLERANCE, Float, check_grid
 from voxomics.io.headers import check_real
 from voxomics.io.source import Source, Volume
 from voxomics.io.streams import ANY_WRAPPER, Inflate, Stream, empty, number_of_bytes, read_voxels, skip

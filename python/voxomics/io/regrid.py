@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.volume import Index
+from voxomics.engine.volume import Index, PhysicalGrid
 from voxomics.io import itk
-from voxomics.io.grid import PhysicalGrid
 from voxomics.io.regions import Labels
 
 # A mask voxel's centre this far beyond the edge of the image's last voxel still counts as inside: rounding.

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import xxhash
 
 from voxomics.engine.errors import InputError
+from voxomics.engine.volume import PhysicalGrid
 from voxomics.io import itk
-from voxomics.io.grid import PhysicalGrid
 from voxomics.io.streams import Stream
 
 # What is looked at of a file to recognise it; DICOM's meta header lies in the first 1,024 bytes.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from voxomics.engine.errors import SettingsError, nearest
-from voxomics.profiles import ibsi, lifex
+from voxomics.profiles import ibsi, lifex, pyradiomics
 from voxomics.profiles.profile import Output, Profile
 
-PROFILES: dict[str, Profile] = {"ibsi": ibsi.PROFILE, "lifex": lifex.PROFILE}
+PROFILES: dict[str, Profile] = {"ibsi": ibsi.PROFILE, "lifex": lifex.PROFILE, "pyradiomics": pyradiomics.PROFILE}
 
 __all__ = ["PROFILES", "Output", "Profile", "profile_named"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ import numpy as np
 from voxomics.engine.batch import F64, VoiBatch
 from voxomics.engine.columns import ColumnKey
 from voxomics.engine.errors import SettingsError
-from voxomics.engine.process import Processed, process
+from voxomics.engine.prepare import Refusal, View, Voi, one_view
+from voxomics.engine.select import Labels
 from voxomics.engine.settings import Settings, read_yaml, validated
-from voxomics.engine.volume import Image
+from voxomics.engine.volume import Image, MaskStack
 
 N_VOXELS = ColumnKey("", "", "n_voxels")
 """A source of columns that is no feature: the number of voxels of the mask, as the table's column n_voxels has it."""
+N_INTENSITY = ColumnKey("", "", "n_intensity")
+"""The same of the intensity mask."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,14 @@ class Output:
     derive: Callable[..., F64] | None = None
 
 
+def _no_details(settings: Settings) -> list[str]:
+    return []
+
+
+def _all_labels(settings: Settings) -> Labels:
+    return "all"
+
+
 @dataclass(frozen=True)
 class Profile:
     """The way a program, or a standard, measures: its settings, its preparation of an image, and its columns.
@@ -65,9 +76,16 @@ class Profile:
         ``outputs(settings) -> list of Output``: the columns, which follow from the settings alone.
     remarks : callable or None
         ``remarks(batch) -> list of str``: a warning per VOI, "" for none; it is logged and added to the row's `reason`.
-    process : callable
-        ``process(image, settings) -> Processed``: resampling, rounding and what else comes before a VOI is cut out.
-    """
+    prepare : callable
+        ``prepare(image, masks, vois, settings) -> iterator of View and Refusal``: resampling, rounding and what else comes
+        before a VOI is cut out.
+    details : callable
+        ``details(settings) -> list of str``: columns before the features that `prepare` fills.
+    labels : callable
+        ``labels(settings) -> Labels``: which VOIs are measured where the caller names none.
+    has_own_grid : bool
+        Whether `prepare` takes masks on their own grid; else they are brought to the image's grid when they are read.
+        """
 
     name: str
     about: str
@@ -75,7 +93,10 @@ class Profile:
     defaults: Mapping[str, Any]
     outputs: Callable[[Any], list[Output]]
     remarks: Callable[[VoiBatch], list[str]] | None = None
-    process: Callable[[Image, Any], Processed] = process
+    prepare: Callable[[Image, MaskStack, Sequence[Voi], Any], Iterator[View | Refusal]] = one_view
+    details: Callable[[Any], list[str]] = _no_details
+    labels: Callable[[Any], Labels] = _all_labels
+    has_own_grid: bool = False
 
     def settings(self, given: Settings | Mapping[str, Any] | str | os.PathLike[str] | None) -> Settings:
         """The profile's defaults overridden by what was given (only the keys that were set).
@@ -108,7 +129,9 @@ def are_engines(outputs: list[Output], place: Mapping[ColumnKey, int]) -> bool:
     return [None if output.derive else output.sources for output in outputs] == [(key,) for key in place]
 
 
-def values_of(outputs: list[Output], place: Mapping[ColumnKey, int], values: F64, n_voxels: np.ndarray) -> F64:
+def values_of(
+    outputs: list[Output], place: Mapping[ColumnKey, int], values: F64, n_voxels: np.ndarray, n_intensity: np.ndarray
+) -> F64:
     """Columns of a profile, derived from those of the engine.
 
     Parameters
@@ -117,15 +140,18 @@ def values_of(outputs: list[Output], place: Mapping[ColumnKey, int], values: F64
     place : mapping ColumnKey -> int
         Where each of the engine's columns stands in `values`.
     values : ndarray float64 [n, engine columns]
-    n_voxels : ndarray int64 [n]
+    n_voxels, n_intensity : ndarray int64 [n]
+        Voxels of the mask, and of the intensity mask.
 
     Returns
     -------
     ndarray float64 [n, outputs]
     """
 
+    counts = {N_VOXELS: n_voxels.astype(float), N_INTENSITY: n_intensity.astype(float)}
+
     def source(key: ColumnKey) -> np.ndarray:
-        return n_voxels.astype(float) if key == N_VOXELS else values[:, place[key]]
+        return counts[key] if key in counts else values[:, place[key]]
 
     result = np.empty((len(values), len(outputs)))
     for k, output in enumerate(outputs):
