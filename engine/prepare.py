@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from voxomics.engine.discretise import channel
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.process import Processed, process
 from voxomics.engine.settings import Settings
-from voxomics.engine.volume import Image, MaskStack
+from voxomics.engine.volume import Image, MaskStack, exchanged
 from voxomics.engine.work import PACKED_VOXELS
 
 _TABLE_VALUES = 1 << 20  # label values looked up in a table; larger ones are first replaced by their rank
@@ -41,6 +41,10 @@ class Voi:
     n_voxels: int
     low: tuple[int, int, int]
     high: tuple[int, int, int]
+
+    def turned(self, axis: int) -> Voi:
+        """The VOI in a mask of which axis 0 and `axis` were exchanged."""
+        return replace(self, low=exchanged(self.low, axis), high=exchanged(self.high, axis))
 
 
 def find_vois(mask: MaskStack) -> list[Voi]:
@@ -214,12 +218,19 @@ def build(
     Prepared
     """
     processed = process(image, settings) if isinstance(image, Image) else image
+    derived = images.derived(processed.image, settings)
+    axis = "zyx".index(settings.slice_axis)
+    if axis:
+        processed, mask, vois = processed.turned(axis), mask.turned(axis), [voi.turned(axis) for voi in vois]
+        kept = kept and kept.turned(axis)
+        derived = ((name, one.turned(axis)) for name, one in derived)
     geometry = _marked(mask, vois, processed, settings, threads)
     nonfinite, first = _resegmented(geometry, processed.image, settings, threads)
+    first[:, [0, axis]] = first[:, [axis, 0]]
     if kept:
         _keep(geometry, kept, vois, threads)
     prepared = Prepared({}, nonfinite, first, {}, {}, {})
-    for name, one in images.derived(processed.image, settings):
+    for name, one in derived:
         batch, prepared.derived_nonfinite[name] = _gathered(geometry, one, settings, threads)
         prepared.batches[name] = batch
         sound = np.flatnonzero(prepared.derived_nonfinite[name] == 0)

@@ -10,7 +10,7 @@ import numpy as np
 from voxomics.engine import resample as resampling
 from voxomics.engine.errors import ResourceError, text_of_bytes
 from voxomics.engine.settings import Settings
-from voxomics.engine.volume import Image
+from voxomics.engine.volume import Image, Index, exchanged
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,15 @@ class Processed:
 
     image: Image
     grid: resampling.Grid | None
-    old_shape: tuple[int, ...]
+    old_shape: Index
+
+    def turned(self, axis: int) -> Processed:
+        """The same with slices along another axis: axis 0 and `axis` exchanged."""
+        grid = self.grid
+        if grid:
+            parts = (grid.shape, grid.spacing_mm, grid.step, grid.offset)
+            grid = resampling.Grid(*(exchanged(part, axis) for part in parts))  # type: ignore[arg-type]
+        return Processed(self.image.turned(axis), grid, exchanged(self.old_shape, axis))
 
 
 def process(image: Image, settings: Settings) -> Processed:
@@ -60,4 +68,4 @@ def process(image: Image, settings: Settings) -> Processed:
         result = resampling.resample(image, new, settings.resampling)
     if settings.round_intensities and not np.issubdtype(result.array.dtype, np.integer):
         result = replace(result, array=np.rint(result.array))
-    return Processed(result, new, image.array.shape)
+    return Processed(result, new, image.grid.shape)

@@ -209,10 +209,18 @@ def _open(case: Case, recipe: Recipe) -> _Opened:
     n = len(vois)
     reason = ["" if voi.n_voxels else _EMPTY for voi in vois]
     rows = Rows(
-        case, (image.name, image.digest), (masks.name, masks.digest), vois, np.full((n, len(recipe.plan.columns)), np.nan),
-        np.array([voi.n_voxels for voi in vois], dtype=np.int64), np.zeros(n, np.int64), ["failed" if text else "" for text in reason], reason,
-        [{} for _ in vois], (*image.remarks, *masks.remarks),
-    )  # fmt: skip
+        case=case,
+        image=(image.name, image.digest),
+        mask=(masks.name, masks.digest),
+        vois=vois,
+        values=np.full((n, len(recipe.plan.columns)), np.nan),
+        n_voxels=np.array([voi.n_voxels for voi in vois], dtype=np.int64),
+        n_intensity=np.zeros(n, np.int64),
+        status=["failed" if text else "" for text in reason],
+        reason=reason,
+        details=[{} for _ in vois],
+        remarks=(*image.remarks, *masks.remarks),
+    )
     todo = np.array([k for k, text in enumerate(reason) if not text], dtype=np.int64)
     views = recipe.prepare(image, masks, [vois[k] for k in todo], recipe.settings) if len(todo) else iter(())
     first = list(itertools.islice(views, 1))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,22 @@ import numpy.typing as npt
 Triple = tuple[float, float, float]
 Index = tuple[int, int, int]
 F64 = npt.NDArray[np.float64]
+T = TypeVar("T")
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+def exchanged(triple: tuple[T, T, T], axis: int) -> tuple[T, T, T]:
+    """A triple (z, y, x) with its first element and that of `axis` exchanged.
+
+    Examples
+    --------
+    >>> exchanged((1, 2, 3), 2)
+    (3, 2, 1)
+    """
+    result = list(triple)
+    result[0], result[axis] = result[axis], result[0]
+    z, y, x = result
+    return z, y, x
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,11 @@ class Image:
         z, y, x = self.array.shape
         return PhysicalGrid((z, y, x), self.spacing_mm, self.origin_mm, self.direction)
 
+    def turned(self, axis: int) -> Image:
+        """The image with its slices along another axis: axis 0 and `axis` exchanged. Origin and direction stay as they were."""
+        array = np.ascontiguousarray(self.array.swapaxes(0, axis))
+        return replace(self, array=array, spacing_mm=exchanged(self.spacing_mm, axis))
+
 
 @dataclass(frozen=True)
 class MaskStack:
@@ -116,3 +137,8 @@ class MaskStack:
     digest: str = ""
     remarks: tuple[str, ...] = ()
     grid: PhysicalGrid | None = None
+
+    def turned(self, axis: int) -> MaskStack:
+        """The layers with their slices along another axis: axis 0 and `axis` exchanged."""
+        layers = tuple(np.ascontiguousarray(layer.swapaxes(0, axis)) for layer in self.layers)
+        return replace(self, layers=layers, corner=exchanged(self.corner, axis))

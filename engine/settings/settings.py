@@ -47,6 +47,8 @@ class Settings(Part):
     aggregations : list of str
         Of matrices with directions (GLCM, GLRLM): 2d_averaged, 2d_slice_merged, 2_5d_direction_merged, 2_5d_merged, 3d_averaged,
         3d_merged; of the other matrices: 2d, 2_5d, 3d.
+    slice_axis : {"z", "y", "x"}
+        Axis across which slices lie, for the aggregations 2d and 2_5d: z for axial slices of a volume that is stored so.
     resampling : Resampling
     round_intensities : bool
         Round intensities to integers after resampling, as the standard asks for CT.
@@ -77,6 +79,7 @@ class Settings(Part):
     features: Literal["all"] | tuple[str, ...] = "all"
     exclude: tuple[str, ...] = ()
     aggregations: tuple[str, ...] = ("3d_averaged", "3d_merged", "3d")
+    slice_axis: Literal["z", "y", "x"] = "z"
     resampling: Resampling = Resampling()
     round_intensities: bool = False
     discretisation: tuple[Discretisation, ...] = (Discretisation(method="fbn", bins=32),)

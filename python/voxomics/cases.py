@@ -235,7 +235,8 @@ class _Collected:
     def __init__(self, extractor: Extractor, include_paths: bool) -> None:
         self.extractor = extractor
         self.include_paths = include_paths
-        self.identity: dict[str, list[Any]] = {name: [] for name in ("id", *table.IDENTITY)}
+        self.columns = (*table.IDENTITY, *extractor.details)
+        self.identity: dict[str, list[Any]] = {name: [] for name in ("id", *self.columns)}
         self.values: list[F64] = []
         self.inputs: dict[str, Any] = {}
         self.internal: list[str] = []
@@ -250,13 +251,14 @@ class _Collected:
             number, name = (case.label, "") if isinstance(case.label, int) else (0, case.label or "")
             cells = (*names, number, name, 0, "failed", reason)
             own: dict[str, Any] = {name: [cell] for name, cell in zip(table.IDENTITY, cells, strict=True)}
+            own |= {name: [""] for name in self.extractor.details}
             self.values.append(np.full((1, len(self.extractor.columns)), np.nan))
         else:
             own = self.extractor.identity(rows, *names)
             self.values.append(self.extractor.values(rows))
             sources = {"image": (case.image, rows.image), "mask": (case.mask, rows.mask)}
             self.inputs[case.id] = {kind: fingerprint(path, *found) for kind, (path, found) in sources.items()}
-        for name in table.IDENTITY:
+        for name in self.columns:
             self.identity[name].extend(own[name])
         self.identity["id"] += [case.id] * len(own["label"])
 

@@ -19,9 +19,9 @@ from voxomics.engine.run import Case, Recipe, Rows, run
 from voxomics.engine.select import Labels, checked
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
-from voxomics.io import read_image, read_mask
+from voxomics.io import read_image
 from voxomics.profiles import profile_named
-from voxomics.profiles.profile import are_engines, values_of
+from voxomics.profiles.profile import N_INTENSITY, N_VOXELS, are_engines, values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,8 +173,7 @@ class Extractor:
         """
         most = max(self.settings.memory_bytes, READ_BYTES)
         volume = read_image(image, _triple(spacing_mm), max_bytes=most)
-        resample, own = self.settings.resample_mask, self.profile.has_own_grid
-        return volume, read_mask(mask, volume, resample=resample, own_grid=own, max_bytes=most)
+        return volume, self.profile.read_mask(mask, volume, self.settings, most)
 
     def run(self, cases: Iterable[Case], progress: Callable[[float], None] | None = None) -> Iterator[Rows]:
         """Measure many images as one run: read ahead, measured together, whichever fails.
@@ -202,7 +201,8 @@ class Extractor:
         """The profile's feature columns of a case, float64 [n, columns]; NaN in a failed row."""
         if self._are_engines:
             return rows.values  # a failed row has none
-        values = values_of(self.outputs, self._place, rows.values, rows.n_voxels, rows.n_intensity)
+        counts = {N_VOXELS: rows.n_voxels, N_INTENSITY: rows.n_intensity}
+        values = values_of(self.outputs, self._place, rows.values, counts)
         values[[k for k, text in enumerate(rows.status) if text == "failed"]] = np.nan
         return values
 

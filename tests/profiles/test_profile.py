@@ -25,9 +25,9 @@ def test_columns_that_are_all_the_engines_in_their_order_are_told_from_others():
 
 def test_renamed_columns_and_a_derived_one_stand_in_the_profiles_order():
     outputs = [output(MEAN), output(SD), output(SD, MEAN, derive=lambda a, b: a / b), output(N_VOXELS)]
-    found = values_of(outputs, PLACE, VALUES, np.array([5, 6]))
+    found = values_of(outputs, PLACE, VALUES, {N_VOXELS: np.array([5, 6])})
     np.testing.assert_array_equal(found, [[1.0, 2.0, 2.0, 5.0], [3.0, 4.0, 4 / 3, 6.0]])
 
 
 def test_the_engines_columns_in_another_order_are_moved():
-    np.testing.assert_array_equal(values_of([output(SD), output(MEAN)], PLACE, VALUES, np.array([5, 6])), VALUES[:, ::-1])
+    np.testing.assert_array_equal(values_of([output(SD), output(MEAN)], PLACE, VALUES, {N_VOXELS: np.array([5, 6])}), VALUES[:, ::-1])

@@ -96,7 +96,8 @@ def _label_volume(volume: Volume, image: Image, resample: bool, own_grid: bool) 
     layers = tuple(layer for layer, _ in found)
     off = max(apart for _, apart in found)
     rounded = (f"mask labels rounded to whole numbers, by up to {off:.2g}",) if off else ()
-    placed, corner, resampled_labels = layers, (0, 0, 0), ()
+    placed, corner = layers, (0, 0, 0)
+    resampled_labels: tuple[tuple[int, int], ...] = ()
     if not own_grid:
         placed, corner, resampled_labels = _on_grid(layers, volume.grid, image, resample, called)
     return MaskStack(

@@ -17,6 +17,7 @@ from voxomics.engine.prepare import Refusal, View, Voi, one_view
 from voxomics.engine.select import Labels
 from voxomics.engine.settings import Settings, read_yaml, validated
 from voxomics.engine.volume import Image, MaskStack
+from voxomics.io import read_mask
 
 N_VOXELS = ColumnKey("", "", "n_voxels")
 """A source of columns that is no feature: the number of voxels of the mask, as the table's column n_voxels has it."""
@@ -55,6 +56,10 @@ def _no_details(settings: Settings) -> list[str]:
     return []
 
 
+def _on_the_image(source: Any, image: Image, settings: Settings, max_bytes: int) -> MaskStack:
+    return read_mask(source, image, resample=settings.resample_mask, max_bytes=max_bytes)
+
+
 def _all_labels(settings: Settings) -> Labels:
     return "all"
 
@@ -83,9 +88,9 @@ class Profile:
         ``details(settings) -> list of str``: columns before the features that `prepare` fills.
     labels : callable
         ``labels(settings) -> Labels``: which VOIs are measured where the caller names none.
-    has_own_grid : bool
-        Whether `prepare` takes masks on their own grid; else they are brought to the image's grid when they are read.
-        """
+    read_mask : callable
+        ``read_mask(source, image, settings, max_bytes) -> MaskStack``.
+    """
 
     name: str
     about: str
@@ -96,7 +101,7 @@ class Profile:
     prepare: Callable[[Image, MaskStack, Sequence[Voi], Any], Iterator[View | Refusal]] = one_view
     details: Callable[[Any], list[str]] = _no_details
     labels: Callable[[Any], Labels] = _all_labels
-    has_own_grid: bool = False
+    read_mask: Callable[[Any, Image, Any, int], MaskStack] = _on_the_image
 
     def settings(self, given: Settings | Mapping[str, Any] | str | os.PathLike[str] | None) -> Settings:
         """The profile's defaults overridden by what was given (only the keys that were set).
@@ -130,7 +135,7 @@ def are_engines(outputs: list[Output], place: Mapping[ColumnKey, int]) -> bool:
 
 
 def values_of(
-    outputs: list[Output], place: Mapping[ColumnKey, int], values: F64, n_voxels: np.ndarray, n_intensity: np.ndarray
+    outputs: list[Output], place: Mapping[ColumnKey, int], values: F64, counts: Mapping[ColumnKey, np.ndarray]
 ) -> F64:
     """Columns of a profile, derived from those of the engine.
 
@@ -140,18 +145,15 @@ def values_of(
     place : mapping ColumnKey -> int
         Where each of the engine's columns stands in `values`.
     values : ndarray float64 [n, engine columns]
-    n_voxels, n_intensity : ndarray int64 [n]
-        Voxels of the mask, and of the intensity mask.
+    counts : mapping ColumnKey -> ndarray int64 [n]
+        Of N_VOXELS and N_INTENSITY.
 
     Returns
     -------
     ndarray float64 [n, outputs]
     """
-
-    counts = {N_VOXELS: n_voxels.astype(float), N_INTENSITY: n_intensity.astype(float)}
-
     def source(key: ColumnKey) -> np.ndarray:
-        return counts[key] if key in counts else values[:, place[key]]
+        return counts[key].astype(float) if key in counts else values[:, place[key]]
 
     result = np.empty((len(values), len(outputs)))
     for k, output in enumerate(outputs):

@@ -6,14 +6,17 @@ of an image is preparation.py, its names are columns.py. Feature by feature: doc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import model_validator
 
 from voxomics.engine import images
+from voxomics.engine.errors import InputError
 from voxomics.engine.select import Labels
 from voxomics.engine.settings import Settings
+from voxomics.engine.volume import Image, MaskStack
+from voxomics.io import read_mask
 from voxomics.profiles.profile import Output, Profile
 from voxomics.profiles.pyradiomics import columns, diagnostics
 from voxomics.profiles.pyradiomics.parameters import Parameters, Setting
@@ -52,7 +55,8 @@ class PyradiomicsSettings(Settings):
 def engine_settings(parameters: Parameters) -> dict[str, Any]:
     """The engine's settings that mean what a parameter file says."""
     setting = parameters.setting
-    return {"features": columns.sources(parameters), **measuring(setting)}
+    slices = "zyx"[setting.force2Ddimension or 0] if setting.force2D else "z"
+    return {"features": columns.sources(parameters), "slice_axis": slices, **measuring(setting)}
 
 
 def measuring(setting: Setting) -> dict[str, Any]:
@@ -63,6 +67,7 @@ def measuring(setting: Setting) -> dict[str, Any]:
     return {
         "aggregations": (directional, "2_5d" if slices else "3d"),
         "discretisation": ({"method": "pyradiomics", **levels},),
+        "ngldm": {"coarseness": setting.gldm_a or 0},
     }
 
 
@@ -79,6 +84,19 @@ def _labels(settings: PyradiomicsSettings) -> Labels:
     return "all" if settings.parameters.setting.label is None else settings.parameters.setting.label
 
 
+def _drawn(source: Any, image: Image, settings: PyradiomicsSettings, max_bytes: int) -> MaskStack:
+    """The mask on its own grid: all its layers, or the one that label_channel names."""
+    stack = read_mask(source, image, own_grid=True, max_bytes=max_bytes)
+    layer = settings.parameters.setting.label_channel
+    if layer is None:
+        return stack
+    if layer >= len(stack.layers):
+        raise InputError(f"label_channel is {layer}, but the mask has {len(stack.layers)} layers, counted from 0")
+    declared = tuple((0, value) for k, value in stack.declared if k == layer)
+    names = {(0, value): name for (k, value), name in stack.names.items() if k == layer}
+    return replace(stack, layers=(stack.layers[layer],), declared=declared, names=names)
+
+
 PROFILE = Profile(
     "pyradiomics",
     "PyRadiomics' features, under its names and from its parameter files",
@@ -88,7 +106,7 @@ PROFILE = Profile(
     prepare=views,
     details=_details,
     labels=_labels,
-    has_own_grid=True,
+    read_mask=_drawn,
 )
 
-__all__ = ["PROFILE", "Mapping", "PyradiomicsSettings"]
+__all__ = ["PROFILE", "PyradiomicsSettings"]

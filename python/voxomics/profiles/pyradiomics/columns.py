@@ -33,7 +33,7 @@ def named(parameters: Parameters) -> dict[str, dict[str, Entry]]:
     found = {}
     for name in ordered:
         if name == "shape2D" and not parameters.setting.force2D:
-            continue
+            continue  # as PyRadiomics, which warns
         features = chosen[name] or [feature for feature, entry in CLASSES[name].items() if not entry.is_deprecated]
         found[name] = {feature: CLASSES[name][feature] for feature in features if feature not in LEFT_OUT.get(name, ()) and all(x in _FEATURES or x in _COUNTS for x in CLASSES[name][feature].sources)}
     return found

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
 
 from voxomics.engine.errors import nearest
 from voxomics.engine.settings import Part
-from voxomics.profiles.pyradiomics.features import CLASSES, IMAGE_TYPES
+from voxomics.profiles.pyradiomics.features import CLASSES, IMAGE_TYPES, LEFT_OUT
 
 INTERPOLATORS = (
     "sitkNearestNeighbor", "sitkLinear", "sitkBSpline", "sitkGaussian", "sitkLabelGaussian", "sitkHammingWindowedSinc",
@@ -203,7 +203,7 @@ class Parameters(Part):
             if name not in CLASSES:
                 raise ValueError(f"feature class {name!r} is unknown; {nearest(name, CLASSES)}")
             for feature in features or ():
-                if feature not in CLASSES[name]:
+                if feature not in CLASSES[name] and feature not in LEFT_OUT.get(name, ()):
                     raise ValueError(f"feature {feature!r} of class {name} is unknown; {nearest(feature, CLASSES[name])}")
         return value
 

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.prepare import View, Voi, find_vois
+from voxomics.engine.prepare import Refusal, View, Voi, find_vois
 from voxomics.engine.process import Processed
-from voxomics.engine.volume import Image, MaskStack, PhysicalGrid
+from voxomics.engine.volume import Image, Index, MaskStack, PhysicalGrid
+from voxomics.profiles.pyradiomics.columns import named
 from voxomics.profiles.pyradiomics.diagnostics import Diagnostics
 from voxomics.profiles.pyradiomics.parameters import Setting
 
@@ -59,11 +60,10 @@ class Roi:
         return inside
 
 
-def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: PyradiomicsSettings) -> Iterator[View]:
+def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: PyradiomicsSettings) -> Iterator[View | Refusal]:
     """The VOIs of a case as PyRadiomics prepares them.
 
-    VOIs that are measured on one and the same image share a view. A VOI that PyRadiomics refuses has a view of its own, with
-    the reason.
+    VOIs that are measured on one and the same image share a view.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: Pyradio
 
     Yields
     ------
-    View
+    View or Refusal
 
     Raises
     ------
     InputError
         The mask lies on another grid, and nothing brings it to the image's.
     """
-    setting = settings.parameters.setting
+    setting, is_planar = settings.parameters.setting, "shape2D" in named(settings.parameters)
     told = Diagnostics(settings.parameters, image, masks)
     base = normalised(image, setting) if setting.normalize else image
     source = _Resampled(base, masks, setting) if setting.resamples else _Placed(base, masks, setting)
@@ -93,7 +93,7 @@ def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: Pyradio
             roi = source.roi(voi)
             if source.stage:
                 told.add(row, source.stage, roi)
-            check(roi, setting)
+            check(roi, setting, is_planar=is_planar)
             if setting.preCrop and not setting.resamples:
                 roi = cropped(roi, setting.padDistance)
             drawn = kept = roi
@@ -102,7 +102,7 @@ def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: Pyradio
                 check(kept, setting)
                 told.add(row, "resegmented", kept)
         except InputError as error:
-            yield View.refused(row, str(error), told.of(row))
+            yield Refusal(row, str(error), told.of(row))
             continue
         if drawn.image is base:
             shared.append((row, drawn, kept))
@@ -122,7 +122,7 @@ def _view(rois: list[tuple[int, Roi, Roi]], masks: MaskStack, told: Diagnostics)
     rows = np.array([row for row, _, _ in rois], dtype=np.int64)
     told_of = tuple(told.of(row) for row, _, _ in rois)
     is_kept = any(one is not other for _, one, other in rois)
-    return View(rows, vois, Processed(image, None, image.array.shape), drawn, kept if is_kept else None, told_of)
+    return View(rows, vois, Processed(image, None, image.grid.shape), drawn, kept if is_kept else None, told_of)
 
 
 def normalised(image: Image, setting: Setting) -> Image:
@@ -221,7 +221,8 @@ class _Resampled:
             pair.append(to.Execute(one))
         array, labels = (sitk.GetArrayFromImage(one) for one in pair)
         z, y, x = pair[0].GetSpacing()[::-1]
-        image = replace(self.image, array=array, spacing_mm=(z, y, x), origin_mm=pair[0].GetOrigin(), direction=pair[0].GetDirection())
+        where = {"spacing_mm": (z, y, x), "origin_mm": pair[0].GetOrigin(), "direction": pair[0].GetDirection()}
+        image = replace(self.image, array=array, **where)
         return _found(Roi(image, np.where(labels == voi.value, labels, 0), voi))
 
     def _interpolator(self) -> int:
@@ -251,14 +252,19 @@ def cropped(roi: Roi, pad: int | None) -> Roi:
     part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     array, labels = (np.ascontiguousarray(one[part]) for one in (roi.image.array, roi.labels))
     origin = roi.image.grid.points([low])[0]
-    ends = [tuple(int(v - a) for v, a in zip(end, low, strict=True)) for end in (roi.voi.low, roi.voi.high)]
-    voi = replace(roi.voi, low=ends[0], high=ends[1])
+    ends = np.array([roi.voi.low, roi.voi.high]) - low
+    voi = replace(roi.voi, low=_index(ends[0]), high=_index(ends[1]))
     return Roi(replace(roi.image, array=array, origin_mm=tuple(origin.tolist())), labels, voi)
 
 
-def check(roi: Roi, setting: Setting) -> None:
-    """Raise InputError for a VOI that PyRadiomics refuses."""
+def check(roi: Roi, setting: Setting, *, is_planar: bool = False) -> None:
+    """Raise InputError for a VOI that PyRadiomics refuses; `is_planar` where shape2D is measured."""
     voi = roi.voi
+    thickness = [b - a + 1 for a, b in zip(voi.low, voi.high, strict=True)][setting.force2Ddimension or 0]
+    if is_planar and thickness > 1:
+        raise InputError(
+            f"the VOI spans {thickness} slices, and shape2D measures one; leave shape2D out of featureClass, or draw one slice"
+        )
     extent = sum(b > a for a, b in zip(voi.low, voi.high, strict=True))
     least = 2 if setting.minimumROIDimensions is None else setting.minimumROIDimensions
     if not extent:
@@ -282,13 +288,13 @@ def resegmented(roi: Roi, setting: Setting, drawn: Labels, kept: Labels) -> tupl
         Label volumes as the VOI's; written: voxels that go become 0.
     """
     inside, intensities = roi.inside, roi.image.array[roi.box]
-    values = intensities[inside]
+    values: npt.NDArray[Any] = intensities[inside]
     assert setting.resegmentRange is not None
     limits: list[Any] = sorted(setting.resegmentRange)
     if setting.resegmentMode == "relative":
         limits = [values.max() * limit for limit in limits]
     elif setting.resegmentMode == "sigma":  # in the image's own type, as PyRadiomics
-        mean, deviation = np.mean(values), np.std(values)
+        mean, deviation = values.mean(), values.std()
         limits = [mean + deviation * limit for limit in limits]
     left = inside & (intensities >= limits[0])
     if len(limits) == 2:
@@ -303,12 +309,17 @@ def resegmented(roi: Roi, setting: Setting, drawn: Labels, kept: Labels) -> tupl
     shape = left if setting.resegmentShape else inside & within
     for volume, remains in ((drawn, shape), (kept, left)):
         volume[roi.box][inside & ~remains] = 0
-    ends = [tuple(int(v) for v in np.array(roi.voi.low) + end) for end in (low, high)]
-    voi = replace(roi.voi, low=ends[0], high=ends[1])
+    corner = np.array(roi.voi.low)
+    voi = replace(roi.voi, low=_index(corner + low), high=_index(corner + high))
     return (
         Roi(roi.image, drawn, replace(voi, n_voxels=int(np.count_nonzero(shape)))),
         Roi(roi.image, kept, replace(voi, n_voxels=number)),
     )
+
+
+def _index(place: npt.NDArray[Any]) -> Index:
+    z, y, x = place.tolist()
+    return z, y, x
 
 
 def difference(own: PhysicalGrid, image: PhysicalGrid, tolerance: float) -> str:
