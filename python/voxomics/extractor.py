@@ -37,7 +37,7 @@ class Extractor:
 
     Parameters
     ----------
-    profile : {"ibsi", "lifex"}
+    profile : {"ibsi", "lifex", "pyradiomics"}
         Which settings to start from and what the columns are called.
     settings : Settings, mapping, path of a YAML file, or None
         What differs from the profile.

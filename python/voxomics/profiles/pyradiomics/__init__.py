@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from voxomics.engine import images
-from voxomics.engine.errors import InputError
+from voxomics.engine.errors import InputError, nearest
 from voxomics.engine.select import Labels
 from voxomics.engine.settings import Settings
 from voxomics.engine.volume import Image, MaskStack
@@ -22,14 +22,15 @@ from voxomics.profiles.pyradiomics import columns, diagnostics
 from voxomics.profiles.pyradiomics.parameters import Parameters, Setting
 from voxomics.profiles.pyradiomics.preparation import views
 
-OWN = tuple(Parameters.model_fields)
+_OWN = tuple(Parameters.model_fields)
+_ENGINES = ("profile", "memory", "nonfinite")
 
 
 class PyradiomicsSettings(Settings):
     """Settings of the pyradiomics profile: a parameter file, and what the engine makes of it.
 
     A file has PyRadiomics' keys `setting`, `imageType`, `featureClass` and `voxelSetting`, and of the engine's settings
-    `memory` and `nonfinite`. The others follow from it.
+    `memory` and `nonfinite`. The engine's others follow from it.
 
     Attributes
     ----------
@@ -42,14 +43,15 @@ class PyradiomicsSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _translated(cls, given: Any) -> Any:
-        given = dict(given)
-        own = {key: given.pop(key) for key in OWN if key in given}
-        if own or "parameters" not in given:
-            given["parameters"] = Parameters.model_validate(own)
-        parameters = Parameters.model_validate(given["parameters"])
-        for key, value in engine_settings(parameters).items():
-            given.setdefault(key, value)
-        return given
+        theirs = {key: given[key] for key in _OWN if key in given}
+        parameters = Parameters.model_validate(theirs or given.get("parameters", {}))
+        if "parameters" not in given:  # else these settings were made here, the engine's among them
+            for key in given:
+                if key not in (*_OWN, *_ENGINES):
+                    accepted = (*_OWN, *_ENGINES[1:])
+                    raise ValueError(f"key {key!r} does not belong to profile pyradiomics; {nearest(str(key), accepted)}")
+        kept = {key: given[key] for key in _ENGINES if key in given}
+        return {**engine_settings(parameters), **kept, "parameters": parameters}
 
 
 def engine_settings(parameters: Parameters) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    Strict,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from voxomics.engine.errors import nearest
 from voxomics.engine.settings import Part
@@ -145,8 +153,11 @@ class Setting(Part):
     @property
     def given(self) -> dict[str, Any]:
         """What was set, as a parameter file has it."""
-        dumped = self.model_dump(mode="json")
-        return {key: dumped[key] for key in self.__pydantic_fields_set__}
+        return self.model_dump(mode="json")
+
+    @model_serializer(mode="wrap")
+    def _set_ones(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
 
     @property
     def resamples(self) -> bool:
@@ -194,7 +205,7 @@ class Parameters(Part):
         for name in value:
             if name not in IMAGE_TYPES:
                 raise ValueError(f"image type {name!r} is unknown; {nearest(name, IMAGE_TYPES)}")
-        return value or {"Original": Setting()}
+        return value
 
     @field_validator("featureClass")
     @classmethod

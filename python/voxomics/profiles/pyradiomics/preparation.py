@@ -188,7 +188,7 @@ class _Resampled:
         self.image, self.setting = image, setting
         self._own = masks.grid or image.grid
         self._layers = masks.layers
-        self._itk = itk_image(image.array, image.grid)
+        self._itk, self._interpolator = _interpolated(image, setting.interpolator or "sitkBSpline")
         self._itk_layers = [itk_image(np.asarray(layer), self._own) for layer in masks.layers]
 
     def roi(self, voi: Voi) -> Roi:
@@ -214,26 +214,34 @@ class _Resampled:
         to.SetSize((last - first + 1).astype(int).tolist())
         mask = self._itk_layers[voi.layer]
         to.SetOutputOrigin(mask.TransformContinuousIndexToPhysicalPoint((0.5 * (new - old) / old + first / ratio).tolist()))
-        pair = []
-        for one, interpolator in ((self._itk, self._interpolator()), (mask, sitk.sitkNearestNeighbor)):
-            to.SetOutputPixelType(one.GetPixelID())
-            to.SetInterpolator(interpolator)
-            pair.append(to.Execute(one))
-        array, labels = (sitk.GetArrayFromImage(one) for one in pair)
-        z, y, x = pair[0].GetSpacing()[::-1]
-        where = {"spacing_mm": (z, y, x), "origin_mm": pair[0].GetOrigin(), "direction": pair[0].GetDirection()}
-        image = replace(self.image, array=array, **where)
+        to.SetInterpolator(self._interpolator)
+        to.SetOutputPixelType(itk_type(self.image))
+        moved = to.Execute(self._itk)
+        to.SetInterpolator(sitk.sitkNearestNeighbor)
+        to.SetOutputPixelType(mask.GetPixelID())
+        labels = sitk.GetArrayFromImage(to.Execute(mask))
+        z, y, x = moved.GetSpacing()[::-1]
+        where = {"spacing_mm": (z, y, x), "origin_mm": moved.GetOrigin(), "direction": moved.GetDirection()}
+        image = replace(self.image, array=sitk.GetArrayFromImage(moved), **where)
         return _found(Roi(image, np.where(labels == voi.value, labels, 0), voi))
-
-    def _interpolator(self) -> int:
-        import SimpleITK as sitk
-
-        chosen = self.setting.interpolator
-        return chosen if isinstance(chosen, int) else int(getattr(sitk, chosen or "sitkBSpline"))
 
     def resegmented(self, roi: Roi) -> tuple[Roi, Roi]:
         """See `resegmented`."""
         return resegmented(roi, self.setting, roi.labels.copy(), roi.labels.copy())
+
+
+def _interpolated(image: Image, chosen: str | int) -> tuple[sitk.Image, int]:
+    """What SimpleITK is given to interpolate an image, and by what.
+
+    A B-spline's coefficients are found once for all VOIs; SimpleITK's own B-spline would find the same for each.
+    """
+    import SimpleITK as sitk
+
+    source = itk_image(image.array, image.grid)
+    if chosen != "sitkBSpline":
+        return source, chosen if isinstance(chosen, int) else int(getattr(sitk, chosen))
+    coefficients = sitk.BSplineDecomposition(sitk.Cast(source, sitk.sitkFloat64), 3)
+    return coefficients, int(sitk.sitkBSplineResamplerOrder3)
 
 
 def _found(roi: Roi) -> Roi:
@@ -348,6 +356,13 @@ def _check_inside(voi: Voi, own: PhysicalGrid, image: Image) -> None:
             f"the VOI reaches out of the image: its box is {ends.min(axis=0).round(2).tolist()} to "
             f"{ends.max(axis=0).round(2).tolist()} in the image's voxels (z, y, x), of which there are {size.tolist()}"
         )
+
+
+def itk_type(image: Image) -> int:
+    """SimpleITK's number of the type of an image's voxels."""
+    import SimpleITK as sitk
+
+    return int(sitk.GetImageFromArray(np.zeros((1, 1, 1), image.array.dtype)).GetPixelID())
 
 
 def itk_image(array: npt.NDArray[Any], grid: PhysicalGrid) -> sitk.Image:
