@@ -41,3 +41,13 @@ def test_a_feature_left_to_the_host_is_shown_as_such(script: ModuleType, monkeyp
     assert script.text().count("| yes | host |") == 2
     monkeypatch.setattr(script, "FAMILIES", (replace(glcm, device=None),))
     assert script.text().count("| yes | host |") == 25
+
+
+def test_the_table_of_pyradiomics_features_is_what_its_script_writes() -> None:
+    spec = importlib.util.spec_from_file_location("make_pyradiomics_table", ROOT / "tools" / "make_pyradiomics_table.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    written = module.PAGE.read_text(encoding="utf-8")
+    assert written == module.text(written), "the features have changed: run `python tools/make_pyradiomics_table.py`"
+    assert written.count("| glcm |") == 24
