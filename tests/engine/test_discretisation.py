@@ -109,3 +109,29 @@ def test_a_range_beyond_float64_has_a_fixed_number_of_bins_and_no_bins_of_fixed_
     assert refused.tolist() == [0] and found.level_of.tolist() == list(range(1, 33))
     found, refused, _ = channel(batch, Discretisation(method="fbs", width=1e-9, origin=0), Settings())
     assert refused.tolist() == [levels.TOO_WIDE] and not found.n_present.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int16])
+@pytest.mark.parametrize("chosen", [{"width": 0.1}, {"width": 0.3}, {"width": 25.0}, {"bins": 1}, {"bins": 7}, {"bins": 64}])
+def test_edges_of_pyradiomics_are_numpys(dtype, chosen):
+    rng = np.random.default_rng(11)
+    grid = np.concatenate((np.arange(-30, 30) * 0.1, np.arange(-20, 20) * 0.3, rng.normal(size=400) * 40, np.arange(-60, 60, 5.0)))
+    array = rng.permutation(grid)[:480].astype(dtype).reshape(8, 6, 10)
+    labels = np.ones(array.shape, np.uint8)
+    labels[4:] = 2
+    stack = MaskStack((labels,))
+    settings = Settings.of({"discretisation": [{"method": "pyradiomics", **chosen}], "features": ["glcm"]})
+    batch = build(Image(array, ONE), stack, find_vois(stack), settings).batches["original"]
+    (name,) = batch.channels
+    found = batch.channels[name]
+    for i, own in enumerate((array[:4].ravel(), array[4:].ravel())):
+        if "width" in chosen:
+            edges = np.arange(own.min() - own.min() % chosen["width"], own.max() + 2 * chosen["width"], chosen["width"])
+        else:
+            edges = np.histogram(own, chosen["bins"])[1]
+            edges[-1] += 1
+        levels, number = np.unique(np.digitize(own, edges), return_counts=True)
+        part = slice(found.level_start[i], found.level_start[i + 1])
+        assert found.level_of[part].tolist() == levels.tolist()
+        assert found.count[part].tolist() == number.tolist()
+        assert found.n_nominal[i] == levels.max()

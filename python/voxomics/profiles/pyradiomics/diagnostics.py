@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +66,9 @@ class Diagnostics:
     @cached_property
     def _shared(self) -> dict[str, Any]:
         """What is the same for all VOIs of the case."""
-        versions = {
-            "PyRadiomics": f"3.1.0-compatible (voxomics {__version__})",
-            "Numpy": version("numpy"),
-            "SimpleITK": version("SimpleITK"),
-            "PyWavelet": _version("PyWavelets"),
-            "Python": platform.python_version(),
-        }
         hashed = {"Hash": _sha1(self._image.array), "Dimensionality": "3D"}
         of_image = hashed | _of_image(self._image)
-        return {f"Versions_{k}": v for k, v in versions.items()} | {f"Image-original_{k}": v for k, v in of_image.items()}
+        return {f"Versions_{k}": v for k, v in _versions().items()} | {f"Image-original_{k}": v for k, v in of_image.items()}
 
     @cached_property
     def _hashes(self) -> list[str]:
@@ -139,8 +132,12 @@ def _sha1(array: npt.NDArray[Any]) -> str:
     return hashlib.sha1(np.ascontiguousarray(array).data, usedforsecurity=False).hexdigest()
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+@cache
+def _versions() -> dict[str, str]:
+    found = {"PyRadiomics": f"3.1.0-compatible (voxomics {__version__})"}
+    for name, package in (("Numpy", "numpy"), ("SimpleITK", "SimpleITK"), ("PyWavelet", "PyWavelets")):
+        try:
+            found[name] = version(package)
+        except PackageNotFoundError:
+            found[name] = ""
+    return {**found, "Python": platform.python_version()}
