@@ -35,6 +35,7 @@ Case = tuple[str, Path, Path, dict[str, Any]]
 def cases(only: str) -> Iterator[Case]:
     """Name, image, mask and parameters of every case whose name begins with `only`."""
     import yaml
+
     from shared import shared
 
     folder = shared("data/pyradiomics")
@@ -126,13 +127,15 @@ def main() -> int:
             short = feature.split("_", 1)[1]
             worst[short] = max(worst[short], (by, f"{name}: {feature}"))
         number, wrong = number + len(values), wrong + len(differ)
-        print(f"{name:<34} {len(values):>5} values, {len(differ)} differ; {theirs['cpu_s']:.2f} s and {mine['cpu_s']:.3f} s: {ratio:.0f} x")
+        times = f"{theirs['cpu_s']:.2f} s and {mine['cpu_s']:.3f} s: {ratio:.0f} x"
+        print(f"{name:<34} {len(values):>5} values, {len(differ)} differ; {times}")
         for feature in differ if asked.list else ():
             print(f"    {feature}: {values.get(feature)} and {found.get(feature)}")
     print("\nlargest relative difference of each feature over all image types and cases")
     for feature, (by, where) in sorted(worst.items(), key=lambda item: -item[1][0]):
         print(f"  {feature:<45} {by:.1e}  {where if by > RELATIVE else ''}".rstrip())
-    print(f"\n{number} values, {wrong} differ; CPU s: PyRadiomics {seconds[1]:.1f}, voxomics {seconds[0]:.1f}, {seconds[1] / seconds[0]:.0f} x")
+    times = f"PyRadiomics {seconds[1]:.1f}, voxomics {seconds[0]:.1f}, {seconds[1] / seconds[0]:.0f} x"
+    print(f"\n{number} values, {wrong} differ; CPU s: {times}")
     return int(wrong > 0)
 
 

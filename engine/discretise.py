@@ -101,7 +101,8 @@ def _digitised(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     place = np.clip((values - edges[0]) / step, 0, len(edges) - 1).astype(np.int64)
     place -= values < edges[place]
     place += values >= np.append(edges, np.inf)[place + 1]
-    return place + 1
+    levels: np.ndarray = place + 1
+    return levels
 
 
 def _placed(batch: VoiBatch, rank: np.ndarray, n_present: I64, threads: int) -> np.ndarray:

@@ -46,7 +46,13 @@ LabelsOption = Annotated[
     ),
 ]
 ProfileOption = Annotated[
-    str, typer.Option("--profile", "-p", help="ibsi, pyradiomics (its names and parameter files), or lifex for the 45 LIFEx features of Hoshino et al. 2020.")
+    str,
+    typer.Option(
+        "--profile",
+        "-p",
+        help="ibsi; pyradiomics, for its features, names and parameter files; or lifex, for the 45 LIFEx features of "
+        "Hoshino et al. 2020.",
+    ),
 ]
 SettingsOption = Annotated[
     Path | None,

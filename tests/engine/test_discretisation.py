@@ -115,7 +115,8 @@ def test_a_range_beyond_float64_has_a_fixed_number_of_bins_and_no_bins_of_fixed_
 @pytest.mark.parametrize("chosen", [{"width": 0.1}, {"width": 0.3}, {"width": 25.0}, {"bins": 1}, {"bins": 7}, {"bins": 64}])
 def test_edges_of_pyradiomics_are_numpys(dtype, chosen):
     rng = np.random.default_rng(11)
-    grid = np.concatenate((np.arange(-30, 30) * 0.1, np.arange(-20, 20) * 0.3, rng.normal(size=400) * 40, np.arange(-60, 60, 5.0)))
+    on_edges = [np.arange(-30, 30) * 0.1, np.arange(-20, 20) * 0.3, np.arange(-60, 60, 5.0)]
+    grid = np.concatenate((*on_edges, rng.normal(size=400) * 40))
     array = rng.permutation(grid)[:480].astype(dtype).reshape(8, 6, 10)
     labels = np.ones(array.shape, np.uint8)
     labels[4:] = 2

@@ -30,4 +30,5 @@ def test_renamed_columns_and_a_derived_one_stand_in_the_profiles_order():
 
 
 def test_the_engines_columns_in_another_order_are_moved():
-    np.testing.assert_array_equal(values_of([output(SD), output(MEAN)], PLACE, VALUES, {N_VOXELS: np.array([5, 6])}), VALUES[:, ::-1])
+    found = values_of([output(SD), output(MEAN)], PLACE, VALUES, {N_VOXELS: np.array([5, 6])})
+    np.testing.assert_array_equal(found, VALUES[:, ::-1])

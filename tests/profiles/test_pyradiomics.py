@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from voxomics import Extractor
 from voxomics.cases import Case, extract_cases
-from voxomics.engine.errors import SettingsError
+from voxomics.engine.errors import ResourceError, SettingsError
 
 SMALL = {"firstorder": ["Mean", "Energy", "Entropy"], "glcm": ["Contrast"], "shape": ["VoxelVolume", "Elongation"]}
 RESAMPLED = {"resampledPixelSpacing": [1.5, 1.5, 1.5]}
@@ -142,7 +142,8 @@ def test_slices_along_another_axis_are_those_of_the_turned_image():
     rng = np.random.default_rng(3)
     image, mask = rng.normal(size=(7, 9, 11)), (rng.random((7, 9, 11)) < 0.7).astype(np.uint8)
     image[2, 3, 4] = np.nan
-    chosen = {"features": ["glcm", "glszm", "gldzm"], "aggregations": ["2d_averaged", "2_5d_merged", "2d"], "nonfinite": "exclude"}
+    aggregations = ["2d_averaged", "2_5d_merged", "2d"]
+    chosen = {"features": ["glcm", "glszm", "gldzm"], "aggregations": aggregations, "nonfinite": "exclude"}
     for axis, name in ((1, "y"), (2, "x")):
         ours = Extractor(settings={**chosen, "slice_axis": name}).extract(image, mask, spacing_mm=(1, 2, 3))
         turned = [np.ascontiguousarray(a.swapaxes(0, axis)) for a in (image, mask)]
@@ -151,3 +152,9 @@ def test_slices_along_another_axis_are_those_of_the_turned_image():
         assert ours[names].equals(theirs[names])
     failed = Extractor(settings={"features": ["glcm"], "slice_axis": "x"}).extract(image, mask, spacing_mm=(1, 2, 3)).iloc[0]
     assert mask[2, 3, 4] and "(2, 3, 4)" in failed["reason"]
+
+
+def test_what_is_made_of_the_whole_image_stays_within_the_memory(pair):
+    ours = Extractor("pyradiomics", {"setting": {**RESAMPLED, "normalize": True}, "memory": "300KB"})
+    with pytest.raises(ResourceError, match=r"normalising and resampling an image of .* needs 437 KB"):
+        ours.extract(*pair)

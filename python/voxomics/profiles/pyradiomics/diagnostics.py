@@ -104,8 +104,9 @@ class Diagnostics:
 
 
 def _of_image(image: Image) -> dict[str, Any]:
-    array = image.array.astype(float)
-    found = (image.spacing_mm[::-1], _size(image.array), float(np.mean(array)), float(array.min()), float(array.max()))
+    array: npt.NDArray[Any] = image.array
+    mean = float(array.mean(dtype=np.float64))
+    found = (image.spacing_mm[::-1], _size(array), mean, float(array.min()), float(array.max()))
     return dict(zip(_IMAGE, found, strict=True))
 
 

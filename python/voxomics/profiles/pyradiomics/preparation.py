@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from voxomics.engine.errors import InputError
+from voxomics.engine.errors import InputError, ResourceError, text_of_bytes
 from voxomics.engine.prepare import Refusal, View, Voi, find_vois
 from voxomics.engine.process import Processed
 from voxomics.engine.volume import Image, Index, MaskStack, PhysicalGrid
@@ -83,6 +83,7 @@ def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: Pyradio
         The mask lies on another grid, and nothing brings it to the image's.
     """
     setting, is_planar = settings.parameters.setting, "shape2D" in named(settings.parameters)
+    _check_memory(image, settings)
     told = Diagnostics(settings.parameters, image, masks)
     base = normalised(image, setting) if setting.normalize else image
     source = _Resampled(base, masks, setting) if setting.resamples else _Placed(base, masks, setting)
@@ -110,6 +111,19 @@ def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: Pyradio
             yield _view([(row, drawn, kept)], masks, told)
     if shared:
         yield _view(shared, masks, told)
+
+
+def _check_memory(image: Image, settings: PyradiomicsSettings) -> None:
+    """Raise ResourceError if what is made of the whole image does not fit."""
+    setting = settings.parameters.setting
+    copies = 2 * bool(setting.normalize) + 3 * setting.resamples  # in float64, and what the image has been cast to
+    need = 8.0 * copies * image.array.size
+    if need > settings.memory_bytes:
+        done = " and ".join(["normalising"] * bool(setting.normalize) + ["resampling"] * setting.resamples)
+        raise ResourceError(
+            f"{done} an image of {image.array.shape} voxels needs {text_of_bytes(need)}, but the limit is {settings.memory}; "
+            "raise `memory`, or crop the image"
+        )
 
 
 def _view(rois: list[tuple[int, Roi, Roi]], masks: MaskStack, told: Diagnostics) -> View:
