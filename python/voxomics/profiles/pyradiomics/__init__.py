@@ -1,7 +1,7 @@
 """Profile pyradiomics: PyRadiomics' features, under its names and from its parameter files.
 
-What it does differently from the standard is a documented setting of the engine, chosen in `engine_settings`; its preparation
-of an image is preparation.py, its names are columns.py. Feature by feature: docs/coming-from-pyradiomics.md.
+What it does differently from the standard is a documented setting of the engine, chosen in translation.py; its preparation of
+an image is preparation.py, its names are columns.py. Feature by feature: docs/coming-from-pyradiomics.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from voxomics.engine import images
 from voxomics.engine.errors import InputError, nearest
 from voxomics.engine.select import Labels
 from voxomics.engine.settings import Settings
@@ -19,8 +18,9 @@ from voxomics.engine.volume import Image, MaskStack
 from voxomics.io import read_mask
 from voxomics.profiles.profile import Output, Profile
 from voxomics.profiles.pyradiomics import columns, diagnostics
-from voxomics.profiles.pyradiomics.parameters import Parameters, Setting
+from voxomics.profiles.pyradiomics.parameters import Parameters
 from voxomics.profiles.pyradiomics.preparation import views
+from voxomics.profiles.pyradiomics.translation import engine_settings
 
 _OWN = tuple(Parameters.model_fields)
 _ENGINES = ("profile", "memory", "nonfinite")
@@ -54,28 +54,9 @@ class PyradiomicsSettings(Settings):
         return {**engine_settings(parameters), **kept, "parameters": parameters}
 
 
-def engine_settings(parameters: Parameters) -> dict[str, Any]:
-    """The engine's settings that mean what a parameter file says."""
-    setting = parameters.setting
-    slices = "zyx"[setting.force2Ddimension or 0] if setting.force2D else "z"
-    return {"features": columns.sources(parameters), "slice_axis": slices, **measuring(setting)}
-
-
-def measuring(setting: Setting) -> dict[str, Any]:
-    """The part of them that an image type may have of its own."""
-    slices, merged = bool(setting.force2D), setting.weightingNorm is not None
-    directional = ("2_5d_merged" if merged else "2_5d_direction_merged") if slices else ("3d_merged" if merged else "3d_averaged")
-    levels = {"bins": setting.binCount} if setting.binCount is not None else {"width": setting.binWidth or 25.0}
-    return {
-        "aggregations": (directional, "2_5d" if slices else "3d"),
-        "discretisation": ({"method": "pyradiomics", **levels},),
-        "ngldm": {"coarseness": setting.gldm_a or 0},
-    }
-
-
 def outputs(settings: PyradiomicsSettings) -> list[Output]:
     """PyRadiomics' columns."""
-    return list(columns.outputs(settings.parameters, settings, {images.BASE: "Original"}))
+    return list(columns.outputs(settings.parameters, settings))
 
 
 def _details(settings: PyradiomicsSettings) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from voxomics.engine.columns import ColumnKey
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.settings import Settings
 from voxomics.profiles.profile import N_INTENSITY, N_VOXELS, Output
-from voxomics.profiles.pyradiomics.features import CLASSES, LEFT_OUT, Entry
+from voxomics.profiles.pyradiomics.features import CLASSES, IMAGE_TYPES, LEFT_OUT, Entry
 
 if TYPE_CHECKING:
     from voxomics.profiles.pyradiomics.parameters import Parameters
@@ -45,25 +45,23 @@ def sources(parameters: Parameters) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for entry in entries for name in entry.sources if name not in _COUNTS and name in _FEATURES))
 
 
-def outputs(parameters: Parameters, settings: Settings, types_of: Mapping[str, str]) -> Iterator[Output]:
-    """Every column, in PyRadiomics' order.
+def reads_mask(source: str) -> bool:
+    """Whether a feature of the engine, "family.feature", reads the mask alone."""
+    return _FAMILIES[source.split(".")[0]].channel == "mask"
 
-    Parameters
-    ----------
-    parameters : Parameters
-    settings : Settings
-        The engine's, that follow from them.
-    types_of : mapping str -> str
-        PyRadiomics' image type of each image of the run.
-    """
+
+def outputs(parameters: Parameters, settings: Settings) -> Iterator[Output]:
+    """Every column, in PyRadiomics' order; `settings` are the engine's that follow from the parameters."""
     classes = named(parameters)
     for name, features in classes.items():
         if name in _OF_MASK:
             yield from (_output(images.BASE, name, f, e, parameters, settings, "Original") for f, e in features.items())
-    for image, kind in types_of.items():
-        for name, features in classes.items():
-            if name not in _OF_MASK:
-                yield from (_output(image, name, f, e, parameters, settings, kind) for f, e in features.items())
+    made = {one.type: one.names for one in settings.image_types}
+    for kind in parameters.image_types:
+        for image in made.get(IMAGE_TYPES[kind], ()):
+            for name, features in classes.items():
+                if name not in _OF_MASK:
+                    yield from (_output(image, name, f, e, parameters, settings, kind) for f, e in features.items())
 
 
 def _output(
@@ -82,8 +80,8 @@ def _output(
 
 def _key(image: str, source: str, settings: Settings) -> ColumnKey:
     family, feature = source.split(".")
-    own = settings
+    own = settings.by_image[image]
     aggregation = next((a for a in _FAMILIES[family].aggregations if a in own.aggregations), "")
     (chosen,) = _FAMILIES[family].discretisations(own)
-    where = images.BASE if _FAMILIES[family].channel == "mask" else image
+    where = images.BASE if reads_mask(source) else image
     return ColumnKey(where, family, feature, aggregation, chosen.name if chosen else "")

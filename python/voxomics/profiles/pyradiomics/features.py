@@ -13,9 +13,19 @@ import numpy as np
 from voxomics.engine.batch import F64
 from voxomics.profiles.profile import N_INTENSITY, N_VOXELS
 
-IMAGE_TYPES = (
-    "Original", "LoG", "Wavelet", "Square", "SquareRoot", "Logarithm", "Exponential", "Gradient", "LBP2D", "LBP3D",
-)  # fmt: skip
+IMAGE_TYPES = {
+    "Original": "original",
+    "LoG": "pyradiomics_log",
+    "Wavelet": "pyradiomics_wavelet",
+    "Square": "pyradiomics_square",
+    "SquareRoot": "pyradiomics_square_root",
+    "Logarithm": "pyradiomics_logarithm",
+    "Exponential": "pyradiomics_exponential",
+    "Gradient": "pyradiomics_gradient",
+    "LBP2D": "pyradiomics_lbp_2d",
+    "LBP3D": "",  # PyRadiomics itself cannot compute it with today's SciPy
+}
+"""The engine's image type of each of PyRadiomics'."""
 
 
 @dataclass(frozen=True)
