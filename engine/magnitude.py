@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from voxomics.engine.batch import F64, I64, VoiBatch, offsets
+from voxomics.engine.families import intensity_statistics, local_intensity, morphology
 from voxomics.engine.feature import Family
 from voxomics.engine.settings import Settings
 
@@ -33,7 +34,7 @@ def mend(family: Family, batch: VoiBatch, rows: I64, settings: Settings, found: 
     found : ndarray float64 [k, aggregations, features]
         What the family found; changed. Where a value is no float64 it becomes NaN, and never 0.
     """
-    mending = _MENDING.get((family.name, family.channel))
+    mending = _MENDING.get(family.compute)
     if mending and len(rows):
         seems_right, mended = mending
         if not seems_right(found[:, 0]):
@@ -128,12 +129,12 @@ def _none_missing(found: F64) -> bool:
     return math.isfinite(found.sum())
 
 
-_MENDING: dict[tuple[str, str], tuple[Callable[[F64], bool], Callable[[_Measured], None]]] = {
-    ("intensity_statistics", "value"): (_statistics_seem_right, _statistics),
-    ("morphology", "mask"): (_morphology_seems_right, _morphology),
-    ("local_intensity", "value"): (_none_missing, _local_intensity),
+_MENDING: dict[Callable[..., object], tuple[Callable[[F64], bool], Callable[[_Measured], None]]] = {
+    intensity_statistics.compute: (_statistics_seem_right, _statistics),
+    morphology.compute: (_morphology_seems_right, _morphology),
+    local_intensity.compute: (_none_missing, _local_intensity),
 }
-"""By a family's name and what it reads. Moran's I and Geary's C take units of the VOI's range anyway; the others count levels."""
+"""By how a family is computed. Moran's I and Geary's C take units of the VOI's range anyway; the others count levels."""
 
 
 def _own(batch: VoiBatch, row: int) -> F64:

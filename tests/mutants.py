@@ -70,6 +70,13 @@ def _far():
     return (Voi(levels[ranks], np.ones(ranks.shape, bool)),)
 
 
+def _slices():
+    """Two masks of one slice, and one of two."""
+    rng = np.random.default_rng(3)
+    volumes = [random_volume(rng, (n, 7, 6), 5, fill) for n, fill in ((1, 0.5), (1, 0.9), (2, 0.9))]
+    return tuple(Voi(volume, volume > 0) for volume in volumes)
+
+
 NEAR, FAR = _near(), _far()
 WEIGHTED = {"weighting": {"function": "inverse", "norm": "manhattan", "unit": "mm"}}
 SPARSE = {"voxomics.engine.families.glcm.DENSE_LEVELS": 2}
@@ -116,6 +123,9 @@ PATHS = (
     Path(families.intensity_volume_histogram.FAMILY, "fbs", NEAR, {"ivh_discretisation": "fbs:0.3"}),
     Path(families.local_intensity.FAMILY, "one VOI", NEAR[1:]),
     Path(families.morphology.FAMILY, "27 features", NEAR),
+    Path(families.morphology.FAMILY, "27 features, mesh with holes", NEAR, {"morphology": {"mesh": "complementary"}}),
+    Path(families.planar_diameters.FAMILY, "3 diameters", NEAR),
+    Path(families.planar_morphology.FAMILY, "one slice", _slices()),
     Path(families.spatial_autocorrelation.FAMILY, "by pairs", NEAR, {}, BY_PAIRS),
     Path(families.spatial_autocorrelation.FAMILY, "by rows", NEAR, {}, BY_ROWS),
     Path(families.spatial_autocorrelation.FAMILY, "by lags", NEAR, {}, BY_LAGS),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from batches import batch_of
-from naive import glcm, gldzm, glrlm, glszm, histogram, intensity, ivh, local, morphology, ngldm, ngtdm, spatial
+from naive import glcm, gldzm, glrlm, glszm, histogram, intensity, ivh, local, morphology, ngldm, ngtdm, planar, spatial
 from naive.terms import Value, assert_twin
 from naive.weighting import weight
 from voxomics.engine import discretise, families
@@ -75,7 +75,11 @@ TWINS: dict[Family, Twin] = {
     ),
     families.intensity_volume_histogram.FAMILY: _intensity_volume_histogram,
     families.local_intensity.FAMILY: _local_intensity,
-    families.morphology.FAMILY: lambda v, a, o: morphology.morphology(v.levels, v.mask, v.levels > 0, SPACING),
+    families.morphology.FAMILY: lambda v, a, o: morphology.morphology(
+        v.levels, v.mask, v.levels > 0, SPACING, o.morphology.mesh
+    ),
+    families.planar_diameters.FAMILY: lambda v, a, o: planar.planar_diameters(v.mask, SPACING),
+    families.planar_morphology.FAMILY: lambda v, a, o: planar.planar_morphology(v.mask, SPACING),
     families.spatial_autocorrelation.FAMILY: lambda v, a, o: spatial.spatial_autocorrelation(
         v.levels, v.levels > 0, SPACING
     ),

@@ -12,6 +12,8 @@ from voxomics.engine.families import (
     morphology,
     ngldm,
     ngtdm,
+    planar_diameters,
+    planar_morphology,
     spatial_autocorrelation,
     zones,
 )
@@ -20,6 +22,8 @@ from voxomics.engine.feature import Family
 FAMILIES: tuple[Family, ...] = (
     morphology.FAMILY,
     spatial_autocorrelation.FAMILY,  # morphology too
+    planar_diameters.FAMILY,  # morphology too
+    planar_morphology.FAMILY,
     local_intensity.FAMILY,
     intensity_statistics.FAMILY,
     intensity_histogram.FAMILY,

@@ -20,7 +20,8 @@ FLAT = "all voxel centres in one plane"
 EMPTY = "no voxel in the intensity mask, or the value is beyond float64"
 
 FEATURES = (
-    # V, A: volume and area of the surface mesh (marching cubes at 0.5 of the morphological mask); X: intensities of the intensity
+    # V, A: volume and area of the surface mesh (marching cubes at 0.5 of the morphological mask, by the setting
+    # `morphology.mesh`; only PyRadiomics' mesh may take V and A out of the ranges below); X: intensities of the intensity
     # mask; λ: eigenvalues of the covariance (n - 1) of the morphological mask's voxel centres; a, b, c = 2 √λ
     Feature("volume_mesh", "RNU0", "mm3", "V", 0),
     Feature("volume_voxel_counting", "YEKZ", "mm3", "voxels of the morphological mask · volume of a voxel", 0),
@@ -87,7 +88,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
 
     Costly features that were not requested are NaN.
     """
-    from voxomics.kernels.shape import mesh
+    from voxomics.kernels.shape import complementary, mesh
     from voxomics.kernels.shape import moments as kernel
 
     g = batch.geometry
@@ -98,8 +99,20 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     kernel.survey(g.region, g.start, g.shape, vois, g.pad, batch.value, batch.value_start, moments, weighted, extent)
     spacing = g.spacing_mm[g.image_of[vois]]
     around = _around(batch, vois, spacing, settings, _wants(settings, _DIAMETER))
-    area, volume = mesh.surface(counts, g.image_of[vois], g.spacing_mm)
+    if settings.morphology.mesh == "complementary":
+        area, volume = complementary.surface(counts, _holes(batch, vois), g.image_of[vois], g.spacing_mm)
+    else:
+        area, volume = mesh.surface(counts, g.image_of[vois], g.spacing_mm)
     return _features(batch, vois, spacing, area, volume, moments, weighted, extent, *around)
+
+
+def _holes(batch: VoiBatch, vois: I64) -> I64:
+    """What the holes of the complementary mesh add to the volume, int64 [k], as `complementary.count_holes` finds it."""
+    from voxomics.kernels.shape import complementary
+
+    g, holes = batch.geometry, np.zeros(len(vois), np.int64)
+    complementary.count_holes(g.region, g.start, g.shape, vois, g.pad, complementary.SKEW, holes)
+    return holes
 
 
 def _around(batch: VoiBatch, vois: I64, spacing: F64, settings: Settings, diameter: bool) -> tuple[F64, F64]:
@@ -229,16 +242,21 @@ def squares_on_device(resident: Resident, vois: I64) -> tuple[Array, I64]:
     return largest, first
 
 
-def surface_on_device(resident: Resident, vois: I64, counts: Array) -> tuple[Array, Array]:
-    """Area in mm² and volume in 48ths of a voxel from the counts of cells, device float64 [n] and int64 [n]."""
-    from voxomics.kernels.shape import mesh
-    from voxomics.kernels.shape.marching_cubes import VOLUME
+def surface_on_device(resident: Resident, vois: I64, counts: Array, settings: Settings) -> tuple[Array, Array]:
+    """Area in mm² and volume in 48ths of a voxel from the counts of cells, device float64 [n] and int64 [n].
+
+    What the holes of the complementary mesh add to the volume is not in it.
+    """
+    from voxomics.kernels.shape import complementary, marching_cubes, mesh
 
     device, g = resident.device, resident.batch.geometry
+    areas, of_volume = mesh.cell_areas(g.spacing_mm), marching_cubes.VOLUME
+    if settings.morphology.mesh == "complementary":
+        areas, of_volume = complementary.areas(g.spacing_mm), complementary.VOLUME
     area, parts = device.empty(len(g.label), np.float64), device.empty(len(g.label), np.int64)
     device.launch(
-        mesh.surface_gpu, len(vois), mesh.COUNTING, counts, device.put(vois), device.put(mesh.cell_areas(g.spacing_mm)),
-        device.put(VOLUME), device.put(g.image_of), area, parts,
+        mesh.surface_gpu, len(vois), mesh.COUNTING, counts, device.put(vois), device.put(areas), device.put(of_volume),
+        device.put(g.image_of), area, parts,
     )  # fmt: skip
     return area, parts
 
@@ -264,22 +282,24 @@ def compute_on_device(
 ) -> F64:
     """Morphological features, float64 [k, 1, features]; see `OnDevice.compute`.
 
-    The CPU finds the hull while the device works.
+    The CPU finds the hull, and the holes of the complementary mesh, while the device works.
     """
-    from voxomics.kernels.shape import mesh
+    from voxomics.kernels.shape import complementary
     from voxomics.kernels.shape.around import LARGEST_DIAMETER
 
     device, batch = resident.device, resident.batch
     g = batch.geometry
     counts, moments, reach, kept = counts_on_device(resident, vois)
-    area, parts = surface_on_device(resident, vois, counts)
+    area, parts = surface_on_device(resident, vois, counts, settings)
     weighted = weighted_on_device(resident, vois, kept)
     apart = squares_on_device(resident, vois) if _wants(settings, _DIAMETER) else None
     spacing = g.spacing_mm[g.image_of[vois]]
     sizes, matrices = _around(batch, vois, spacing, settings, False)
     if apart:
         sizes[:, LARGEST_DIAMETER] = np.sqrt(np.maximum.reduceat(device.get(apart[0]), apart[1]))
-    volume = mesh.volume_mm3(device.get(parts)[vois], spacing)
+    has_holes = settings.morphology.mesh == "complementary"
+    holes = _holes(batch, vois) if has_holes else np.zeros(len(vois), np.int64)
+    volume = complementary.volume_of(device.get(parts)[vois], holes, spacing)
     extent = device.get(reach)[vois].reshape(-1, 2, 3).sum(1) - g.shape[vois] + 1
     return _features(
         batch, vois, spacing, device.get(area)[vois], volume, device.get(moments)[vois], device.get(weighted)[vois], extent,

@@ -198,6 +198,21 @@ class Weighting(Part):
     unit: Literal["voxel", "mm"] = "voxel"
 
 
+class Morphology(Part):
+    """Morphology.
+
+    Attributes
+    ----------
+    mesh : {"closed", "complementary"}
+        Surface mesh whose area A and volume V the features read. closed: two voxels that share only an edge are apart
+        everywhere, and the mesh has no holes. complementary: complementary configurations of a cell share one
+        triangulation, as in PyRadiomics; voxels that share only an edge are apart or joined, depending on how they lie,
+        and the mesh has holes there. Diameters, hull, boxes and ellipsoids are the same with both.
+    """
+
+    mesh: Literal["closed", "complementary"] = "closed"
+
+
 class Glcm(Part):
     """GLCM: `distance` is how many voxels along each of the 13 directions the neighbour lies (Chebyshev distance)."""
 

@@ -18,6 +18,7 @@ from voxomics.engine.settings.parts import (
     Discretisation,
     Glcm,
     Glrlm,
+    Morphology,
     Ngldm,
     Ngtdm,
     Part,
@@ -63,7 +64,7 @@ class Settings(Part):
     percentile : str
         Method of percentiles, with NumPy's names: linear, lower, higher, nearest, midpoint or
         inverted_cdf (nearest rank).
-    glcm, glrlm, ngtdm, ngldm : Glcm, Glrlm, Ngtdm, Ngldm
+    morphology, glcm, glrlm, ngtdm, ngldm : Morphology, Glcm, Glrlm, Ngtdm, Ngldm
     nonfinite : {"fail", "exclude"}
         NaN or infinity inside a VOI: fail its row, or leave those voxels out of the intensity mask (their count is in `reason`).
     resample_mask : bool
@@ -87,6 +88,7 @@ class Settings(Part):
     ivh_discretisation: Discretisation = Discretisation(method="fbn", bins=1000)
     resegmentation: Resegmentation = Resegmentation()
     percentile: Percentile = "linear"
+    morphology: Morphology = Morphology()
     glcm: Glcm = Glcm()
     glrlm: Glrlm = Glrlm()
     ngtdm: Ngtdm = Ngtdm()

@@ -20,6 +20,7 @@ OPTIONS = {
     "glcm": [{}, {"distance": 2}, INVERSE, {"distance": 2, **GAUSSIAN}],
     "glrlm": [{}, INVERSE, GAUSSIAN],
     "ngtdm": [{}, {"distance": 2}],
+    "morphology": [{}, {"mesh": "complementary"}],
     "ngldm": [{}, {"distance": 2}, {"coarseness": 1}, {"distance": 2, "coarseness": 3}],
 }
 

@@ -186,6 +186,18 @@ FAULTS = [
             ("(2 * column + 1) / n_cells - 1.0", "(2 * column + 1) / n_cells", "few"),
             ("= n if first > 0 else -n", "= n", "box"),
         ],
+        "kernels/test_planar": [
+            ("CORNER = 6\n", "CORNER = 5\n", "pyradiomics"),
+            ("total - low_z * sum_z -", "total - sum_z -", "holes"),
+            ("z * skew[c, 0] + y * skew[c, 1]", "z * skew[c, 0] + x * skew[c, 1]", "pyradiomics"),
+            ("- HALF_FACE * JOINED[:, :, 1].sum(1)", "- HALF_FACE * JOINED[:, 1].sum(1)", "pyradiomics"),
+            ("(region[at] ^ region[at - by_slice]) & 1", "(region[at] | region[at - by_slice]) & 1"),
+            ("farthest_apart(before, n_before, now, n, 0,", "farthest_apart(now, n, now, n, 0,"),
+            ("(v + beyond) * place_mm", "v * place_mm + beyond"),
+            ("nx, nz, ny, 1, by_z, by_y, z, y)", "nx, nz, ny, 1, by_z, by_y, y, z)"),
+            ("1, 4, 2, 7, 1, 2, 4, 7, 4, 7, 7, 8]", "1, 4, 6, 7, 1, 6, 4, 7, 4, 7, 7, 8]"),
+            ("along_y * y + along_x * x", "along_y * x + along_x * y"),
+        ],
         "kernels/test_spatial": [
             ("squares += weight[k] * (g[k] * g[k] + g[i] * g[i])", "squares += weight[k] * 2.0 * g[k] * g[k]"),
             ("2.0 * (sums[SQUARES] - sums[PRODUCTS])", "2.0 * (sums[SQUARES] + sums[PRODUCTS])"),

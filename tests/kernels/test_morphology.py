@@ -15,6 +15,7 @@ from naive.terms import assert_twin
 from shared import shared
 from voxomics.engine.families import morphology
 from voxomics.engine.families import spatial_autocorrelation as spatial
+from voxomics.engine.settings import Settings
 from voxomics.kernels.shape import ellipsoid, hull, outline
 
 FEATURES = morphology.FEATURES + spatial.FEATURES
@@ -34,7 +35,8 @@ def check(volumes, spacing=SPACING, options=None, masks=None):
     for k, volume in enumerate(volumes):
         mask = volume > 0 if masks is None else masks[k]
         kept = mask & (volume >= low) & (volume <= high)
-        twin = naive.morphology(volume, mask, kept, spacing) | spatial_autocorrelation(volume, kept, spacing)
+        kind = options.morphology.mesh
+        twin = naive.morphology(volume, mask, kept, spacing, kind) | spatial_autocorrelation(volume, kept, spacing)
         assert list(twin) == NAMES
         assert_twin(got[k], twin, f"VOI {k}")
     return got
@@ -53,6 +55,13 @@ def test_every_id_stands_once():
 def test_random_vois_equal_the_twin(size, fill, seed):
     rng = np.random.default_rng(seed)
     check([random_volume(rng, size, 9, fill) for _ in range(2)], tuple(rng.uniform(0.5, 3, 3)))
+
+
+def test_the_mesh_with_holes_equals_the_twin():
+    rng = np.random.default_rng(8)
+    volumes = [random_volume(rng, shape, 9, 0.5) for shape in ((3, 4, 5), (6, 5, 4), (1, 6, 7), (8, 3, 3))]
+    got = check(volumes, options={"morphology": {"mesh": "complementary"}})
+    assert (got[:, NAMES.index("volume_mesh")] != check(volumes)[:, NAMES.index("volume_mesh")]).any()
 
 
 def test_masks_that_differ():
@@ -186,6 +195,8 @@ def test_what_is_not_wanted_is_left_out():
 
 class _only:
     """Settings that want one feature."""
+
+    morphology = Settings().morphology
 
     def __init__(self, name):
         self.name = f"morphology.{name}"

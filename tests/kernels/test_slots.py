@@ -18,6 +18,7 @@ IN_ORDER = {
     "intensity_volume_histogram": "ivh",
     "local_intensity": "local",
     "morphology": "shape.features",
+    "planar_morphology": "shape.planar",
     "spatial_autocorrelation": "spatial",
 }
 

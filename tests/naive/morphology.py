@@ -14,14 +14,27 @@ from naive.terms import Value, difference, image, product, quotient, total
 from voxomics.kernels.shape.marching_cubes import EDGES, TRIANGLES
 
 
-def mesh(mask, spacing):
-    """Triangles of a mask's surface at 0.5, float64 [triangles, 3 vertices, 3], mm: marching cubes, cell by cell."""
-    mask = np.pad(np.asarray(mask) > 0, 1)
+def complement_turned_over(configuration):
+    """Letters of the triangles of a cell's complement, each the other way round."""
+    letters = TRIANGLES[255 - configuration]
+    return "".join(letters[k : k + 3][::-1] for k in range(0, len(letters), 3))
+
+
+def mesh(mask, spacing, kind="closed"):
+    """Triangles of a mask's surface at 0.5, float64 [triangles, 3 vertices, 3], mm: marching cubes, cell by cell.
+
+    kind "complementary": a cell whose voxel (1, 1, 0) is inside has the triangles of its complement, turned over. The origin is
+    the voxel before the first one of the mask's box, along every axis.
+    """
+    inside = np.argwhere(np.asarray(mask) > 0)
+    box = tuple(slice(low, high + 1) for low, high in zip(inside.min(0), inside.max(0), strict=True))
+    mask = np.pad(np.asarray(mask)[box] > 0, 1)
     found = []
     for z, y, x in itertools.product(*(range(n - 1) for n in mask.shape)):
         corners = itertools.product((0, 1), repeat=3)
         configuration = sum(int(mask[z + dz, y + dy, x + dx]) << (4 * dz + 2 * dy + dx) for dz, dy, dx in corners)
-        letters = TRIANGLES[configuration]
+        is_turned = kind == "complementary" and mask[z + 1, y + 1, x]
+        letters = complement_turned_over(configuration) if is_turned else TRIANGLES[configuration]
         for k in range(0, len(letters), 3):
             found.append([[(o + e / 2) * s for o, e, s in zip((z, y, x), EDGES[ord(c) - ord("a")], spacing, strict=True)]
                           for c in letters[k : k + 3]])  # fmt: skip
@@ -29,10 +42,10 @@ def mesh(mask, spacing):
 
 
 def area_and_volume(triangles):
-    """Σ |(b - a) × (c - a)| / 2 and |Σ a · (b × c)| / 6 over the triangles."""
+    """Σ |(b - a) × (c - a)| / 2 and Σ a · (b × c) / 6 over the triangles; only a mesh with holes may have a volume below 0."""
     area = total(np.linalg.norm(np.cross(b - a, c - a)) / 2 for a, b, c in triangles)
     volume = total(np.dot(a, np.cross(b, c)) / 6 for a, b, c in triangles)
-    return area, Value(abs(volume.value), volume.terms)
+    return area, volume
 
 
 def ellipsoid_area(a, b, c):
@@ -188,10 +201,10 @@ NAMES = (
 )  # fmt: skip
 
 
-def morphology(image, mask, intensity_mask, spacing):
+def morphology(image, mask, intensity_mask, spacing, kind="closed"):
     """The 27 features but the two of naive/spatial.py, {name: Value}, in the standard's order."""
     spacing = np.array(spacing, float)
-    triangles = mesh(mask, spacing)
+    triangles = mesh(mask, spacing, kind)
     area, volume = area_and_volume(triangles)
     centres = np.argwhere(mask) * spacing
     where = np.argwhere(intensity_mask) * spacing
