@@ -35,14 +35,14 @@ def named(parameters: Parameters) -> dict[str, dict[str, Entry]]:
         if name == "shape2D" and not parameters.setting.force2D:
             continue  # as PyRadiomics, which warns
         features = chosen[name] or [feature for feature, entry in CLASSES[name].items() if not entry.is_deprecated]
-        found[name] = {feature: CLASSES[name][feature] for feature in features if feature not in LEFT_OUT.get(name, ()) and all(x in _FEATURES or x in _COUNTS for x in CLASSES[name][feature].sources)}
+        found[name] = {feature: CLASSES[name][feature] for feature in features if feature not in LEFT_OUT.get(name, ())}
     return found
 
 
 def sources(parameters: Parameters) -> tuple[str, ...]:
     """The engine's features that a parameter file needs, "family.feature" each."""
     entries = [entry for features in named(parameters).values() for entry in features.values()]
-    return tuple(dict.fromkeys(name for entry in entries for name in entry.sources if name not in _COUNTS and name in _FEATURES))
+    return tuple(dict.fromkeys(name for entry in entries for name in entry.sources if name not in _COUNTS))
 
 
 def reads_mask(source: str) -> bool:
@@ -78,7 +78,26 @@ def _output(
     return Output(f"{image}_{group}_{name}", feature.ibsi, feature.unit, feature.definition, keys, derive)
 
 
+_ACROSS = {"z": "slice", "y": "column", "x": "row"}
+
+
+def turned(source: str, slice_axis: str) -> str:
+    """A feature of the volume as the feature of that volume with its slices along another axis: 2D diameters change names.
+
+    Examples
+    --------
+    >>> turned("morphology.maximum_2d_diameter_slice", "x")
+    'morphology.maximum_2d_diameter_row'
+    """
+    first, other = _ACROSS["z"], _ACROSS[slice_axis]
+    head, _, tail = source.rpartition("_")
+    if not head.endswith("maximum_2d_diameter") or tail not in (first, other):
+        return source
+    return f"{head}_{other if tail == first else first}"
+
+
 def _key(image: str, source: str, settings: Settings) -> ColumnKey:
+    source = turned(source, settings.slice_axis)
     family, feature = source.split(".")
     own = settings.by_image[image]
     aggregation = next((a for a in _FAMILIES[family].aggregations if a in own.aggregations), "")

@@ -197,7 +197,18 @@ GLSZM = {
     "ZoneVariance": _same("glszm.zone_size_variance"),
 }
 NGTDM = {name: _same(f"ngtdm.{name.lower()}") for name in ("Busyness", "Coarseness", "Complexity", "Contrast", "Strength")}
-SHAPE2D: dict[str, Entry] = {}
+SHAPE2D = {
+    "Elongation": _same("planar_morphology.elongation"),
+    "MajorAxisLength": _same("planar_morphology.major_axis_length"),
+    "MaximumDiameter": _same("planar_morphology.maximum_diameter"),
+    "MeshSurface": _same("planar_morphology.mesh_surface"),
+    "MinorAxisLength": _same("planar_morphology.minor_axis_length"),
+    "Perimeter": _same("planar_morphology.perimeter"),
+    "PerimeterSurfaceRatio": _same("planar_morphology.perimeter_to_surface_ratio"),
+    "PixelSurface": _same("planar_morphology.pixel_surface"),
+    "Sphericity": _same("planar_morphology.sphericity"),
+    "SphericalDisproportion": _same("planar_morphology.spherical_disproportion", is_deprecated=True),
+}
 
 CLASSES: dict[str, dict[str, Entry]] = {
     "firstorder": FIRSTORDER,
