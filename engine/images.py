@@ -1,35 +1,64 @@
 """The images that a run measures: the one that was given, and those derived from it.
 
-A new image type is one entry of `IMAGE_TYPES`. Its images lie on the grid of the resampled original and are measured on the same
-voxels: re-segmentation looks at the original alone.
+A new image type is a subclass of `ImageType` and one entry of `IMAGE_TYPES`. Its images lie on the grid of the resampled original
+and are measured on the same voxels: re-segmentation looks at the original alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from voxomics.engine.errors import ResourceError, SettingsError, nearest, text_of_bytes
+from voxomics.engine.filters import pyradiomics
+from voxomics.engine.settings.image_types import BASE, ImageType, Original
+from voxomics.engine.settings.reading import validated
 
 if TYPE_CHECKING:
     from voxomics.engine.settings import Settings
     from voxomics.engine.volume import Image
 
-BASE = "original"
-"""The image that re-segmentation looks at, and whose VOIs have a morphology."""
+__all__ = ["BASE", "IMAGE_TYPES", "check", "derived", "named", "names"]
+
+IMAGE_TYPES: dict[str, type[ImageType]] = {
+    BASE: Original,
+    "pyradiomics_log": pyradiomics.Log,
+    "pyradiomics_wavelet": pyradiomics.Wavelet,
+    "pyradiomics_square": pyradiomics.Square,
+    "pyradiomics_square_root": pyradiomics.SquareRoot,
+    "pyradiomics_logarithm": pyradiomics.Logarithm,
+    "pyradiomics_exponential": pyradiomics.Exponential,
+    "pyradiomics_gradient": pyradiomics.Gradient,
+    "pyradiomics_lbp_2d": pyradiomics.Lbp2D,
+}
+"""By the word that `type` has in settings."""
 
 
-def _as_it_is(image: Image, settings: Settings) -> Iterator[Image]:
-    yield image
+def named(given: Any) -> ImageType:
+    """An image type from its name, or from a mapping with its name as `type` and its settings.
 
+    Raises
+    ------
+    SettingsError
+        It is neither, the name is unknown, or a setting is not accepted.
 
-def _one_name(settings: Settings) -> tuple[str, ...]:
-    return (BASE,)
-
-
-Names = Callable[["Settings"], tuple[str, ...]]
-Derive = Callable[["Image", "Settings"], Iterator["Image"]]
-
-IMAGE_TYPES: dict[str, tuple[Names, Derive]] = {BASE: (_one_name, _as_it_is)}
-"""Each image type: the names its images have in columns under given settings, and the images in the same order."""
+    Examples
+    --------
+    >>> named({"type": "pyradiomics_log", "sigma_mm": [1.0, 3]}).names
+    ('log-sigma-1-0-mm-3D', 'log-sigma-3-mm-3D')
+    """
+    if isinstance(given, ImageType):
+        return given
+    chosen = {"type": given} if isinstance(given, str) else given
+    if not isinstance(chosen, Mapping) or not isinstance(chosen.get("type"), str):
+        raise SettingsError(f"{given!r} is no image type; give its name, or a mapping whose `type` is its name")
+    name = chosen["type"]
+    if name not in IMAGE_TYPES:
+        meant = f"pyradiomics_{name.lower()}"
+        close = nearest(meant if meant in IMAGE_TYPES else name, IMAGE_TYPES)
+        raise SettingsError(f"image type {name!r} is unknown; {close}")
+    return validated(IMAGE_TYPES[name], chosen, f"image type {name}")
 
 
 def names(settings: Settings) -> tuple[str, ...]:
@@ -43,10 +72,26 @@ def names(settings: Settings) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    return tuple(name for kind in settings.image_types for name in IMAGE_TYPES[kind][0](settings))
+    return tuple(settings.by_image)
 
 
-def derived(image: Image, settings: Settings) -> Iterator[tuple[str, Image]]:
+def check(settings: Settings) -> None:
+    """Raise where an image type of a run cannot be made on this machine.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    MissingExtraError, SettingsError
+        See ImageType.check.
+    """
+    for kind in settings.image_types:
+        kind.check()
+
+
+def derived(image: Image, settings: Settings, threads: int = 1) -> Iterator[tuple[str, Image | str]]:
     """The images of a run by name, one at a time: only one derived image needs to be in memory.
 
     Parameters
@@ -54,13 +99,25 @@ def derived(image: Image, settings: Settings) -> Iterator[tuple[str, Image]]:
     image : Image
         Resampled, as it will be measured.
     settings : Settings
+    threads : int
+        Changes no bit.
 
     Yields
     ------
     name : str
-    image : Image
-        Of the same grid.
+    image : Image or str
+        Of the same grid; or the reason why this image has none of that name.
+
+    Raises
+    ------
+    ResourceError
+        An image type needs more memory than the limit.
     """
     for kind in settings.image_types:
-        of, derive = IMAGE_TYPES[kind]
-        yield from zip(of(settings), derive(image, settings), strict=True)
+        need = float(kind.bytes_per_voxel) * prod(image.array.shape)
+        if need > settings.memory_bytes:
+            raise ResourceError(
+                f"image type {kind.type} needs {text_of_bytes(need)} for {' × '.join(map(str, image.array.shape))} voxels, "
+                f"but the limit is {settings.memory}; raise `memory`, or crop the image"
+            )
+        yield from zip(kind.names, kind.derive(image, threads), strict=True)

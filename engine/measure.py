@@ -210,7 +210,7 @@ class _Run:
 
     def _need(self, job: _Job) -> I64:
         call = job.call
-        return call.family.need(self.prepared.batches[call.image], job.levels, self.settings, call.aggregations)
+        return call.family.need(self.prepared.batches[call.image], job.levels, call.settings, call.aggregations)
 
     def _fit_together(self, needs: list[I64]) -> bool:
         """Whether the whole batch may be one part of every call, as it is for a few small VOIs."""
@@ -234,7 +234,7 @@ class _Run:
 
         def compute() -> None:
             try:
-                self.keep(call, part, call.family.compute(batch, job.levels, part, self.settings, call.aggregations))
+                self.keep(call, part, call.family.compute(batch, job.levels, part, call.settings, call.aggregations))
             except (MemoryError, VoxomicsError) as error:
                 logger.exception("%s could not be measured on %d VOIs", call.family.name, len(part))
                 with self.done.lock:
@@ -245,7 +245,7 @@ class _Run:
 
     def keep(self, call: Call, rows: I64, found: F64) -> None:
         """Put a call's values, float64 [k, aggregations, features], into their columns."""
-        magnitude.mend(call.family, self.prepared.batches[call.image], rows, self.settings, found)
+        magnitude.mend(call.family, self.prepared.batches[call.image], rows, call.settings, found)
         self.result.values[rows[:, None], call.target] = found.reshape(len(rows), -1)[:, call.source]
 
 
@@ -300,10 +300,10 @@ def _obstacles(
     call: Call, refused: np.ndarray | None, prepared: Prepared, settings: Settings
 ) -> Iterator[tuple[np.ndarray, Callable[[int], str]]]:
     """What keeps a call from measuring VOIs: whether it does, bool [n], and the reason of a row."""
-    number, lost = prepared.geometry.n_intensity, prepared.derived_nonfinite[call.image]
+    number, lost, absent = prepared.geometry.n_intensity, prepared.derived_nonfinite[call.image], prepared.absent[call.image]
     if call.family.channel != "mask":
         yield number == 0, lambda i: "no voxel is left after re-segmentation"
-        yield lost > 0, lambda i: f"{lost[i]} values of the {call.image} image are NaN or infinite"
+        yield lost > 0, lambda i: absent[i] or f"{lost[i]} values of the {call.image} image are NaN or infinite"
     if refused is not None and call.discretisation is not None:
         name = call.discretisation.name
         yield refused > 0, lambda i: _refusal(int(refused[i]), name)

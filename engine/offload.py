@@ -134,8 +134,9 @@ class Offload:
                 id(order.levels), order.levels.part(geometry, piece.first, piece.last)
             )
             with self._kept(), _named(self.device):
-                found = order.family.compute(residents[image], levels, rows - piece.first, self.settings, order.call.aggregations)
-                keep(order.call, rows, found)
+                call = order.call
+                found = order.family.compute(residents[image], levels, rows - piece.first, call.settings, call.aggregations)
+                keep(call, rows, found)
                 piece.left.remove((order, rows))
 
     @contextlib.contextmanager
@@ -156,7 +157,7 @@ def order(
     family = call.family.device
     if family is None:
         return None, rows
-    need = family.need(prepared.batches[call.image], levels, settings, call.aggregations)
+    need = family.need(prepared.batches[call.image], levels, call.settings, call.aggregations)
     fits = (need + resident_bytes(prepared))[rows] <= limit(device, settings)[0]
     return Order(call, family, levels, rows[fits], need), rows[~fits]
 

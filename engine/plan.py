@@ -52,6 +52,8 @@ class Call:
         Those that share the compute function.
     discretisation : Discretisation or None
     aggregations : tuple of str
+    settings : Settings
+        Those of its image type.
     source : ndarray int64 [m]
         Places in compute's flattened (aggregation, feature) axes ...
     target : ndarray int64 [m]
@@ -63,6 +65,7 @@ class Call:
     families: tuple[Family, ...]
     discretisation: Discretisation | None
     aggregations: tuple[str, ...]
+    settings: Settings
     source: I64
     target: I64
 
@@ -118,13 +121,13 @@ def columns(settings: Settings) -> list[Column]:
         A family is wanted but no aggregation of it is chosen.
     """
     found = []
-    for image in images.names(settings):
+    for image, own in settings.by_image.items():
         for family in FAMILIES:
-            wanted = [feature for feature in family.features if settings.wants(f"{family.name}.{feature.name}")]
+            wanted = [feature for feature in family.features if own.wants(f"{family.name}.{feature.name}")]
             if not wanted or not is_measured_on(family, image):
                 continue
-            chosen = aggregations(family, settings)
-            for discretisation in family.discretisations(settings):
+            chosen = aggregations(family, own)
+            for discretisation in family.discretisations(own):
                 label = discretisation.name if discretisation else ""
                 for aggregation in chosen or ("",):
                     for feature in wanted:
@@ -159,16 +162,16 @@ def calls(wanted: tuple[Column, ...], settings: Settings) -> list[Call]:
     """The compute calls that fill the wanted columns: one per image type, compute function and discretisation."""
     place = {column.key: k for k, column in enumerate(wanted)}
     found: list[Call] = []
-    for image in images.names(settings):
+    for image, own in settings.by_image.items():
         by_compute: dict[Callable[..., object], list[Family]] = {}
         for family in FAMILIES:
             if any(c.family is family and c.key.image == image for c in wanted):
                 by_compute.setdefault(family.compute, []).append(family)
         for families in by_compute.values():
-            chosen = aggregations(families[0], settings)
-            for discretisation in families[0].discretisations(settings):
+            chosen = aggregations(families[0], own)
+            for discretisation in families[0].discretisations(own):
                 source, target = _wiring(image, families, discretisation, chosen, place)
-                found.append(Call(len(found), image, tuple(families), discretisation, chosen, source, target))
+                found.append(Call(len(found), image, tuple(families), discretisation, chosen, own, source, target))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -155,6 +156,8 @@ class Prepared:
         Image index (z, y, x) of the first of them.
     derived_nonfinite : dict str -> ndarray int64 [n]
         By image type: NaN or infinite values in the intensity mask, which only a derived image can have.
+    absent : dict str -> tuple of n str
+        By image type: why the image of a VOI has none of this type; "" where it has.
     refused : dict (str, str) -> ndarray uint8 [n]
         By image type and discretisation name: BELOW_ONE, NOT_INTEGER, TOO_MANY or TOO_WIDE of kernels/pack/levels.py where a
         VOI has no grey levels, else 0.
@@ -166,6 +169,7 @@ class Prepared:
     nonfinite: I64
     first_nonfinite: I64
     derived_nonfinite: dict[str, I64]
+    absent: dict[str, tuple[str, ...]]
     refused: dict[tuple[str, str], np.ndarray]
     below: dict[tuple[str, str], I64]
 
@@ -189,6 +193,7 @@ class Prepared:
             np.concatenate([part.nonfinite for part in parts]),
             np.concatenate([part.first_nonfinite for part in parts]),
             {name: np.concatenate([part.derived_nonfinite[name] for part in parts]) for name in first.derived_nonfinite},
+            {name: tuple(chain.from_iterable(part.absent[name] for part in parts)) for name in first.absent},
             {key: np.concatenate([part.refused[key] for part in parts]) for key in first.refused},
             {key: np.concatenate([part.below[key] for part in parts]) for key in first.below},
         )
@@ -218,25 +223,32 @@ def build(
     Prepared
     """
     processed = process(image, settings) if isinstance(image, Image) else image
-    derived = images.derived(processed.image, settings)
+    derived = images.derived(processed.image, settings, threads)
     axis = "zyx".index(settings.slice_axis)
     if axis:
         processed, mask, vois = processed.turned(axis), mask.turned(axis), [voi.turned(axis) for voi in vois]
         kept = kept and kept.turned(axis)
-        derived = ((name, one.turned(axis)) for name, one in derived)
     geometry = _marked(mask, vois, processed, settings, threads)
     nonfinite, first = _resegmented(geometry, processed.image, settings, threads)
     first[:, [0, axis]] = first[:, [axis, 0]]
     if kept:
         _keep(geometry, kept, vois, threads)
-    prepared = Prepared({}, nonfinite, first, {}, {}, {})
+    prepared = Prepared({}, nonfinite, first, {}, {}, {}, {})
+    settings_of = settings.by_image
     for name, one in derived:
-        batch, prepared.derived_nonfinite[name] = _gathered(geometry, one, settings, threads)
+        own = settings_of[name]
+        if isinstance(one, Image):
+            one = one.turned(axis) if axis else one
+            batch, prepared.derived_nonfinite[name] = _gathered(geometry, one, own, threads)
+            prepared.absent[name], dtype = ("",) * len(vois), one.array.dtype
+        else:
+            batch, prepared.derived_nonfinite[name] = _missing(geometry, processed.image, own)
+            prepared.absent[name], dtype = (one,) * len(vois), np.dtype(np.float64)
         prepared.batches[name] = batch
         sound = np.flatnonzero(prepared.derived_nonfinite[name] == 0)
-        for chosen in dict.fromkeys((*settings.discretisation, *settings.for_histogram)):
+        for chosen in dict.fromkeys((*own.discretisation, *own.for_histogram)):
             key = name, chosen.name
-            found = channel(batch, chosen, settings, threads, rows=sound, dtype=one.array.dtype)
+            found = channel(batch, chosen, own, threads, rows=sound, dtype=dtype)
             batch.channels[chosen.name], prepared.refused[key], prepared.below[key] = found
     return prepared
 
@@ -288,6 +300,13 @@ def _gathered(geometry: Geometry, image: Image, settings: Settings, threads: int
 
     pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
     return VoiBatch(geometry, values, value_start, _surroundings(geometry, image, settings)), nonfinite
+
+
+def _missing(geometry: Geometry, base: Image, settings: Settings) -> tuple[VoiBatch, I64]:
+    """As `_gathered`, for an image that has none of a type: NaN."""
+    value_start = offsets(geometry.n_intensity)
+    values = np.full(value_start[-1], np.nan)
+    return VoiBatch(geometry, values, value_start, _surroundings(geometry, base, settings)), geometry.n_intensity.copy()
 
 
 def _surroundings(geometry: Geometry, image: Image, settings: Settings) -> tuple[Surroundings, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from voxomics.engine import images
 from voxomics.engine.batch import I64, MORPHOLOGICAL, Geometry, VoiBatch, offsets
 from voxomics.engine.prepare import Prepared
 from voxomics.engine.settings import Settings
@@ -25,17 +26,23 @@ def remarks(prepared: Prepared, settings: Settings) -> list[list[str]]:
     if settings.nonfinite == "exclude":
         for i in np.flatnonzero(prepared.nonfinite):
             noted[i].append(f"{prepared.nonfinite[i]} NaN or infinite voxels were left out")
-    for (_, name), below in prepared.below.items():
+    for (image, name), below in prepared.below.items():
         for i in np.flatnonzero(below):
-            noted[i].append(f"{below[i]} voxels below the origin of {name} are counted in level 1")
-    between = {d.name for d in (*settings.discretisation, *settings.for_histogram) if d.method == "bounds"}
-    for batch in prepared.batches.values():
+            noted[i].append(f"{below[i]} voxels{_of(image)} below the origin of {name} are counted in level 1")
+    settings_of = settings.by_image
+    for image, batch in prepared.batches.items():
+        own = settings_of[image]
+        between = {d.name for d in (*own.discretisation, *own.for_histogram) if d.method == "bounds"}
         for name in filter(between.__contains__, batch.channels):
             for i in np.flatnonzero(_crowded(batch, name)):
                 noted[i].append(
-                    f"all intensities are in at most two levels of {name}; check its bounds (PET needs bounds in SUV)"
+                    f"all intensities{_of(image)} are in at most two levels of {name}; check its bounds (PET needs bounds in SUV)"
                 )
     return noted
+
+
+def _of(image: str) -> str:
+    return "" if image == images.BASE else f" of the {image} image"
 
 
 def _crowded(batch: VoiBatch, name: str) -> np.ndarray:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
-from voxomics.engine import images
 from voxomics.engine.errors import nearest
 from voxomics.engine.feature import DIRECTIONAL, ZONAL, Family, Feature
+from voxomics.engine.settings.image_types import BASE, ImageType, Original, one_is_a_list, spelt_out, spelt_out_alone
 from voxomics.engine.settings.parts import (
     Discretisation,
     Glcm,
@@ -25,7 +25,6 @@ from voxomics.engine.settings.parts import (
     Percentile,
     Resampling,
     Resegmentation,
-    in_order,
 )
 from voxomics.engine.settings.reading import bytes_of, read_yaml, short, validated
 
@@ -38,8 +37,9 @@ class Settings(Part):
 
     Attributes
     ----------
-    image_types : list of str
-        Images that are measured: "original", and those that engine/images.py derives from it.
+    image_types : list of ImageType
+        Images that are measured: "original", and those that are derived from it (docs/image-types.md). Each is a name, or a
+        mapping of `type`, the settings of the type, and settings of the run that this type replaces (ImageType says which).
     features : "all" or list of str
         Families ("glcm") and features ("morphology.sphericity") to measure. A feature that the standard does not define is
         measured only where its own name is listed.
@@ -76,7 +76,7 @@ class Settings(Part):
         it takes less than 4 GB.
     """
 
-    image_types: tuple[str, ...] = (images.BASE,)
+    image_types: tuple[ImageType, ...] = (Original(),)
     features: Literal["all"] | tuple[str, ...] = "all"
     exclude: tuple[str, ...] = ()
     aggregations: tuple[str, ...] = ("3d_averaged", "3d_merged", "3d")
@@ -98,30 +98,28 @@ class Settings(Part):
     min_voxels_texture: int = Field(0, ge=0, le=_LARGEST)
     memory: str = "4GB"
 
-    @field_validator("image_types", "features", "exclude", "aggregations", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) and value != "all" else sorted(value) if isinstance(value, Set) else value
+    _one_is_a_list = field_validator("features", "exclude", "aggregations", mode="before")(one_is_a_list)
+    _spelt_out = field_validator("discretisation", "histogram_discretisation", mode="before")(spelt_out)
+    _spelt_out_alone = field_validator("ivh_discretisation", mode="before")(spelt_out_alone)
 
-    @field_validator("discretisation", "histogram_discretisation", mode="before")
+    @field_validator("image_types", mode="before")
     @classmethod
-    def _spelt_out(cls, value: Any) -> Any:
-        in_order(value)
-        several = (value,) if isinstance(value, (str, Mapping, Discretisation)) else value
-        return several and tuple(Discretisation.parse(item) if isinstance(item, str) else item for item in several)
+    def _known_image_types(cls, value: Any) -> Any:
+        from voxomics.engine.images import named
 
-    @field_validator("ivh_discretisation", mode="before")
-    @classmethod
-    def _spelt_out_alone(cls, value: Any) -> Any:
-        return Discretisation.parse(value) if isinstance(value, str) else value
+        several = (value,) if isinstance(value, (str, Mapping, ImageType)) else value
+        if not isinstance(several, (Sequence, Set)) or not several:
+            raise ValueError(f"give a list of image types, got {value!r}")
+        kinds = tuple(dict.fromkeys(named(item) for item in (sorted(several) if isinstance(several, Set) else several)))
+        images = [name for kind in kinds for name in kind.names]
+        twice = sorted({name for name in images if images.count(name) > 1})
+        if twice:
+            raise ValueError(f"two image types give the image {twice[0]}, so columns would have the same name")
+        return kinds
 
-    @field_validator("image_types")
-    @classmethod
-    def _known_image_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name not in images.IMAGE_TYPES:
-                raise ValueError(f"image type {name!r} is unknown; {nearest(name, images.IMAGE_TYPES)}")
-        return tuple(dict.fromkeys(value))
+    @field_serializer("image_types")
+    def _in_short(self, value: tuple[ImageType, ...]) -> list[Any]:
+        return [kind.shortest() for kind in value]
 
     @field_validator("aggregations")
     @classmethod
@@ -160,6 +158,7 @@ class Settings(Part):
         for d in (*self.discretisation, *self.for_histogram):
             if meant.setdefault(d.name, d) != d:
                 raise ValueError(f"{d.name} names two discretisations with different origins; give them the same")
+        self._check_image_types()
         low = (self.resegmentation.range or (None, None))[0]
         for d in (*self.discretisation, *self.for_histogram, self.ivh_discretisation):
             if d.method == "fbs" and d.origin is None and low is None:
@@ -168,6 +167,36 @@ class Settings(Part):
                     '"minimum"), or a lower bound in `resegmentation.range`'
                 )
         return self
+
+    def _check_image_types(self) -> None:
+        """Raise where an image type's own settings contradict one another, or leave open where its level 1 begins."""
+        for kind, own in zip(self.image_types, self._changed, strict=True):
+            if own is None and kind.type != BASE:
+                for d in (*self.discretisation, *self.for_histogram, self.ivh_discretisation):
+                    if d.method == "fbs" and d.origin is None:
+                        raise ValueError(
+                            f"on image type {kind.type}, fixed bin size {short(d.width)} needs an `origin` (a number, or "
+                            '"minimum"): the lower bound of `resegmentation.range` is an intensity of the original'
+                        )
+
+    @cached_property
+    def _changed(self) -> tuple[Settings | None, ...]:
+        """The settings of each image type; None where it replaces none. Never these settings themselves: == would not end."""
+        run = {name: getattr(self, name) for name in Settings.model_fields}  # a profile's own say nothing of one image
+
+        def changed(kind: ImageType) -> Settings | None:
+            own = kind.of_its_own()
+            alone = (kind.without_its_own(),)
+            where = f"image type {kind.type}"
+            return validated(Settings, {**run, **own, "image_types": alone}, where) if own else None
+
+        return tuple(changed(kind) for kind in self.image_types)
+
+    @property
+    def by_image(self) -> dict[str, Settings]:
+        """Settings under which each image is measured, by its name and in the order of columns."""
+        each = zip(self.image_types, self._changed, strict=True)
+        return {name: own or self for kind, own in each for name in kind.names}
 
     @property
     def for_histogram(self) -> tuple[Discretisation, ...]:
@@ -181,10 +210,11 @@ class Settings(Part):
 
     @property
     def pad(self) -> int:
-        """Empty voxels around every box: the largest neighbour distance."""
+        """Empty voxels around every box: the largest neighbour distance in any image."""
         from voxomics.engine.families import FAMILIES
 
-        return max(family.reach(self) for family in FAMILIES)
+        each = {id(own): own for own in self.by_image.values()}.values()
+        return max(family.reach(own) for own in each for family in FAMILIES)
 
     @cached_property
     def _selected(self) -> frozenset[str]:

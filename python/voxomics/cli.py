@@ -32,6 +32,7 @@ def extract(
     labels: o.LabelsOption = None,
     profile: o.ProfileOption = "ibsi",
     settings: o.SettingsOption = None,
+    image_types: o.ImageTypesOption = None,
     features: o.FeaturesOption = None,
     exclude: o.ExcludeOption = None,
     aggregations: o.AggregationsOption = None,
@@ -74,6 +75,7 @@ def extract(
         inputs = o.inputs_of(image, mask, settings, cases=cases)
         tables.check_target(output, inputs=inputs, overwrite=overwrite)
         flags = {
+            "image_types": image_types,
             "features": features,
             "exclude": exclude,
             "aggregations": aggregations,
@@ -192,6 +194,7 @@ def stability(
 def features(
     profile: o.ProfileOption = "ibsi",
     settings: o.SettingsOption = None,
+    image_types: o.ImageTypesOption = None,
     features: o.FeaturesOption = None,
     exclude: o.ExcludeOption = None,
     aggregations: o.AggregationsOption = None,
@@ -209,6 +212,7 @@ def features(
         from voxomics.extractor import Extractor
 
         flags = {
+            "image_types": image_types,
             "features": features,
             "exclude": exclude,
             "aggregations": aggregations,

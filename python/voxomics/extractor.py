@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from voxomics._version import __version__
-from voxomics.engine import backends, pool, table, warm
+from voxomics.engine import backends, images, pool, table, warm
 from voxomics.engine.errors import InputError, SettingsError
 from voxomics.engine.plan import Plan
 from voxomics.engine.run import Case, Recipe, Rows, run
@@ -49,6 +49,8 @@ class Extractor:
     ------
     SettingsError
         Unknown profile, key, feature or value; the message offers the nearest accepted one.
+    MissingExtraError
+        An image type needs a package that is not installed.
     BackendError
         The backend cannot run here.
 
@@ -72,6 +74,7 @@ class Extractor:
     ) -> None:
         self.profile = profile_named(profile)
         self.settings = self.profile.settings(settings)
+        images.check(self.settings)
         self._backend = backends.choose(backend)
         if threads is not None and threads < 1:
             raise SettingsError(f"threads must be at least 1, got {threads}; leave it out to use every core")
@@ -98,7 +101,8 @@ class Extractor:
     @property
     def meta(self) -> dict[str, Any]:
         """What every table of this extractor has in ``attrs["voxomics"]``, beside its inputs."""
-        return {**self._meta, "backend": self.backend, "versions": _versions()}
+        packages = {kind.package: version(kind.package) for kind in self.settings.image_types if kind.package}
+        return {**self._meta, "backend": self.backend, "versions": {**_versions(), **packages}}
 
     @cached_property
     def details(self) -> tuple[str, ...]:

@@ -60,6 +60,15 @@ SettingsOption = Annotated[
         "--settings", "-s", help="YAML file of settings. `voxomics features --yaml` prints one to start from."
     ),
 ]
+ImageTypesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image-types",
+        "-i",
+        help="Image to measure: original, or the name of a filter such as pyradiomics_wavelet, or with settings "
+        "'{type: pyradiomics_log, sigma_mm: [1.0, 3.0]}'. Repeatable. Default: original.",
+    ),
+]
 FeaturesOption = Annotated[
     list[str] | None,
     typer.Option("--features", "-f", help="Family or family.feature to measure. Repeatable. Default: all."),
@@ -246,6 +255,8 @@ def settings_of(profile: str, path: Path | None, flags: dict[str, Any]) -> dict[
         profile_named(profile).settings(path)
     chosen: dict[str, Any] = dict(read_yaml(path)) if path else {}
     given = {key: value for key, value in flags.items() if value is not None and value != []}
+    if "image_types" in given:
+        given["image_types"] = [_image_type(item) for item in given["image_types"]]
     for item in given.pop("set", []):
         key, sign, text = item.partition("=")
         if not sign:
@@ -282,6 +293,17 @@ def _put(settings: dict[str, Any], keys: list[str], value: Any) -> None:
         settings[key] = dict(inner) if isinstance(inner, dict) else {}
         settings = settings[key]
     settings[keys[-1]] = value
+
+
+def _image_type(text: str) -> Any:
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SettingsError(
+            f"--image-types {text!r}: give a name, or a mapping such as {{type: pyradiomics_log, sigma_mm: [1.0, 3.0]}}"
+        ) from None
 
 
 def _range(text: str) -> tuple[float | None, float | None]:

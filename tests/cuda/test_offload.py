@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from types import SimpleNamespace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from voxomics.engine.measure import measure
 from voxomics.engine.plan import Plan
 from voxomics.engine.prepare import Prepared, build, find_vois
 from voxomics.engine.settings import Settings
+from voxomics.engine.settings.image_types import ImageType
 from voxomics.engine.volume import Image, MaskStack
 
 
@@ -86,18 +88,22 @@ def test_a_large_batch_keeps_both_streams_busy(offer, monkeypatch):
 
 
 def test_two_images_and_two_image_types_share_a_batch_on_the_device(offer, monkeypatch):
-    """The geometry is copied once, and each value is that of the image and the image type alone."""
+    """The geometry is copied once, and each value is that of the image and the image type alone, under settings of its own."""
 
-    def doubled(image, settings):
-        yield dataclasses.replace(image, array=2 * image.array)
+    class Doubled(ImageType):
+        type: Literal["doubled"] = "doubled"
 
-    monkeypatch.setitem(images.IMAGE_TYPES, "doubled", (lambda settings: ("doubled",), doubled))
+        def derive(self, image, threads):
+            yield dataclasses.replace(image, array=2 * image.array)
+
+    monkeypatch.setitem(images.IMAGE_TYPES, "doubled", Doubled)
     rng = np.random.default_rng(1)
     scans = []
     for shape, spacing_mm in (((9, 10, 11), (2.0, 1.0, 1.0)), ((8, 7, 12), (1.0, 0.7, 3.0))):
         labels = np.kron([[[1, 2]]], np.ones((shape[0], shape[1], shape[2] // 2), np.int32)).astype(np.int32)
         scans.append((Image(rng.normal(100, 30, labels.shape), spacing_mm), MaskStack((labels,))))
-    settings = Settings.of({"image_types": ["original", "doubled"], "discretisation": ["fbn:8"], "exclude": ["local_intensity"]})
+    own = {"type": "doubled", "discretisation": "fbn:6", "glcm": {"distance": 2}, "ngtdm": {"distance": 2}}
+    settings = Settings.of({"image_types": ["original", own], "discretisation": ["fbn:8"], "exclude": ["local_intensity"]})
     plan = Plan.of(settings)
     packed = [build(image, stack, find_vois(stack), settings) for image, stack in scans]
     device = offer(Threads(checked=False))

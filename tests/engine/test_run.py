@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import pickle
 import threading
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from voxomics.engine.prepare import Prepared, build, find_vois
 from voxomics.engine.remarks import clusters
 from voxomics.engine.run import Case
 from voxomics.engine.settings import Settings
+from voxomics.engine.settings.image_types import ImageType
 from voxomics.engine.stages import ahead
 from voxomics.engine.volume import Image, MaskStack
 
@@ -197,10 +199,13 @@ def test_an_image_type_shares_the_geometry_and_has_columns_of_its_own(monkeypatc
     """The image axis, with a second image type that is the first one doubled."""
     from voxomics.engine import images
 
-    def doubled(image, settings):
-        yield dataclasses.replace(image, array=2 * image.array)
+    class Doubled(ImageType):
+        type: Literal["doubled"] = "doubled"
 
-    monkeypatch.setitem(images.IMAGE_TYPES, "doubled", (lambda settings: ("doubled",), doubled))
+        def derive(self, image, threads):
+            yield dataclasses.replace(image, array=2 * image.array)
+
+    monkeypatch.setitem(images.IMAGE_TYPES, "doubled", Doubled)
     image, stack = scan(0)
     settings = {"image_types": ["original", "doubled"], "discretisation": ["fbn:8"], "resegmentation": {"range": [80, 150]}}
     ours = Extractor(settings=settings, backend="cpu")
@@ -223,12 +228,15 @@ def test_an_image_type_shares_the_geometry_and_has_columns_of_its_own(monkeypatc
 def test_a_derived_value_that_is_not_finite_is_named(monkeypatch):
     from voxomics.engine import images
 
-    def spoilt(image, settings):
-        array = image.array.copy()
-        array[1:3] = np.nan
-        yield dataclasses.replace(image, array=array)
+    class Spoilt(ImageType):
+        type: Literal["spoilt"] = "spoilt"
 
-    monkeypatch.setitem(images.IMAGE_TYPES, "spoilt", (lambda settings: ("spoilt",), spoilt))
+        def derive(self, image, threads):
+            array = image.array.copy()
+            array[1:3] = np.nan
+            yield dataclasses.replace(image, array=array)
+
+    monkeypatch.setitem(images.IMAGE_TYPES, "spoilt", Spoilt)
     image, stack = scan(0)
     ours = Extractor(settings={**LIGHT, "image_types": ["original", "spoilt"]}, backend="cpu")
     table = ours.extract(image.array, stack.layers[0], spacing_mm=image.spacing_mm)
