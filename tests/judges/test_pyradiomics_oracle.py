@@ -23,6 +23,7 @@ SLICE = {"brain1": 16, "brain2": 8, "breast1": 9}
 """The slice of masks that are one slice thick."""
 ANSWERED_WITH_NOTHING = ("log_too_large", "log_no_sigma", "lbp3d")
 """Refused by neither: PyRadiomics warns and gives no value."""
+GIVES_MORE = {"shape2D_no_force": "shape2D of a mask of one slice is measured where it is named; PyRadiomics asks for force2D"}
 NOT_COMPARED = ("diagnostics_Versions_",)
 
 
@@ -166,7 +167,8 @@ def test_a_variant(case, name):
         return
     ours, row = measured(case, name)
     values = recorded("values").get((case, name), {})
-    assert [column for column in ours.columns if not np.isnan(row[column])] == list(values)
+    found = [column for column in ours.columns if not np.isnan(row[column])]
+    assert found == list(values) or (name in GIVES_MORE and set(found) > set(values))
     wrong = {f: (row[f], float(text)) for f, text in values.items() if not same(row[f], float(text))}
     assert not wrong
     told = {k: v for k, v in recorded("diagnostics").get((case, name), {}).items() if not k.startswith(NOT_COMPARED)}
@@ -187,4 +189,4 @@ def with_reason(case, name):
 def test_all_values_and_refusals_of_the_oracle_are_looked_at():
     values, looked_at = recorded("values"), set(names())
     assert set(values) | set(refused()) == looked_at
-    assert sum(map(len, values.values())) == 9469 and len(refused()) == 28
+    assert sum(map(len, values.values())) == 9469 and len(refused()) == 25

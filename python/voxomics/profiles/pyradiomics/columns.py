@@ -25,15 +25,15 @@ _COUNTS = {key.feature: key for key in (N_VOXELS, N_INTENSITY)}
 def named(parameters: Parameters) -> dict[str, dict[str, Entry]]:
     """The features of each class that a parameter file asks for, in its order; shape goes first, whatever the order.
 
-    Without `featureClass` all classes are measured. `shape2D` is measured in slices (force2D) alone.
+    Without `featureClass` all classes are measured, `shape2D` in slices (force2D) alone.
     """
     asked = parameters.featureClass
     chosen = dict.fromkeys(CLASSES) if asked is None else dict(asked)
     ordered = sorted(chosen, key=lambda name: _OF_MASK.index(name) if name in _OF_MASK else len(_OF_MASK))
     found = {}
     for name in ordered:
-        if name == "shape2D" and not parameters.setting.force2D:
-            continue  # as PyRadiomics, which warns
+        if name == "shape2D" and asked is None and not parameters.setting.force2D:
+            continue
         features = chosen[name] or [feature for feature, entry in CLASSES[name].items() if not entry.is_deprecated]
         found[name] = {feature: CLASSES[name][feature] for feature in features if feature not in LEFT_OUT.get(name, ())}
     return found

@@ -82,7 +82,8 @@ def views(image: Image, masks: MaskStack, vois: Sequence[Voi], settings: Pyradio
     InputError
         The mask lies on another grid, and nothing brings it to the image's.
     """
-    setting, is_planar = settings.parameters.setting, "shape2D" in named(settings.parameters)
+    setting = settings.parameters.setting
+    is_planar = bool(setting.force2D) and "shape2D" in named(settings.parameters)
     _check_memory(image, settings)
     told = Diagnostics(settings.parameters, image, masks)
     base = normalised(image, setting) if setting.normalize else image
