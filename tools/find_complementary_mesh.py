@@ -4,11 +4,11 @@
 
 PyRadiomics measures an array of 2 × 2 × 2 voxels as one cell, with the middle of voxel (0, 0, 0) as origin.
 
-1. Each of the 256 configurations is measured at several spacings. Every way to draw it is tried: the two ways to part or join
-   diagonal corners on each face, and every way to cut the loops into triangles. Those that give PyRadiomics' area and signed
-   volume at each spacing must agree on the faces, and so on what the neighbouring cells see.
-2. They are compared with kernels/shape/marching_cubes.py: the configuration's own triangles there, or those of its complement
-   turned over. Which of the two follows from a single corner of the cell.
+1. Each of the 256 configurations is measured at several spacings. Every way to draw it is tried: the two ways to part
+   or join diagonal corners on each face, and every way to cut the loops into triangles. Those that give PyRadiomics'
+   area and signed volume at each spacing must agree on the faces, and so on what the neighbouring cells see.
+2. They are compared with kernels/shape/marching_cubes.py: the configuration's own triangles there, or those of its
+   complement turned over. Which of the two follows from a single corner of the cell.
 3. That rule is checked on random masks, for area, volume and diameters.
 """
 
@@ -33,7 +33,7 @@ def same(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 def theirs(mask: np.ndarray, spacing: np.ndarray) -> tuple[float, ...]:
-    """PyRadiomics' area and volume, and its four diameters: in planes of equal z, of equal y, of equal x, and in space."""
+    """PyRadiomics' area, volume and four diameters: in planes of equal z, of equal y, of equal x, and in space."""
     area, volume, diameters = cShape.calculate_coefficients(np.ascontiguousarray(mask, np.int8), spacing)
     return area, volume, *diameters
 
@@ -46,7 +46,7 @@ def measures(triangles: list[ours.Triangle], spacing: np.ndarray) -> tuple[float
 
 
 def drawings(inside: int) -> Iterator[tuple[tuple[bool, ...], list[ours.Triangle]]]:
-    """Every way to draw a configuration: whether each of its ambiguous faces joins its diagonal corners, and triangles."""
+    """Every way to draw a configuration: whether each ambiguous face joins its diagonal corners, and the triangles."""
     ambiguous = [k for k, ring in enumerate(RINGS) if len(ours.segments(inside, ring, False)) == 2]
     for choice in itertools.product((False, True), repeat=len(ambiguous)):
         joined = dict(zip(ambiguous, choice, strict=True))
@@ -82,7 +82,7 @@ def joins(inside: int) -> bool:
 
 
 def surface(mask: np.ndarray, corner: int) -> list[ours.Triangle]:
-    """All triangles of a mask in doubled coordinates, if configurations with this corner inside are their complement's."""
+    """All triangles of a mask in doubled coordinates; cells with this corner inside have their complement's."""
     found = []
     for place in itertools.product(*(range(n - 1) for n in mask.shape)):
         cell = mask[tuple(slice(p, p + 2) for p in place)]
@@ -110,9 +110,11 @@ def main() -> None:
     """Print what was found, or fail."""
     joined = {inside: joins(inside) for inside in range(1, 255)}
     parted = [c for c in joined if joined[255 - c] and not joined[c]]
-    corners = [k for k in range(8) if all(joined[c] == bool(c >> k & 1) for c in [*parted, *(255 - c for c in parted)])]
+    drawn = [*parted, *(255 - c for c in parted)]
+    corners = [k for k in range(8) if all(joined[c] == bool(c >> k & 1) for c in drawn)]
     print(f"PyRadiomics {__version__}, Python {platform.python_version()}, numpy {np.__version__}")
-    print(f"{len(parted)} configurations part diagonal corners and their complements join them; the corner inside: {corners}")
+    print(f"{len(parted)} configurations part diagonal corners, and their complements join them")
+    print(f"those that join them have this corner inside: {corners}")
     (corner,) = corners
     n = 0
     while n < 1000:

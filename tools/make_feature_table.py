@@ -19,6 +19,7 @@ INTRODUCTION = """# Features and where they are computed
 Do not edit it.
 
 The id is the permanent id of the IBSI.
+A feature without an id is not defined by the standard; it is measured only where its own name is listed in `features`.
 A column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`.
 
 In the column CUDA, *yes* means that the GPU computes the feature,
@@ -47,7 +48,7 @@ def overview() -> Iterator[str]:
         features = [where(family, feature) for family in several for feature in family.features]
         aggregations = ", ".join(several[0].aggregations) or "–"
         number = len(features)
-        yield f"| [{name}](#{name}) | {ibsi} | {number} | {number} | {features.count('yes')} | {aggregations} |"
+        yield f"| [{name}](#{name}) | {ibsi or '–'} | {number} | {number} | {features.count('yes')} | {aggregations} |"
 
 
 def details() -> Iterator[str]:

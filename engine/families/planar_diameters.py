@@ -12,10 +12,10 @@ from voxomics.engine.feature import Family, Feature
 from voxomics.engine.settings import Settings
 
 FEATURES = (
-    # vertices of the surface mesh: middles of edges between neighbouring voxels of which one is inside the morphological mask
-    Feature("maximum_2d_diameter_slice", "", "mm", "largest distance between two vertices of the mesh with the same z", 0),
-    Feature("maximum_2d_diameter_column", "", "mm", "largest distance between two vertices of the mesh with the same y", 0),
-    Feature("maximum_2d_diameter_row", "", "mm", "largest distance between two vertices of the mesh with the same x", 0),
+    # vertices of the surface mesh: middles between neighbouring voxels of which one is inside the morphological mask
+    Feature("maximum_2d_diameter_slice", "", "mm", "largest distance of two vertices of the mesh with the same z", 0),
+    Feature("maximum_2d_diameter_column", "", "mm", "largest distance of two vertices of the mesh with the same y", 0),
+    Feature("maximum_2d_diameter_row", "", "mm", "largest distance of two vertices of the mesh with the same x", 0),
 )
 
 
@@ -25,7 +25,9 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     return result
 
 
-def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
+def compute(
+    batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
     """The three diameters in mm, float64 [k, 1, 3]; see `Family.compute`."""
     from voxomics.kernels.shape.planar_diameter import planar_diameters
 

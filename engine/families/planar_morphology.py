@@ -16,8 +16,8 @@ THICK = "the mask spans more than one slice"
 ONE = f"{THICK}, or one voxel"
 
 FEATURES = (
-    # A, P: surface and perimeter of the outline (marching squares at 0.5 of the morphological mask; pixels that share only a
-    # corner are apart); λ: eigenvalues of the covariance (n, not n - 1) of the mask's pixel centres in its plane
+    # A, P: surface and perimeter of the outline (marching squares at 0.5 of the morphological mask; pixels that share
+    # only a corner are apart); λ: eigenvalues of the covariance (n, not n - 1) of the pixel centres
     Feature("mesh_surface", "", "mm2", "A", 0, undefined=THICK),
     Feature("pixel_surface", "", "mm2", "pixels of the morphological mask · surface of a pixel", 0, undefined=THICK),
     Feature("perimeter", "", "mm", "P", 0, undefined=THICK),
@@ -37,7 +37,9 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     return result
 
 
-def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
+def compute(
+    batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
+) -> F64:
     """Features of masks that are one slice thick, float64 [k, 1, features]; see `Family.compute`."""
     from voxomics.kernels.shape import mesh, planar
     from voxomics.kernels.shape import moments as kernel

@@ -1,14 +1,14 @@
 """The mesh in which complementary configurations of a cell share one triangulation; it has holes.
 
-Marching cubes with a table of 128 configurations draws the other 128 as their complements, turned over. A face of a cell
-with two diagonal corners inside is then parted in one half of the table and joined in the other, and where two
+Marching cubes with a table of 128 configurations draws the other 128 as their complements, turned over. A face of a
+cell with two diagonal corners inside is then parted in one half of the table and joined in the other, and where two
 neighbouring cells draw their common face differently, the mesh has a hole of half a face. Area does not mind. Volume is
 the sum of the signed tetrahedra between the triangles and an origin, so a hole adds a third of its area times its
 distance from the origin, which is the middle of the voxel before the first one of the mask's box, along every axis.
 
 PyRadiomics has this mesh. Which half is turned over was found by experiment with PyRadiomics 3.1.4
-(tools/find_complementary_mesh.py): the configurations with voxel (1, 1, 0) of the cell inside. The triangles of the other
-half measure as those of marching_cubes.py do.
+(tools/find_complementary_mesh.py): the configurations with voxel (1, 1, 0) of the cell inside. The triangles of the
+other half measure as those of marching_cubes.py do.
 
 Cells are counted by `mesh.count`, and what they need beyond the counts are integers, too.
 
@@ -30,7 +30,7 @@ import numpy as np
 
 from voxomics.kernels import jit
 from voxomics.kernels.shape.marching_cubes import VOLUME as VOLUME_WHEN_CLOSED
-from voxomics.kernels.shape.mesh import CONFIGURATIONS, FULL, cell_areas, face, volume_mm3
+from voxomics.kernels.shape.mesh import ALL_FULL, CONFIGURATIONS, FULL, TILE, cell_areas, configure, volume_mm3
 
 CORNER = 6
 """Configurations with this bit set, voxel (1, 1, 0) of the cell, are drawn as their complements turned over."""
@@ -63,67 +63,89 @@ The cell's faces are closed as a mesh without holes closes them, so what neighbo
 """
 
 
+LOW, SUM, TOTAL, N_SUMS = 0, 3, 6, 7
+"""Of `sums`: the first place (z, y, x) of a cell with a voxel inside, ΣSKEW (z, y, x), and ΣSKEW · place."""
+
+
 @jit.body
-def holes_of(region, base, nz, ny, nx, pad, skew):
-    """What holes add to the volume of one VOI, beyond `VOLUME`, int64.
+def add_holes(cells, eights, n, place, z, nx, skew, sums):
+    """Add some cells of a slice to the sums. Most are empty or full like their neighbours: eight are looked at together.
+
+    Parameters
+    ----------
+    cells : uint8 [TILE]
+        From `mesh.configure`; those from n on are overwritten.
+    eights : uint64 [TILE / 8]
+        The same memory.
+    n : int
+        Cells to add.
+    place : int64
+        Place of the first cell in its slice.
+    z : int64
+        The slice.
+    nx : int64
+        Voxels of a row of the padded box.
+    skew : ndarray int64 [256, 3]
+        SKEW.
+    sums : ndarray int64 [7]
+        Added to; places LOW to TOTAL.
+    """
+    n_eights = (n + 7) // 8
+    for q in range(n, n_eights * 8):
+        cells[q] = 0
+    for e in range(n_eights):
+        if eights[e] == 0 or eights[e] == ALL_FULL:
+            continue
+        for q in range(8 * e, 8 * e + 8):
+            c = cells[q]
+            if c == 0 or c == FULL:
+                continue
+            y = np.int64(np.uint32(place + q) // np.uint32(nx))
+            at = (z, y, place + q - y * nx)
+            for axis in range(3):
+                sums[LOW + axis] = min(sums[LOW + axis], at[axis])
+                sums[SUM + axis] += skew[c, axis]
+                sums[TOTAL] += skew[c, axis] * at[axis]
+
+
+@jit.cpu
+def count_holes(region, start, shape, vois, pad, skew, holes):
+    """What holes add to the volume of every VOI, beyond `VOLUME`.
 
     Parameters
     ----------
     region : ndarray uint8 [total]
         Geometry.region: padded boxes in C order; bit 0 marks the mask.
-    base : int64
-        Where the VOI's padded box begins in `region`.
-    nz, ny, nx : int64
-        Size of the padded box in voxels.
-    pad : int64
-        Voxels of padding on every side.
-    skew : ndarray int64 [256, 3]
-        SKEW.
-
-    Returns
-    -------
-    int64
-        Pyramids over half a face, one voxel high.
-    """
-    low_z, low_y, low_x = nz, ny, nx  # the first cells with an inside corner
-    sum_z, sum_y, sum_x, total = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    for z in range(pad - 1, nz - pad):
-        for y in range(pad - 1, ny - pad):
-            row = base + (z * ny + y) * nx
-            before = face(region, row + pad - 1, nx, ny * nx)
-            for x in range(pad - 1, nx - pad):
-                after = face(region, row + x + 1, nx, ny * nx)
-                c = before | after << 1
-                before = after
-                if c == 0 or c == FULL:
-                    continue
-                low_z, low_y, low_x = min(low_z, z), min(low_y, y), min(low_x, x)
-                sum_z, sum_y, sum_x = sum_z + skew[c, 0], sum_y + skew[c, 1], sum_x + skew[c, 2]
-                total += z * skew[c, 0] + y * skew[c, 1] + x * skew[c, 2]
-    return total - low_z * sum_z - low_y * sum_y - low_x * sum_x
-
-
-@jit.cpu
-def count_holes(region, start, shape, vois, pad, skew, holes):
-    """What holes add to the volume of every VOI.
-
-    Parameters
-    ----------
-    region, pad, skew
-        As for `holes_of`.
     start : ndarray int64 [n + 1]
         VOI i owns region[start[i] : start[i + 1]].
     shape : ndarray int32 [n, 3]
         Size (z, y, x) of each padded box.
     vois : ndarray int64 [k]
         Rows of the batch.
+    pad : int
+        Padding of the boxes.
+    skew : ndarray int64 [256, 3]
+        SKEW.
     holes : ndarray int64 [k]
         Written: pyramids over half a face, one voxel high.
     """
+    faces, cells, sums = np.empty(TILE + 1, np.uint8), np.empty(TILE, np.uint8), np.empty(N_SUMS, np.int64)
+    eights = cells.view(np.uint64)
     for k in range(vois.size):
         i = vois[k]
         nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
-        holes[k] = holes_of(region, start[i], nz, ny, nx, pad, skew)
+        sums[:] = 0
+        sums[LOW], sums[LOW + 1], sums[LOW + 2] = nz, ny, nx
+        first, last = (pad - 1) * nx + pad - 1, (ny - pad) * nx - pad
+        for z in range(pad - 1, nz - pad):
+            base = start[i] + z * ny * nx
+            for tile in range(first, last, TILE):
+                n = min(TILE, last - tile)
+                if configure(region, base + tile, n, nx, ny * nx, faces, cells):
+                    add_holes(cells, eights, n, tile, z, nx, skew, sums)
+        holes[k] = sums[TOTAL]
+        for axis in range(3):
+            holes[k] -= sums[LOW + axis] * sums[SUM + axis]
 
 
 def areas(spacing_mm):

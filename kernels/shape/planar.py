@@ -1,7 +1,7 @@
 """Features of a mask that is one slice thick: its outline is drawn by marching squares at 0.5.
 
-In the cells of marching cubes (mesh.py) with no voxel of the upper slice inside, the lower four voxels are the corners of
-a square. So the squares of a slice are counted already: configurations 1 to 15.
+In the cells of marching cubes (mesh.py) with no voxel of the upper slice inside, the lower four voxels are the corners
+of a square. So the squares of a slice are counted already: configurations 1 to 15.
 Two pixels that share only a corner are apart. Their square then has two separate segments, as in PyRadiomics.
 """
 
@@ -30,7 +30,7 @@ AREA = np.array([0, 1, 1, 4, 1, 4, 2, 7, 1, 2, 4, 7, 4, 7, 7, 8])
 OBLIQUE = np.array([0, 1, 1, 0, 1, 0, 2, 1, 1, 2, 0, 1, 0, 1, 1, 0])
 ALONG_Y = np.array([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0])
 ALONG_X = np.array([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0])
-"""Segments of a square's outline that join the middles of two neighbouring edges, or of two opposite ones, int64 [16]."""
+"""Segments of a square's outline that join the middles of neighbouring edges, or of opposite ones, int64 [16]."""
 
 
 def measure(counts, n_pixels, axes, diameter, spacing):

@@ -6,9 +6,10 @@ In the middle of a slice the vertices lie half a voxel beside its outermost voxe
 the slice's voxels, widened by half a voxel along either axis. So the farthest two lie beyond two corners of the outline
 of the voxels, in opposite directions along one axis: a voxel more along that axis than the corners are apart.
 
-Midway between two slices a vertex lies wherever one of them has a voxel and the other has none. Two such voxels of the
-same slice are nearer to each other than two vertices in its middle. Those of different slices are no farther apart than
-the corners of the two outlines; only where these are farther apart than what was found is it worth looking.
+Midway between two slices a vertex lies wherever one of them has a voxel and the other has none. Two such places that
+belong to the same slice are nearer to each other than two vertices in its middle. So what counts is how far a voxel of
+one slice is from a voxel of the other: at most as far as two corners of the two outlines. Where a corner belongs to both
+slices there is no vertex, but then both corners belong to one slice, and the distance is too small to matter.
 
 Arguments of several functions
 ------------------------------
@@ -54,18 +55,6 @@ def find_ends(region, first, rows, places, by_row, by_place, ends):
             while region[row + b * by_place] & 1 == 0:
                 b -= 1
         ends[LOW, r], ends[HIGH, r] = a, b
-
-
-@jit.body
-def find_differences(region, first, rows, places, by_slice, by_row, by_place, ends):
-    """Write the first and the last place of each row at which a slice differs from the one before it."""
-    for r in range(rows):
-        ends[LOW, r] = ends[HIGH, r] = -1
-        for p in range(places):
-            at = first + r * by_row + p * by_place
-            if (region[at] ^ region[at - by_slice]) & 1:
-                ends[LOW, r] = p if ends[LOW, r] < 0 else ends[LOW, r]
-                ends[HIGH, r] = p
 
 
 @jit.body
@@ -119,17 +108,12 @@ def diameter_across(region, first, slices, rows, places, by_slice, by_row, by_pl
     """
     ends, stack = np.empty((2, rows), np.int64), np.empty(rows, np.int64)
     before, now = np.empty((2 * rows, 2), np.int64), np.empty((2 * rows, 2), np.int64)
-    between = np.empty((2 * rows, 2), np.int64)
     n_before, largest = np.int64(0), 0.0
     for s in range(slices):
-        here = first + s * by_slice
-        find_ends(region, here, rows, places, by_row, by_place, ends)
+        find_ends(region, first + s * by_slice, rows, places, by_row, by_place, ends)
         n = find_corners(ends, rows, stack, now)
         largest = max(largest, farthest_apart(now, n, now, n, 1, row_mm, place_mm))
-        if farthest_apart(before, n_before, now, n, 0, row_mm, place_mm) > largest:
-            find_differences(region, here, rows, places, by_slice, by_row, by_place, ends)
-            m = find_corners(ends, rows, stack, between)
-            largest = max(largest, farthest_apart(between, m, between, m, 0, row_mm, place_mm))
+        largest = max(largest, farthest_apart(before, n_before, now, n, 0, row_mm, place_mm))
         before, now, n_before = now, before, n
     return np.sqrt(largest)
 

@@ -188,10 +188,9 @@ FAULTS = [
         ],
         "kernels/test_planar": [
             ("CORNER = 6\n", "CORNER = 5\n", "pyradiomics"),
-            ("total - low_z * sum_z -", "total - sum_z -", "holes"),
-            ("z * skew[c, 0] + y * skew[c, 1]", "z * skew[c, 0] + x * skew[c, 1]", "pyradiomics"),
+            ("holes[k] -= sums[LOW + axis] *", "holes[k] -= pad *", "holes"),
+            ("at = (z, y, place + q - y * nx)", "at = (z, y, place + q)", "pyradiomics"),
             ("- HALF_FACE * JOINED[:, :, 1].sum(1)", "- HALF_FACE * JOINED[:, 1].sum(1)", "pyradiomics"),
-            ("(region[at] ^ region[at - by_slice]) & 1", "(region[at] | region[at - by_slice]) & 1"),
             ("farthest_apart(before, n_before, now, n, 0,", "farthest_apart(now, n, now, n, 0,"),
             ("(v + beyond) * place_mm", "v * place_mm + beyond"),
             ("nx, nz, ny, 1, by_z, by_y, z, y)", "nx, nz, ny, 1, by_z, by_y, y, z)"),

@@ -1,4 +1,4 @@
-"""Diameters in planes, the shape of a single slice, and the mesh with holes: naive twins, closed forms and PyRadiomics."""
+"""Diameters in planes, the shape of a slice, and the mesh with holes: naive twins, closed forms and PyRadiomics."""
 
 from __future__ import annotations
 
@@ -55,8 +55,18 @@ def test_scattered_voxels_equal_the_twin():
     two = np.zeros((2, 9, 9), int)
     two[0, 0, 0] = two[1, 8, 8] = 1
     across = by_name(planar_diameters, [two], (1.0, 1.0, 1.0))[0]
-    assert across == pytest.approx({f"maximum_2d_diameter_{name}": d for name, d in
-                                    (("slice", np.hypot(8, 8)), ("column", 1.0), ("row", 1.0))}, rel=1e-14)  # fmt: skip
+    for name, expected in (("slice", np.hypot(8, 8)), ("column", 1.0), ("row", 1.0)):
+        assert across[f"maximum_2d_diameter_{name}"] == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_voi_is_the_same_alone_and_in_a_batch():
+    rng = np.random.default_rng(13)
+    volumes = [random_volume(rng, shape, 9, 0.5) for shape in ((3, 4, 5), (1, 6, 7), (4, 4, 4), (1, 3, 2))]
+    for family, options in ((planar_diameters, {}), (planar_morphology, {}), (morphology, {"mesh": "complementary"})):
+        whole = measured(family, volumes, SPACING, {"morphology": options})
+        for k, volume in enumerate(volumes):
+            alone = measured(family, [np.pad(volume, 1)], SPACING, {"morphology": options, "glcm": {"distance": 1 + k}})
+            np.testing.assert_array_equal(alone[0], whole[k])
 
 
 def test_a_line_a_rectangle_and_one_pixel():
@@ -75,7 +85,7 @@ def test_a_thick_mask_has_no_planar_shape():
     assert np.isnan(thick).all() and np.isfinite(thin).all()
 
 
-def test_features_of_a_slice_are_those_of_an_irregular_outline():
+def test_an_irregular_outline_as_pyradiomics_measures_it():
     """PyRadiomics 3.1.4, RadiomicsShape2D, spacing 0.8 and 1.1 mm."""
     got = by_name(planar_morphology, [(np.random.default_rng(12).random((1, 9, 8)) < 0.6).astype(int)])[0]
     assert got == pytest.approx(SHAPE_2D, rel=1e-12)
@@ -100,8 +110,9 @@ def test_holes_are_placed_in_the_box_of_the_mask():
 
 def test_the_mesh_without_diagonals_has_no_holes():
     solid = np.ones((4, 5, 6), int)
-    closed, other = (by_name(morphology, [solid], SPACING, {"morphology": {"mesh": kind}})[0] for kind in
-                     ("closed", "complementary"))  # fmt: skip
+    closed, other = (
+        by_name(morphology, [solid], SPACING, {"morphology": {"mesh": kind}})[0] for kind in ("closed", "complementary")
+    )
     assert other == pytest.approx(closed, rel=1e-13)
 
 
@@ -114,7 +125,7 @@ def test_the_two_halves_of_the_table():
 
 
 def test_meshes_as_pyradiomics_measures_them():
-    """PyRadiomics 3.1.4 (bhklab), cShape.calculate_coefficients: area, volume, and diameters with equal z, equal y, equal x."""
+    """PyRadiomics 3.1.4 (bhklab), cShape.calculate_coefficients: area, volume, diameters with equal z, equal y, equal x."""
     rng = np.random.default_rng(8)
     volumes = [(rng.random(shape) < fill).astype(int) for shape, fill, *_ in PYRADIOMICS]
     for options in ({}, {"glcm": {"distance": 2}}):  # another padding
