@@ -12,6 +12,7 @@ import numpy as np
 from voxomics.engine import images, pool
 from voxomics.engine.batch import I64, Geometry, Surroundings, VoiBatch, offsets
 from voxomics.engine.discretise import channel
+from voxomics.engine.errors import ResourceError, text_of_bytes
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.process import Processed, process
 from voxomics.engine.settings import Settings
@@ -245,6 +246,7 @@ def build(
             batch, prepared.derived_nonfinite[name] = _missing(geometry, processed.image, own)
             prepared.absent[name], dtype = (one,) * len(vois), np.dtype(np.float64)
         prepared.batches[name] = batch
+        _check_held(prepared, settings)
         sound = np.flatnonzero(prepared.derived_nonfinite[name] == 0)
         for chosen in dict.fromkeys((*own.discretisation, *own.for_histogram)):
             key = name, chosen.name
@@ -300,6 +302,17 @@ def _gathered(geometry: Geometry, image: Image, settings: Settings, threads: int
 
     pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
     return VoiBatch(geometry, values, value_start, _surroundings(geometry, image, settings)), nonfinite
+
+
+def _check_held(prepared: Prepared, settings: Settings) -> None:
+    """Raise where the derived images around VOIs, which stay in memory while VOIs are measured, exceed the memory limit."""
+    derived = [batch for name, batch in prepared.batches.items() if name != images.BASE]
+    held = float(sum(around.array.nbytes for batch in derived for around in batch.images))
+    if held > settings.memory_bytes:
+        raise ResourceError(
+            f"local intensity keeps {len(derived)} derived images in memory, {text_of_bytes(held)} or more, but the limit is "
+            f"{settings.memory}; put local_intensity in `exclude`, or raise `memory`"
+        )
 
 
 def _missing(geometry: Geometry, base: Image, settings: Settings) -> tuple[VoiBatch, I64]:

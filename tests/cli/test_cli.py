@@ -283,6 +283,20 @@ def test_every_setting_has_a_flag(tmp_path):
     assert "give KEY=VALUE" in run("features", "--set", "ngldm", status=2).stderr
 
 
+def test_image_types_on_the_command_line(phantom, tmp_path):
+    log = "{type: pyradiomics_log, sigma_mm: [3, 1.5]}"
+    flags = ["-i", "original", "--image-types", "pyradiomics_square", "-i", log, "-f", "intensity_statistics.mean"]
+    names = ["original", "square", "log-sigma-3-mm-3D", "log-sigma-1-5-mm-3D"]
+    columns = [f"{name}.intensity_statistics.mean" for name in names]
+    assert run("features", "--columns", *flags).stdout.split() == columns
+    run("extract", phantom / "image.nii.gz", phantom / "mask.nii.gz", "-o", tmp_path / "a.csv", *flags)
+    assert pd.read_csv(tmp_path / "a.csv")[columns].notna().all().all()
+    chosen = json.loads((tmp_path / "a.csv.meta.json").read_text())["settings"]["image_types"]
+    assert chosen == ["original", "pyradiomics_square", {"type": "pyradiomics_log", "sigma_mm": [3, 1.5]}]
+    assert "did you mean 'pyradiomics_wavelet'" in run("features", "-i", "wavelet", status=2).stderr.replace("\n", " ")
+    assert "give a name, or a mapping such as" in run("features", "-i", "{type: [", status=2).stderr.replace("\n", " ")
+
+
 def test_resampling_flags_are_those_settings(phantom, tmp_path):
     pair = (phantom / "image.nii.gz", phantom / "mask.nii.gz")
     run("extract", *pair, "-o", tmp_path / "a.csv", "--resampling-spacing", "2", "--round-intensities", *LIGHT)

@@ -16,7 +16,8 @@ from voxomics import Extractor, ResourceError, Settings, SettingsError
 from voxomics.engine import images
 from voxomics.engine.errors import MissingExtraError
 from voxomics.engine.filters import wavelets
-from voxomics.engine.volume import Image
+from voxomics.engine.prepare import Prepared, build, find_vois
+from voxomics.engine.volume import Image, MaskStack
 
 ALL = [
     "original", {"type": "pyradiomics_log", "sigma_mm": [1.0, 3]}, "pyradiomics_wavelet", "pyradiomics_square",
@@ -250,15 +251,12 @@ def test_an_image_too_small_for_a_sigma_gives_empty_cells_with_the_reason():
     assert "the image has 7 voxels along z, and a sigma of 12.5 mm needs 8" in found["reason"][0]
     names = [name for name in found.columns[7:] if found[name].isna().any()]
     assert names == [name for name in found.columns[7:] if name.startswith("log-sigma-12-5")]
-    assert isinstance(made({"type": "pyradiomics_log", "sigma_mm": [12.0]}, image)["log-sigma-12-0-mm-3D"], Image)
+    assert isinstance(made({"type": "pyradiomics_log", "sigma_mm": [5.5]}, image)["log-sigma-5-5-mm-3D"], Image)
     (why,) = made({"type": "pyradiomics_log", "sigma_mm": [0.5]}, volume(9, (3, 10, 9))).values()
     assert why == "the image has 3 voxels along z, and a sigma of 0.5 mm needs 4"
 
 
 def test_an_image_without_a_type_shares_a_batch_with_one_that_has_it():
-    from voxomics.engine.prepare import Prepared, build, find_vois
-    from voxomics.engine.volume import MaskStack
-
     settings = Settings.of({"image_types": ["original", {"type": "pyradiomics_log", "sigma_mm": [3.0]}]})
     parts = []
     for shape in ((7, 10, 9), (3, 10, 9)):
@@ -303,6 +301,17 @@ def test_memory_is_asked_for_before_a_filter_runs():
     with pytest.raises(ResourceError, match="image type pyradiomics_wavelet needs 8 MB for 40 × 50 × 50 voxels, but the limit"):
         table(settings, image, mask)
     assert table({**settings, "memory": "20MB"}, image, mask)["status"][0] == "ok"
+
+
+def test_derived_images_that_local_intensity_keeps_are_counted():
+    image, stack = volume(13, (40, 50, 50)), MaskStack((np.ones((40, 50, 50), np.uint8),))
+    kinds = ["original", "pyradiomics_square", "pyradiomics_square_root", "pyradiomics_exponential"]
+    chosen = {"features": ["intensity_statistics", "local_intensity"], "image_types": kinds}
+    whole = build(image, stack, find_vois(stack), Settings.of({**chosen, "memory": "3MB"}))
+    assert [around.array.nbytes for batch in whole.batches.values() for around in batch.images] == [200_000, *[800_000] * 3]
+    with pytest.raises(ResourceError, match=r"keeps 3 derived images in memory, 2\.4 MB or more, but the limit is 2MB; put"):
+        build(image, stack, find_vois(stack), Settings.of({**chosen, "memory": "2MB"}))
+    build(image, stack, find_vois(stack), Settings.of({**chosen, "memory": "2MB", "exclude": "local_intensity"}))
 
 
 def test_letters_count_in_binary():

@@ -67,6 +67,9 @@ def test_a_setting_that_starves_a_lifex_feature_is_refused():
         Extractor("lifex", {"exclude": ["glcm.contrast"]})
     with pytest.raises(SettingsError, match="one discretisation"):
         Extractor("lifex", {"discretisation": [{"method": "none"}, {"method": "fbn", "bins": 8}]})
+    for image_types in ("pyradiomics_square", ["original", "pyradiomics_square"], {"type": "original", "percentile": "lower"}):
+        with pytest.raises(SettingsError, match="profile lifex measures the original image alone"):
+            Extractor("lifex", {"image_types": image_types})
 
 
 def test_two_clusters_are_remarked_on():

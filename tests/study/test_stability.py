@@ -228,6 +228,17 @@ def test_without_perturbation_the_values_are_those_of_extract(where):
         np.testing.assert_array_equal(values, np.repeat(expected, 3, axis=0))
 
 
+def test_filters_see_the_whole_image_of_a_copy():
+    kinds = [{"type": "pyradiomics_log", "sigma_mm": [3.0]}, "pyradiomics_square", "pyradiomics_gradient"]
+    ours = Extractor(settings={"features": ["intensity_statistics"], "image_types": kinds})
+    cases = [tumour(k, 8 + k) for k in range(2)]
+    found = stability(cases, ours, perturbations=2, amplitudes=NONE).measured
+    for case in cases:
+        expected = ours.extract(case.image, case.mask, spacing_mm=CT)[ours.columns].to_numpy()
+        values = found.loc[found["id"] == case.id, ours.columns].to_numpy()
+        np.testing.assert_array_equal(values, np.repeat(expected, 2, axis=0))
+
+
 def test_a_mask_file_of_smaller_extent_lies_where_its_origin_says():
     case = tumour(5)
     image, mask = sitk.GetImageFromArray(case.image), sitk.GetImageFromArray(case.mask)

@@ -141,8 +141,10 @@ def outputs(settings: LifexSettings) -> list[Output]:
     Raises
     ------
     SettingsError
-        The settings leave out something a LIFEx feature is made of.
+        The settings leave out something a LIFEx feature is made of, or ask for other images.
     """
+    if [kind.shortest() for kind in settings.image_types] != [images.BASE]:
+        raise SettingsError("profile lifex measures the original image alone; use profile ibsi for other image types")
     names = [d.name for d in settings.discretisation]
     if len(names) != 1 or len(settings.for_histogram) != 1:
         raise SettingsError(f"profile lifex takes one discretisation, got {names}; use profile ibsi for several")

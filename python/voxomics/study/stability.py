@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from voxomics.cases import read_cases, why_failed
-from voxomics.engine import table
+from voxomics.engine import images, table
 from voxomics.engine.errors import InputError, SettingsError
 from voxomics.engine.prepare import Voi, find_vois
 from voxomics.engine.run import Case as RunCase
@@ -30,6 +30,7 @@ from voxomics.study.perturbation import Amplitudes, Perturbation, draw, noise_sd
 
 Progress = Callable[[float], None]
 _CONTEXT_MM = 6.3  # the 1 cm³ sphere of the local intensity peak looks 6.2 mm beyond the mask
+_WHOLE_IMAGE = 1 << 40  # voxels: what a filter gives may depend on all of them
 _SPLINE_VOXELS = 4  # what lies so far away weighs less than 1 % in a cubic spline
 _NOISE_MM = 30.0  # tissue around the VOI's box that tells its noise, which differs from place to place in a scan
 _ATTEMPTS = 10  # draws per perturbation before a mask counts as too small
@@ -100,6 +101,7 @@ def stability(
     tumour cut out with the tissue around it, with noise of its own, and is an image of the run that measures them all together.
     At amplitudes 0 the values are `Extractor.extract`'s, bit for bit. Only where settings resample the image, its new grid is
     aligned with the cutout instead of the whole image: a shift below one new voxel, the same for all copies.
+    Where an image type is derived by a filter, each copy is the whole image with noise, since filters read all of it.
 
     Parameters
     ----------
@@ -249,7 +251,9 @@ def _only_voi(masks: MaskStack, label: int | str | None) -> Voi:
 
 
 def _context(spacing_mm: Triple, settings: Settings) -> Index:
-    """Voxels around a mask whose intensities its features may read."""
+    """Voxels around a mask whose intensities its features may read, or the filters of its image types."""
+    if any(kind.type != images.BASE for kind in settings.image_types):
+        return (_WHOLE_IMAGE,) * 3
     spline = _SPLINE_VOXELS if settings.resampling.spacing_mm else 0
     z, y, x = (int(np.ceil(_CONTEXT_MM / size)) + 1 + spline for size in spacing_mm)
     return (z, y, x)
