@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from voxomics.engine.directions import directions
+from voxomics.engine.directions import directions, shell_directions
 
 if TYPE_CHECKING:
     from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+    from voxomics.engine.feature import Feature
+    from voxomics.engine.settings import Settings
     from voxomics.kernels.device import Array, Device
 
 _FLAGS = {  # planar, by slice, by direction
@@ -72,10 +74,13 @@ def aggregation_flags(aggregations: tuple[str, ...]) -> I64:
 
 
 @cache
-def directional(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, Groups]:
+def directional(
+    distance: int, aggregations: tuple[str, ...], shells: tuple[int, ...] | None = None
+) -> tuple[I64, Groups]:
     """Directions to count, int64 [D, 3], and the groups of matrices that are counted along them."""
     flags = aggregation_flags(aggregations)
-    dirs = directions(distance, planar=bool(flags[:, 0].all()))
+    planar = bool(flags[:, 0].all())
+    dirs = shell_directions(shells, planar) if shells else directions(distance, planar)
     return dirs, Groups(flags, int((dirs[:, 0] == 0).sum()), len(dirs), bool(flags[:, 1].any()))
 
 
@@ -142,7 +147,32 @@ def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np
     return work, first
 
 
-def means(feature: F64, first: I64, groups: Groups) -> F64:
+def conventions(
+    features: tuple[Feature, ...], places: npt.NDArray[np.int_], n_slots: int, settings: Settings
+) -> F64 | None:
+    """What stands for undefined values of a matrix, float64 [slots], NaN for nothing; None if it is so for all.
+
+    Parameters
+    ----------
+    features : tuple of Feature
+    places : ndarray int [features]
+        The slot of each.
+    n_slots : int
+    settings : Settings
+    """
+    if settings.degenerate == "undefined":
+        return None
+    found = np.full(n_slots, np.nan)
+    found[places] = [np.nan if feature.convention is None else feature.convention for feature in features]
+    return found
+
+
+@cache
+def _undefined(n_slots: int) -> F64:
+    return np.full(n_slots, np.nan)
+
+
+def means(feature: F64, first: I64, groups: Groups, convention: F64 | None = None) -> F64:
     """Means over the matrices of each VOI and aggregation, each feature where it is defined: float64 [k, A, slots].
 
     Parameters
@@ -151,21 +181,27 @@ def means(feature: F64, first: I64, groups: Groups) -> F64:
     first : ndarray int64 [k · A + 1]
         From `matrices`.
     groups : Groups
+    convention : ndarray float64 [slots], optional
+        From `conventions`.
     """
     from voxomics.kernels import grouping
 
     out = np.empty((len(first) - 1, feature.shape[1]))
-    grouping.means(feature, first, out)
+    grouping.means(feature, first, _undefined(feature.shape[1]) if convention is None else convention, out)
     return out.reshape(-1, len(groups.flags), feature.shape[1])
 
 
-def means_on_device(device: Device, feature: Array, first: I64, groups: Groups) -> F64:
+def means_on_device(
+    device: Device, feature: Array, first: I64, groups: Groups, convention: F64 | None = None
+) -> F64:
     """As `means`, of features in a device's memory; the result is in the host's."""
     from voxomics.kernels import grouping
 
     n_slots = feature.shape[1]
     out = device.empty((len(first) - 1, n_slots), np.float64)
-    device.launch(grouping.means_gpu, -(-(len(first) - 1) * n_slots // 128), 128, feature, device.put(first), out)
+    chosen = device.put(_undefined(n_slots) if convention is None else convention)
+    blocks = -(-(len(first) - 1) * n_slots // 128)
+    device.launch(grouping.means_gpu, blocks, 128, feature, device.put(first), chosen, out)
     return device.get(out).reshape(-1, len(groups.flags), n_slots)
 
 

@@ -6,9 +6,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from voxomics.engine.batch import F64, I64, VoiBatch
+    from voxomics.engine.batch import F64, I64, Channel, VoiBatch
     from voxomics.engine.settings import Weighting
 
 _LEAST = 1e-140  # its square is a normal float64; of any other weight it is nothing
@@ -51,6 +52,52 @@ def directions(distance: int, planar: bool = False) -> I64:
     return found
 
 
+@cache
+def shell(distances: tuple[int, ...], planar: bool = False) -> I64:
+    """Steps from a voxel to all voxels at some Chebyshev distances.
+
+    Parameters
+    ----------
+    distances : tuple of int
+        Chebyshev distances, ≥ 0.
+    planar : bool
+        Only steps within a slice (dz = 0).
+
+    Returns
+    -------
+    ndarray int64 [n, 3], read-only
+        Steps (dz, dy, dx), in the order of z, y and x.
+
+    Examples
+    --------
+    >>> [len(shell((1,))), len(shell((2,))), len(shell((0, 1, 2)))]
+    [26, 98, 125]
+    """
+    side = np.arange(-max(distances), max(distances) + 1)
+    steps = np.stack(np.meshgrid(side[side == 0] if planar else side, side, side, indexing="ij"), -1).reshape(-1, 3)
+    found: I64 = steps[np.isin(np.abs(steps).max(1), distances)].astype(np.int64)
+    found.setflags(write=False)
+    return found
+
+
+@cache
+def shell_directions(shells: tuple[int, ...], planar: bool = False) -> I64:
+    """As `directions`: one of each two opposite steps to the voxels at some Chebyshev distances.
+
+    Examples
+    --------
+    >>> len(shell_directions((2,))), len(shell_directions((1, 2))), len(shell_directions((2,), planar=True))
+    (49, 62, 8)
+    >>> bool((shell_directions((1,)) == directions(1)).all())
+    True
+    """
+    steps = shell(shells, planar)
+    half = steps[len(steps) // 2 :]  # opposite steps stand in opposite places
+    found: I64 = half[np.argsort(half[:, 0] != 0, kind="stable")]
+    found.setflags(write=False)
+    return found
+
+
 def direction_weights(dirs: I64, batch: VoiBatch, vois: I64, chosen: Weighting) -> F64:
     """Weight of each direction's counts in each VOI (IBSI 6CK8).
 
@@ -81,5 +128,23 @@ def direction_weights(dirs: I64, batch: VoiBatch, vois: I64, chosen: Weighting) 
         raised = np.maximum(square.min(axis=1, keepdims=True, initial=np.inf) - 230.0, 0.0)
         weights: F64 = np.maximum(np.exp(-(square - raised)), _LEAST)
         return weights
-    inverse: F64 = 1.0 / norm
-    return inverse
+    plain: F64 = norm if chosen.function == "distance" else 1.0 / norm
+    return plain
+
+
+def fitting(dirs: I64, batch: VoiBatch, channel: Channel, vois: I64) -> npt.NDArray[np.bool_]:
+    """Whether each direction fits into the box around each VOI's intensity mask, bool [k, D].
+
+    Parameters
+    ----------
+    dirs : ndarray int64 [D, 3]
+    batch : VoiBatch
+    channel : Channel
+    vois : ndarray int64 [k]
+    """
+    from voxomics.kernels.grouping import extents
+
+    g = batch.geometry
+    sides = np.empty((len(vois), 3), np.int64)
+    extents(channel.level, g.start, g.shape, vois, sides)
+    return np.asarray((np.abs(dirs) < sides[:, None, :]).all(2))

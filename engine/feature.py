@@ -38,6 +38,8 @@ class Feature:
         Range of possible values.
     undefined : str
         When the value is NaN, as a phrase ("fewer than two grey levels"); "" when it is always defined.
+    convention : float, optional
+        What stands for an undefined value of a texture matrix under the setting `degenerate: conventional`.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Feature:
     low: float = -inf
     high: float = inf
     undefined: str = ""
+    convention: float | None = None
 
 
 def next_voxels(settings: Settings) -> int:

@@ -97,7 +97,8 @@ class Cuda:
         try:
             with self.stream():
                 there = self.empty((1, 1), np.float64)
-                self.launch(grouping.means_gpu, 1, 32, self.put(np.array([[1.0], [3.0]])), self.put(np.array([0, 2])), there)
+                two, first, none = self.put(np.array([[1.0], [3.0]])), self.put(np.array([0, 2])), self.put(np.full(1, np.nan))
+                self.launch(grouping.means_gpu, 1, 32, two, first, none, there)
                 mean = self.get(there)
         except Exception as error:
             raise RuntimeError(f"a trial on {self.name} failed: {type(error).__name__}: {error}") from error

@@ -172,22 +172,52 @@ def merge(counts, first, cells, one, n_slices, n_planar, per_slice, weight, thre
                 c += threads
 
 
+@jit.cpu
+def extents(level, start, shape, vois, sides):
+    """Write the sides of the box around each VOI's intensity mask, 0 where it is empty.
+
+    Parameters
+    ----------
+    level, start, shape, vois
+        See kernels/grouping.py.
+    sides : int64 [k, 3]
+        Voxels along z, y and x.
+    """
+    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
+    for k in range(vois.size):
+        i = vois[k]
+        low[:] = 1 << 62
+        high[:] = -1
+        ny, nx = np.int64(shape[i, 1]), np.int64(shape[i, 2])
+        for p in range(start[i + 1] - start[i]):
+            if level[start[i] + p] > 0:
+                z, y, x = p // (ny * nx), p // nx % ny, p % nx
+                low[0], low[1], low[2] = min(low[0], z), min(low[1], y), min(low[2], x)
+                high[0], high[1], high[2] = max(high[0], z), max(high[1], y), max(high[2], x)
+        for axis in range(3):
+            sides[k, axis] = high[axis] - low[axis] + 1 if high[axis] >= 0 else 0
+
+
 @jit.body
-def mean_of(feature, first, last, f):
+def mean_of(feature, first, last, f, convention):
     """Mean of a feature over some matrices, without those for which it is NaN; NaN if it is NaN for all.
 
     Parameters
     ----------
     feature
-        As above.
+        As above. Slot 0 is NaN for empty matrices alone.
     first, last : int
         The matrices, `last` exclusive.
     f : int
         Slot of the feature.
+    convention : float64 [slots]
+        What stands for NaN of a matrix that is not empty; NaN for nothing.
     """
     total, number = 0.0, 0
     for m in range(first, last):
         x = feature[m, f]
+        if x != x and feature[m, 0] == feature[m, 0]:
+            x = convention[f]
         if x == x:
             total += x
             number += 1
@@ -195,7 +225,7 @@ def mean_of(feature, first, last, f):
 
 
 @jit.cpu
-def means(feature, first, out):
+def means(feature, first, convention, out):
     """Write the means over the matrices of each VOI and aggregation.
 
     Parameters
@@ -203,17 +233,19 @@ def means(feature, first, out):
     feature : float64 [m, slots]
     first : int64 [g + 1]
         Where the matrices of each VOI and aggregation begin.
+    convention : float64 [slots]
+        As for `mean_of`.
     out : float64 [g, slots]
     """
     for g in range(out.shape[0]):
         for f in range(out.shape[1]):
-            out[g, f] = mean_of(feature, first[g], first[g + 1], f)
+            out[g, f] = mean_of(feature, first[g], first[g + 1], f, convention)
 
 
-@jit.gpu("f8[:, ::1], i8[::1], f8[:, ::1]")
-def means_gpu(feature, first, out):
+@jit.gpu("f8[:, ::1], i8[::1], f8[::1], f8[:, ::1]")
+def means_gpu(feature, first, convention, out):
     """As `means`, with the same arguments; a thread for each number of `out`."""
     at = np.int64(jit.cuda.blockIdx.x) * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
     if at < out.shape[0] * out.shape[1]:
         g, f = at // out.shape[1], at % out.shape[1]
-        out[g, f] = mean_of(feature, first[g], first[g + 1], f)
+        out[g, f] = mean_of(feature, first[g], first[g + 1], f, convention)

@@ -146,40 +146,33 @@ def tally(level, base, n, number, cell, columns, counts):
 
 
 @jit.body
-def list_offsets(depth, distance, ny, nx, offsets):
-    """Write the steps from a voxel to each voxel of its window.
+def list_offsets(steps, ny, nx, offsets):
+    """Write the places from a voxel to each voxel of its window.
 
     Parameters
     ----------
-    depth, distance : int
-        Slices that the window reaches up and down; rows and columns that it reaches to each side.
+    steps
+        As for `count`.
     ny, nx : int
         Rows and columns of the box.
     offsets : int64 [window]
     """
-    m = 0
-    for dz in range(-depth, depth + 1):
-        for dy in range(-distance, distance + 1):
-            for dx in range(-distance, distance + 1):
-                offsets[m] = (dz * ny + dy) * nx + dx
-                m += 1
+    for m in range(offsets.size):
+        offsets[m] = (steps[m, 0] * ny + steps[m, 1]) * nx + steps[m, 2]
 
 
 @jit.cpu
 def count(
-    level, start, shape, level_of, level_start, vois, pad, distance, planar, per_slice, coarseness, n_columns, counts,
-    counts_start,
-):  # fmt: skip
+    level, start, shape, level_of, level_start, vois, pad, steps, per_slice, coarseness, n_columns, counts, counts_start
+):
     """Count voxels.
 
     Parameters
     ----------
     level, start, shape, level_of, level_start, vois, pad, per_slice, counts_start
         See kernels/grouping.py.
-    distance : int
-        Chebyshev distance of neighbours in voxels.
-    planar : bool
-        Neighbours in the voxel's own slice only.
+    steps : int64 [window, 3]
+        From a voxel to each of its window (dz, dy, dx), itself among them.
     coarseness : int
         How far the level of a dependent voxel may lie from the voxel's own.
     n_columns : int64 [k]
@@ -190,13 +183,12 @@ def count(
     """
     tile_low, tile_high, number = np.empty(TILE, np.int32), np.empty(TILE, np.int32), np.empty(TILE, np.int32)
     small_number = np.empty(TILE, np.uint8)
-    depth = 0 if planar else distance
-    offsets = np.empty((2 * depth + 1) * (2 * distance + 1) ** 2, np.int64)
+    offsets = np.empty(steps.shape[0], np.int64)
     by_equality = coarseness == 0 and offsets.size <= MOST_IN_BYTES
     for k in range(vois.size):
         i = vois[k]
         nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
-        list_offsets(depth, distance, ny, nx, offsets)
+        list_offsets(steps, ny, nx, offsets)
         levels = level_of[level_start[i] : level_start[i + 1]]
         n_levels = levels.size
         low, high = np.empty(n_levels + 1, np.int32), np.empty(n_levels + 1, np.int32)

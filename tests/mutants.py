@@ -77,7 +77,13 @@ def _slices():
     return tuple(Voi(volume, volume > 0) for volume in volumes)
 
 
-NEAR, FAR = _near(), _far()
+def _flat():
+    """One slice: nine of the 13 directions do not fit."""
+    levels = random_volume(np.random.default_rng(3), (1, 6, 7), 3, 0.8)
+    return (Voi(levels, levels > 0),)
+
+
+NEAR, FAR, FLAT = _near(), _far(), _flat()
 WEIGHTED = {"weighting": {"function": "inverse", "norm": "manhattan", "unit": "mm"}}
 SPARSE = {"voxomics.engine.families.glcm.DENSE_LEVELS": 2}
 SORTED = {"voxomics.engine.families.glrlm._is_dense": lambda batch, vois, cells: np.zeros(len(vois), bool)}
@@ -85,6 +91,7 @@ COST = "voxomics.kernels.spatial.COST"
 BY_PAIRS, BY_ROWS = {COST: np.array([0, *[np.inf] * 5])}, {COST: np.array([np.inf, 0, *[np.inf] * 4])}
 BY_LAGS, BY_FFT = {COST: np.array([np.inf, np.inf, 0, 0, np.inf, 0])}, {COST: np.array([*[np.inf] * 4, 0, 0])}
 GLCM, GLRLM, NGTDM, NGLDM = (f.FAMILY for f in (families.glcm, families.glrlm, families.ngtdm, families.ngldm))
+MAXIMAL = families.maximal_correlation.FAMILY
 GLSZM, GLDZM = families.zones.GLSZM, families.zones.GLDZM
 PATHS = (
     Path(GLCM, "dense", NEAR),
@@ -95,8 +102,18 @@ PATHS = (
     Path(GLCM, "sparse, distance 2", NEAR, {"glcm": {"distance": 2}}, SPARSE),
     Path(GLCM, "sparse, weighted", NEAR, {"glcm": WEIGHTED}, SPARSE),
     Path(GLCM, "sparse, wide span", FAR, {}, SPARSE),
+    Path(GLCM, "dense, shells 2 and 3", NEAR, {"glcm": {"shells": [2, 3]}}),
+    Path(GLCM, "sparse, shell 2", NEAR, {"glcm": {"shells": [2]}}, SPARSE),
+    Path(GLCM, "dense, one way", NEAR, {"glcm": {"symmetric": False}}),
+    Path(GLCM, "dense, one way, wide span", FAR, {"glcm": {"symmetric": False}}),
+    Path(GLCM, "sparse, one way", NEAR, {"glcm": {"symmetric": False, **WEIGHTED}}, SPARSE),
+    Path(GLCM, "sparse, one way, wide span", FAR, {"glcm": {"symmetric": False}}, SPARSE),
+    Path(MAXIMAL, "symmetric", NEAR),
+    Path(MAXIMAL, "one way", NEAR, {"glcm": {"symmetric": False, "shells": [1, 2]}}),
     Path(GLRLM, "dense", NEAR),
     Path(GLRLM, "dense, weighted", NEAR, {"glrlm": WEIGHTED}),
+    Path(GLRLM, "dense, fitting", FLAT, {"glrlm": {"directions": "fitting"}}),
+    Path(GLRLM, "sorted, fitting", FLAT, {"glrlm": {"directions": "fitting"}}, SORTED),
     Path(GLRLM, "dense, wide span", FAR),
     Path(GLRLM, "sorted", NEAR, {}, SORTED),
     Path(GLRLM, "sorted, weighted", NEAR, {"glrlm": WEIGHTED}, SORTED),
@@ -107,9 +124,14 @@ PATHS = (
     Path(GLDZM, "zones, wide span", FAR),
     Path(NGTDM, "sums", NEAR),
     Path(NGTDM, "sums, distance 2", NEAR, {"ngtdm": {"distance": 2}}),
+    Path(NGTDM, "sums, isolated counted", NEAR, {"ngtdm": {"isolated": "counted"}}),
+    Path(NGTDM, "shell 2", NEAR, {"ngtdm": {"shells": [2]}}),
+    Path(NGTDM, "shell 2, isolated counted", FAR, {"ngtdm": {"shells": [2], "isolated": "counted"}}),
     Path(NGTDM, "sums, wide span", FAR),
     Path(NGLDM, "dense", NEAR),
     Path(NGLDM, "dense, distance 2", NEAR, {"ngldm": {"distance": 2}}),
+    Path(NGLDM, "dense, shell 2", NEAR, {"ngldm": {"shells": [2]}}),
+    Path(NGLDM, "dense, shells 1 and 3", NEAR, {"ngldm": {"shells": [1, 3], "coarseness": 1}}),
     Path(NGLDM, "dense, coarseness 1", NEAR, {"ngldm": {"coarseness": 1}}),
     Path(NGLDM, "dense, distance 2, coarseness 2", NEAR, {"ngldm": {"distance": 2, "coarseness": 2}}),
     Path(NGLDM, "dense, wide span", FAR, {"ngldm": {"coarseness": 10**8}}),

@@ -9,7 +9,22 @@ from typing import Any
 import numpy as np
 
 from batches import batch_of
-from naive import glcm, gldzm, glrlm, glszm, histogram, intensity, ivh, local, morphology, ngldm, ngtdm, planar, spatial
+from naive import (
+    glcm,
+    gldzm,
+    glrlm,
+    glszm,
+    histogram,
+    intensity,
+    ivh,
+    local,
+    maximal_correlation,
+    morphology,
+    ngldm,
+    ngtdm,
+    planar,
+    spatial,
+)
 from naive.terms import Value, assert_twin
 from naive.weighting import weight
 from voxomics.engine import discretise, families
@@ -42,6 +57,10 @@ def _weight(chosen):
     return weight(chosen.function, chosen.norm, chosen.unit, SPACING)
 
 
+def _is_conventional(settings):
+    return settings.degenerate == "conventional"
+
+
 def _intensity_volume_histogram(v, a, o):
     """The intensities as the histogram's own discretisation leaves them, and the range of the curve (IBSI P88C)."""
     chosen, x = o.ivh_discretisation, np.array(inside(v), float)
@@ -61,12 +80,24 @@ def _local_intensity(v, a, o):
 
 
 TWINS: dict[Family, Twin] = {
-    families.glcm.FAMILY: lambda v, a, o: glcm.glcm(v.levels, v.levels.max(), a, o.glcm.distance, _weight(o.glcm.weighting)),
-    families.glrlm.FAMILY: lambda v, a, o: glrlm.glrlm(v.levels, a, _weight(o.glrlm.weighting)),
+    families.glcm.FAMILY: lambda v, a, o: glcm.glcm(
+        v.levels, v.levels.max(), a, o.glcm.distance, _weight(o.glcm.weighting), o.glcm.shells, o.glcm.symmetric,
+        _is_conventional(o),
+    ),
+    families.maximal_correlation.FAMILY: lambda v, a, o: maximal_correlation.maximal_correlation(
+        v.levels, a, o.glcm.distance, _weight(o.glcm.weighting), o.glcm.shells, o.glcm.symmetric, _is_conventional(o)
+    ),
+    families.glrlm.FAMILY: lambda v, a, o: glrlm.glrlm(
+        v.levels, a, _weight(o.glrlm.weighting), o.glrlm.directions == "fitting"
+    ),  # fmt: skip
     families.zones.GLSZM: lambda v, a, o: glszm.glszm(v.levels, a),
     families.zones.GLDZM: lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
-    families.ngtdm.FAMILY: lambda v, a, o: ngtdm.ngtdm(v.levels, a, o.ngtdm.distance),
-    families.ngldm.FAMILY: lambda v, a, o: ngldm.ngldm(v.levels, a, o.ngldm.distance, o.ngldm.coarseness),
+    families.ngtdm.FAMILY: lambda v, a, o: ngtdm.ngtdm(
+        v.levels, a, o.ngtdm.distance, o.ngtdm.shells, o.ngtdm.isolated == "counted", _is_conventional(o)
+    ),
+    families.ngldm.FAMILY: lambda v, a, o: ngldm.ngldm(
+        v.levels, a, o.ngldm.distance, o.ngldm.coarseness, o.ngldm.shells
+    ),
     families.intensity_histogram.FAMILY: lambda v, a, o: histogram.histogram(
         inside(v), int(v.levels.max()), o.percentile
     ),

@@ -9,6 +9,7 @@ from voxomics.engine.families import (
     intensity_statistics,
     intensity_volume_histogram,
     local_intensity,
+    maximal_correlation,
     morphology,
     ngldm,
     ngtdm,
@@ -29,6 +30,7 @@ FAMILIES: tuple[Family, ...] = (
     intensity_histogram.FAMILY,
     intensity_volume_histogram.FAMILY,
     glcm.FAMILY,
+    maximal_correlation.FAMILY,  # GLCM too
     glrlm.FAMILY,
     zones.GLSZM,
     zones.GLDZM,

@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, means_on_device, n_groups
+from voxomics.engine.aggregation import (
+    Groups,
+    conventions,
+    directional,
+    feature_bytes,
+    matrices,
+    means,
+    means_on_device,
+    n_groups,
+)
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, UNCOUNTABLE, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
-from voxomics.engine.settings import Settings
+from voxomics.engine.settings import Glcm, Settings
 from voxomics.kernels.glcm import slots
 
 if TYPE_CHECKING:
@@ -21,7 +30,7 @@ PAIR = "no two voxels are neighbours"
 VARIED = "no two neighbouring voxels, or a single grey level"
 
 FEATURES = (
-    # P: symmetric matrix of one aggregation, p_ij = P_ij / ΣP; i, j: nominal grey levels 1..N_g; μ = Σ i p_ij; p_x:
+    # P: matrix of one aggregation, p_ij = P_ij / ΣP; i, j: nominal grey levels 1..N_g; μ = Σ i p_ij; p_x:
     # marginal; p_{x-y}(k) = Σ_{|i-j|=k} p_ij, p_{x+y}(k) = Σ_{i+j=k} p_ij; HX, HXY: entropies of p_x and of p
     Feature("joint_maximum", "GYBY", "1", "max p_ij", 0, 1, PAIR),
     Feature("joint_average", "60VM", "level", "μ = Σ i p_ij", 1, undefined=PAIR),
@@ -41,12 +50,12 @@ FEATURES = (
     Feature("inverse_difference_moment", "WF0Z", "1", "Σ p_ij / (1 + (i-j)²)", 0, 1, PAIR),
     Feature("normalised_inverse_difference_moment", "1QCO", "1", "Σ p_ij / (1 + (i-j)² / N_g²)", 0, 1, PAIR),
     Feature("inverse_variance", "E8JP", "1", "2 Σ_{i<j} p_ij / (i-j)²", 0, 1, PAIR),
-    Feature("correlation", "NI2N", "1", "Σ (i-μ)(j-μ) p_ij / Σ (i-μ)² p_ij", -1, 1, VARIED),
+    Feature("correlation", "NI2N", "1", "Σ (i-μ)(j-μ) p_ij / Σ (i-μ)² p_ij", -1, 1, VARIED, 1.0),
     Feature("autocorrelation", "QWB0", "level2", "Σ i j p_ij", 1, undefined=PAIR),
     Feature("cluster_tendency", "DG8W", "level2", "Σ (i+j-2μ)² p_ij", 0, undefined=PAIR),
     Feature("cluster_shade", "7NFM", "level3", "Σ (i+j-2μ)³ p_ij", undefined=PAIR),
     Feature("cluster_prominence", "AE86", "level4", "Σ (i+j-2μ)⁴ p_ij", 0, undefined=PAIR),
-    Feature("information_correlation_1", "R8DG", "1", "(HXY + Σ p_ij log2(p_x(i) p_x(j))) / HX", -1, 0, VARIED),
+    Feature("information_correlation_1", "R8DG", "1", "(HXY + Σ p_ij log2(p_x(i) p_x(j))) / HX", -1, 0, VARIED, 0.0),
     Feature(
         "information_correlation_2",
         "JN9H",
@@ -63,6 +72,11 @@ DENSE_LEVELS = 1024
 """Grey levels present beyond which a VOI's matrices are sparse: the pairs of each are sorted and counted."""
 
 
+def _directional(chosen: Glcm, aggregations: tuple[str, ...]) -> tuple[I64, Groups]:
+    """Directions to count and the groups counted along them; see `directional`."""
+    return directional(chosen.distance, aggregations, chosen.shells)
+
+
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     from voxomics.kernels.glcm.spans import ROOM
@@ -70,10 +84,11 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
     n = channel.n_present
-    dirs, groups = directional(settings.glcm.distance, aggregations)
+    dirs, groups = _directional(settings.glcm, aggregations)
     pairs = batch.geometry.n_intensity * len(dirs)
     # lists of differences and sums with their tallies: three times the span, which is limited; 16: sorting them
-    dense = (4 * n_groups(batch, vois, groups) + 24) * (n + 1) ** 2 + 40 * n**2
+    column = 0 if settings.glcm.symmetric else 24  # sums of columns take no more than a matrix and its tallies
+    dense = (4 * n_groups(batch, vois, groups) + 24 + column) * (n + 1) ** 2 + 40 * n**2
     memory = np.where(n > DENSE_LEVELS, (40 + 48 + 16) * pairs, dense) + 48 * ROOM + 8 * n
     return memory + feature_bytes(batch, groups, slots.N_SLOTS)
 
@@ -104,7 +119,7 @@ def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
 
 
 def counts(
-    batch: VoiBatch, channel: Channel, vois: I64, distance: int, aggregations: tuple[str, ...]
+    batch: VoiBatch, channel: Channel, vois: I64, chosen: Glcm, aggregations: tuple[str, ...]
 ) -> tuple[np.ndarray, I64]:
     """One-way counts of every group of every VOI.
 
@@ -116,7 +131,7 @@ def counts(
     """
     from voxomics.kernels.glcm import count as kernel
 
-    dirs, groups = directional(distance, aggregations)
+    dirs, groups = _directional(chosen, aggregations)
     counts_start = offsets(n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) ** 2)
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
@@ -146,8 +161,8 @@ def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, a
     """Slots of VOIs from dense matrices, float64 [k, aggregations, N_SLOTS]."""
     from voxomics.kernels.glcm import measure as kernel
 
-    dirs, groups = directional(settings.glcm.distance, aggregations)
-    found, counts_start = counts(batch, channel, vois, settings.glcm.distance, aggregations)
+    dirs, groups = _directional(settings.glcm, aggregations)
+    found, counts_start = counts(batch, channel, vois, settings.glcm, aggregations)
     values, values_start, tallies = _values(channel, vois)
     n = channel.n_present[vois]
     work, first = matrices(batch, vois, groups)
@@ -155,9 +170,9 @@ def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, a
     kernel.measure(
         found, counts_start, channel.level_of, channel.level_start, values, values_start, channel.n_nominal,
         batch.geometry.shape, vois, work, direction_weights(dirs, batch, vois, settings.glcm.weighting),
-        groups.n_planar, groups.per_slice, int(((n + 1) ** 2 + n + tallies).max()), feature,
+        groups.n_planar, groups.per_slice, settings.glcm.symmetric, int(((n + 1) ** 2 + n + tallies).max()), feature,
     )  # fmt: skip
-    return means(feature, first, groups)
+    return means(feature, first, groups, conventions(FEATURES, SLOTS, slots.N_SLOTS, settings))
 
 
 def _measure_sparse(
@@ -167,37 +182,40 @@ def _measure_sparse(
     from voxomics.kernels.glcm import measure as kernel
 
     g = batch.geometry
-    dirs, groups = directional(settings.glcm.distance, aggregations)
+    dirs, groups = _directional(settings.glcm, aggregations)
     work, first = matrices(batch, vois, groups.sliced())
     feature = np.empty((len(work), slots.N_SLOTS))
     kernel.measure_sparse(
         channel.level, g.start, g.shape, channel.level_of, channel.level_start, channel.n_nominal, vois, g.pad, dirs,
-        direction_weights(dirs, batch, vois, settings.glcm.weighting), work, int(g.n_intensity[vois].max()) * len(dirs),
-        feature,
+        direction_weights(dirs, batch, vois, settings.glcm.weighting), settings.glcm.symmetric, work,
+        int(g.n_intensity[vois].max()) * len(dirs), feature,
     )  # fmt: skip
-    return means(feature, first, groups)
+    return means(feature, first, groups, conventions(FEATURES, SLOTS, slots.N_SLOTS, settings))
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
-    """Bytes of device memory beside the batch, int64 [n]; VOIs of more than DENSE_LEVELS levels are left to the CPU."""
+    """Bytes of device memory beside the batch, int64 [n].
+
+    VOIs of more than DENSE_LEVELS levels, and matrices that are not symmetric, are left to the CPU.
+    """
     from voxomics.kernels.glcm.spans import is_wide
 
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
     n, span = channel.n_present, channel.span
     pairs = n * (n + 1) // 2
-    _, groups = directional(settings.glcm.distance, aggregations)
+    _, groups = _directional(settings.glcm, aggregations)
     cells = n_groups(batch, vois, groups) * pairs
     # a matrix, its marginal sums, its differences and sums: by number, or by place in lists, which are copied too
     scratch = 8 * (pairs + n + np.where(is_wide(span, pairs), 4 * pairs, 3 * span + 2))
     memory = (
         4 * cells + feature_bytes(batch, groups, 2 * slots.N_SLOTS) + scratch
     )  # the means are no more than the features
-    return np.where(n > DENSE_LEVELS, UNCOUNTABLE, memory)
+    return np.where((n > DENSE_LEVELS) | (not settings.glcm.symmetric), UNCOUNTABLE, memory)
 
 
 def counts_on_device(
-    resident: Resident, channel: Channel, vois: I64, distance: int, aggregations: tuple[str, ...]
+    resident: Resident, channel: Channel, vois: I64, chosen: Glcm, aggregations: tuple[str, ...]
 ) -> tuple[Array, I64]:
     """Counts of every group, symmetric pairs counted once.
 
@@ -211,7 +229,7 @@ def counts_on_device(
     from voxomics.kernels.glcm import count as kernel
 
     device, batch = resident.device, resident.batch
-    dirs, groups = directional(distance, aggregations)
+    dirs, groups = _directional(chosen, aggregations)
     n = channel.n_present[vois]
     size = np.zeros(len(batch), np.int64)
     size[vois] = n_groups(batch, vois, groups) * (n * (n + 1) // 2)
@@ -236,8 +254,8 @@ def compute_on_device(
 
     assert channel is not None
     device, batch, there = resident.device, resident.batch, resident.channel(channel)
-    dirs, groups = directional(settings.glcm.distance, aggregations)
-    found, counts_start = counts_on_device(resident, channel, vois, settings.glcm.distance, aggregations)
+    dirs, groups = _directional(settings.glcm, aggregations)
+    found, counts_start = counts_on_device(resident, channel, vois, settings.glcm, aggregations)
     values, values_start, tallies = _values(channel, vois)
     n = channel.n_present[vois]
     stride = int((n * (n + 1) // 2 + n + tallies).max(initial=1))
@@ -250,10 +268,11 @@ def compute_on_device(
         device.put(vois), device.put(work), device.put(direction_weights(dirs, batch, vois, settings.glcm.weighting)),
         groups.n_planar, groups.per_slice, device.empty(blocks * stride, np.float64), stride, feature,
     )  # fmt: skip
-    return means_on_device(device, feature, first, groups)[..., SLOTS]
+    convention = conventions(FEATURES, SLOTS, slots.N_SLOTS, settings)
+    return means_on_device(device, feature, first, groups, convention)[..., SLOTS]
 
 
 FAMILY = Family(
     "glcm", "LFYI", FEATURES, DIRECTIONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
-    discretised="discretisation", reach=lambda s: s.glcm.distance, kernels="directional", last_kernel="glcm.measure.measure",
+    discretised="discretisation", reach=lambda s: s.glcm.reach, kernels="directional", last_kernel="glcm.measure.measure",
 )  # fmt: skip

@@ -9,10 +9,10 @@ import numpy as np
 from voxomics.engine import size_matrix
 from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, n_groups
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
-from voxomics.engine.directions import direction_weights
+from voxomics.engine.directions import direction_weights, fitting
 from voxomics.engine.feature import DIRECTIONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
-from voxomics.engine.settings import Settings
+from voxomics.engine.settings import Glrlm, Settings
 from voxomics.kernels.size_matrix import slots
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ def _is_dense(batch: VoiBatch, vois: I64, cells: I64) -> np.ndarray:
     return np.asarray(cells <= DENSE_CELLS + 4 * 13 * batch.geometry.n_intensity[vois])
 
 
+def _weights(dirs: I64, batch: VoiBatch, channel: Channel, vois: I64, chosen: Glrlm) -> F64:
+    """Weight of each direction in each VOI, float64 [k, D]; 0 where it does not fit and is left out for that."""
+    weight = direction_weights(dirs, batch, vois, chosen.weighting)
+    return weight * fitting(dirs, batch, channel, vois) if chosen.directions == "fitting" else weight
+
+
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     assert channel is not None
@@ -138,7 +144,7 @@ def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, a
     """Slots of VOIs from dense matrices, float64 [k, aggregations, N_SLOTS]."""
     dirs, groups = directional(1, aggregations)
     counted = counts(batch, channel, vois, aggregations)
-    weight = direction_weights(dirs, batch, vois, settings.glrlm.weighting)
+    weight = _weights(dirs, batch, channel, vois, settings.glrlm)
     return size_matrix.features(batch, channel, vois, groups, counted, weight, True)
 
 
@@ -154,7 +160,7 @@ def _measure_sparse(
     feature = np.empty((len(work), slots.N_SLOTS))
     kernel.measure_sparse(
         channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, dirs,
-        direction_weights(dirs, batch, vois, settings.glrlm.weighting), work, len(dirs) *
+        _weights(dirs, batch, channel, vois, settings.glrlm), work, len(dirs) *
         int(g.n_intensity[vois].max()), feature,
     )  # fmt: skip
     return means(feature, first, groups)
@@ -217,7 +223,7 @@ def compute_on_device(
     assert channel is not None
     dirs, groups = directional(1, aggregations)
     counted = counts_on_device(resident, channel, vois, aggregations)
-    weight = direction_weights(dirs, resident.batch, vois, settings.glrlm.weighting)
+    weight = _weights(dirs, resident.batch, channel, vois, settings.glrlm)
     return size_matrix.features_on_device(resident, channel, vois, groups, counted, weight, True)[..., SLOTS]
 
 

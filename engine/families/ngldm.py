@@ -9,9 +9,10 @@ import numpy as np
 from voxomics.engine import size_matrix
 from voxomics.engine.aggregation import feature_bytes, n_slices, zonal, zonal_cells
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
-from voxomics.engine.feature import ZONAL, Family, Feature, OnDevice
+from voxomics.engine.directions import shell
+from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
-from voxomics.engine.settings import Settings
+from voxomics.engine.settings import Ngldm, Settings
 from voxomics.kernels.size_matrix import slots
 
 if TYPE_CHECKING:
@@ -64,19 +65,19 @@ CATALOGUE = {
 FEATURES, SLOTS = tuple(CATALOGUE.values()), np.array(list(CATALOGUE))
 
 
-def _highest(n_intensity: I64, distance: int, planar: bool) -> I64:
+def _highest(n_intensity: I64, chosen: Ngldm, planar: bool) -> I64:
     """Highest dependence possible, int64 [k]: by the window and by the voxels there are."""
-    return np.minimum((2 * distance + 1) ** (2 if planar else 3), n_intensity)
+    return np.minimum(len(shell((0, *chosen.distances), planar)), n_intensity)
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
     assert channel is not None
-    g, n_present, distance = batch.geometry, channel.n_present, settings.ngldm.distance
-    bytes_ = 24 * n_present + 8 * (2 * distance + 1) ** 3
+    g, n_present, chosen = batch.geometry, channel.n_present, settings.ngldm
+    bytes_ = 24 * n_present + 8 * (2 * chosen.reach + 1) ** 3
     for planar, _, groups in zonal(aggregations):
         slices = g.sides[:, 0] if groups.per_slice else 1
-        cells = (n_present + 1) * (_highest(g.n_intensity, distance, planar) + 1)
+        cells = (n_present + 1) * (_highest(g.n_intensity, chosen, planar) + 1)
         bytes_ += cells * (4 * slices + 32) + feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_
 
@@ -96,14 +97,15 @@ def counts(
     """
     from voxomics.kernels import ngldm as kernel
 
-    distance = settings.ngldm.distance
-    columns = _highest(batch.geometry.n_intensity[vois], distance, planar) + 1
+    chosen = settings.ngldm
+    columns = _highest(batch.geometry.n_intensity[vois], chosen, planar) + 1
     counts_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
+    steps = shell((0, *chosen.distances), planar).copy()  # one that can be written, as compiled kernels expect
     kernel.count(
-        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
-        per_slice, settings.ngldm.coarseness, columns, found, counts_start,
+        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, steps, per_slice,
+        chosen.coarseness, columns, found, counts_start,
     )  # fmt: skip
     return found, counts_start, columns
 
@@ -122,9 +124,9 @@ def compute(
     return out
 
 
-def _cells_on_device(batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool) -> I64:
+def _cells_on_device(batch: VoiBatch, channel: Channel, vois: I64, chosen: Ngldm, planar: bool, per_slice: bool) -> I64:
     """Cells of all matrices of each VOI on a device, int64 [k]: levels × highest dependence × groups."""
-    highest = _highest(batch.geometry.n_intensity[vois], distance, planar)
+    highest = _highest(batch.geometry.n_intensity[vois], chosen, planar)
     return n_slices(batch, vois, per_slice) * channel.n_present[vois] * highest
 
 
@@ -132,11 +134,12 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
     """Bytes of device memory beside the batch, int64 [n]; see `size_matrix.need_on_device`."""
     assert channel is not None
     vois = np.arange(len(batch), dtype=np.int64)
-    distance = settings.ngldm.distance
+    chosen = settings.ngldm
     kinds = list(zonal(aggregations))
-    cells = [_cells_on_device(batch, channel, vois, distance, planar, groups.per_slice) for planar, _, groups in kinds]
-    highest = [_highest(batch.geometry.n_intensity, distance, planar) for planar, _, _ in kinds]
-    return size_matrix.need_on_device(batch, channel, [groups for _, _, groups in kinds], cells, highest)
+    cells = [_cells_on_device(batch, channel, vois, chosen, planar, groups.per_slice) for planar, _, groups in kinds]
+    highest = [_highest(batch.geometry.n_intensity, chosen, planar) for planar, _, _ in kinds]
+    memory = size_matrix.need_on_device(batch, channel, [groups for _, _, groups in kinds], cells, highest)
+    return np.where(chosen.is_whole, memory, UNCOUNTABLE)  # the device's loops are over a whole window
 
 
 def counts_on_device(
@@ -156,18 +159,18 @@ def counts_on_device(
     from voxomics.kernels import ngldm as kernel
     from voxomics.kernels.size_matrix import table
 
-    device, batch, distance = resident.device, resident.batch, settings.ngldm.distance
+    device, batch, chosen = resident.device, resident.batch, settings.ngldm
     size = np.zeros(len(batch), np.int64)
-    size[vois] = _cells_on_device(batch, channel, vois, distance, planar, per_slice)
+    size[vois] = _cells_on_device(batch, channel, vois, chosen, planar, per_slice)
     counts_start = offsets(size)
     found = device.zeros(counts_start[-1], np.int32)
-    highest = _highest(batch.geometry.n_intensity, distance, planar)
+    highest = _highest(batch.geometry.n_intensity, chosen, planar)
     room = min(int((channel.n_present[vois] * highest[vois]).max(initial=0)), table.ROOM)
     row, first, length, z = resident.tiles(vois, per_slice)
     there = resident.channel(channel)
     device.launch(
         kernel.count_gpu, row.size, table.COUNTING, there.level, row, first, length, z, resident.shape, there.level_of,
-        there.level_start, 0 if planar else distance, distance, settings.ngldm.coarseness,
+        there.level_start, 0 if planar else chosen.reach, chosen.reach, chosen.coarseness,
         device.put(highest.astype(np.int32)), room, found, device.put(counts_start), shared=4 * room,
     )  # fmt: skip
     return found, counts_start, highest
@@ -189,5 +192,5 @@ def compute_on_device(
 
 FAMILY = Family(
     "ngldm", "REK0", FEATURES, ZONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
-    discretised="discretisation", reach=lambda s: s.ngldm.distance, kernels="directional",
+    discretised="discretisation", reach=lambda s: s.ngldm.reach, kernels="directional",
 )  # fmt: skip

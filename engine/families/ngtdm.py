@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.aggregation import (
+    conventions,
     feature_bytes,
     matrices,
     means,
@@ -16,9 +17,10 @@ from voxomics.engine.aggregation import (
     zonal_cells,
 )
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.directions import shell
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
-from voxomics.engine.settings import Settings
+from voxomics.engine.settings import Ngtdm, Settings
 from voxomics.kernels.ngtdm import slots
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ FEATURES = (
         "contrast", "65HE", "level3", "Σ_ij p_i p_j (i-j)² / (N_gp (N_gp-1)) · Σ s_i / N_vc; 0 if N_gp = 1", 0,
         undefined=ALONE,
     ),
-    Feature("busyness", "NQ30", "1", "Σ p_i s_i / Σ_ij |i p_i - j p_j|; 0 if N_gp = 1", 0, undefined=EQUAL),
+    Feature(
+        "busyness", "NQ30", "1", "Σ p_i s_i / Σ_ij |i p_i - j p_j|; 0 if N_gp = 1", 0, undefined=EQUAL, convention=0.0
+    ),
     Feature(
         "complexity", "HDEZ", "level2", "Σ_ij |i-j| (p_i s_i + p_j s_j) / (p_i + p_j) / N_vc", 0, undefined=ALONE
     ),
@@ -47,18 +51,18 @@ SLOTS = np.array([getattr(slots, feature.name.upper()) for feature in FEATURES])
 _TOO_MUCH = np.int64(1) << 61
 
 
-def _columns(n_intensity: I64, distance: int, planar: bool) -> I64:
+def _columns(n_intensity: I64, chosen: Ngtdm, planar: bool) -> I64:
     """Numbers of neighbours possible, 0 included, int64 [k]: by the window and by the voxels there are."""
-    return np.minimum((2 * distance + 1) ** (2 if planar else 3), np.maximum(n_intensity, 1))
+    return np.minimum(len(shell(chosen.distances, planar)) + 1, np.maximum(n_intensity, 1))
 
 
-def _memory(batch: VoiBatch, channel: Channel, distance: int, aggregations: tuple[str, ...]) -> I64:
+def _memory(batch: VoiBatch, channel: Channel, chosen: Ngtdm, aggregations: tuple[str, ...]) -> I64:
     """Bytes of the sums and features of each VOI, int64 [n]."""
     g, n_rows = batch.geometry, channel.n_present + 1
     bytes_ = np.zeros(len(batch), np.int64)
     for planar, _, groups in zonal(aggregations):
         slices = g.sides[:, 0] if groups.per_slice else 1
-        bytes_ += 8 * slices * n_rows * _columns(g.n_intensity, distance, planar)
+        bytes_ += 8 * slices * n_rows * _columns(g.n_intensity, chosen, planar)
         bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
     return bytes_
 
@@ -76,35 +80,39 @@ def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregati
     and distance 1) needs more than any machine has, so that it is refused and not measured wrong.
     """
     assert channel is not None
-    distance = settings.ngtdm.distance
+    distance = settings.ngtdm.reach
     plane = batch.geometry.sides[:, 1] * batch.geometry.sides[:, 2]
-    bytes_ = _memory(batch, channel, distance, aggregations) + 8 * plane * (2 * distance + 4) + 40 * channel.n_present
+    bytes_ = _memory(batch, channel, settings.ngtdm, aggregations) + 8 * plane * (2 * distance + 4)
+    bytes_ += 40 * channel.n_present
     return np.where(_is_too_wide(batch, channel, distance), _TOO_MUCH, bytes_)
 
 
 def counts(
-    batch: VoiBatch, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool
+    batch: VoiBatch, channel: Channel, vois: I64, chosen: Ngtdm, planar: bool, per_slice: bool
 ) -> tuple[I64, I64, I64]:
     """Counts and integer sums of every group of every VOI.
 
     Returns
     -------
     sums : ndarray int64 [total]
-        Ragged [k][group, L + 1, columns]: by rank; column 0: voxels with a neighbour; column n: Σ |n i - Σ neighbours|
+        Ragged [k][group, L + 1, columns]: by rank; column 0: voxels that are counted; column n: Σ |n i - Σ neighbours|
         over those with n neighbours. A group is a padded slice if per_slice, else the whole volume.
     sums_start : ndarray int64 [k + 1]
     columns : ndarray int64 [k]
     """
     from voxomics.kernels.ngtdm import count as kernel
 
-    columns = _columns(batch.geometry.n_intensity[vois], distance, planar)
+    columns = _columns(batch.geometry.n_intensity[vois], chosen, planar)
     sums_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
-    kernel.count(
-        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
-        per_slice, columns, sums, sums_start,
-    )  # fmt: skip
+    least = int(chosen.isolated == "left_out")
+    where = channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad
+    if chosen.is_whole:
+        kernel.count(*where, chosen.reach, planar, per_slice, least, columns, sums, sums_start)
+    else:
+        steps = shell(chosen.distances, planar).copy()  # one that can be written, as compiled kernels expect
+        kernel.count_near(*where, steps, per_slice, least, columns, sums, sums_start)
     return sums, sums_start, columns
 
 
@@ -116,37 +124,41 @@ def compute(
 
     assert channel is not None
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    convention = conventions(FEATURES, SLOTS, slots.N_SLOTS, settings)
     for planar, chosen, groups in zonal(aggregations):
-        found = counts(batch, channel, vois, settings.ngtdm.distance, planar, groups.per_slice)
+        found = counts(batch, channel, vois, settings.ngtdm, planar, groups.per_slice)
         work, first = matrices(batch, vois, groups)
         feature = np.empty((len(work), slots.N_SLOTS))
         kernel.measure(*found, channel.level_of, channel.level_start, vois, work, feature)
-        out[:, chosen] = means(feature, first, groups)[..., SLOTS]
+        out[:, chosen] = means(feature, first, groups, convention)[..., SLOTS]
     return out
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
-    """Bytes of device memory beside the batch, int64 [n]; very many levels, or too far apart, are left to the CPU."""
+    """Bytes of device memory beside the batch, int64 [n].
+
+    Very many levels, or too far apart, and neighbourhoods that are no whole window, are left to the CPU.
+    """
     from voxomics.kernels.ngtdm.measure import MOST_LEVELS
 
     assert channel is not None
-    distance = settings.ngtdm.distance
+    chosen = settings.ngtdm
     slices = batch.geometry.sides[:, 0]
     n_matrices = sum(slices if name == "2d" else np.ones_like(slices) for name in aggregations)
-    bytes_ = _memory(batch, channel, distance, aggregations) + n_matrices * (32 * channel.n_present + 128)
-    left_out = (channel.n_present > MOST_LEVELS) | _is_too_wide(batch, channel, distance)
-    return np.where(left_out, UNCOUNTABLE, bytes_)
+    bytes_ = _memory(batch, channel, chosen, aggregations) + n_matrices * (32 * channel.n_present + 128)
+    left_out = (channel.n_present > MOST_LEVELS) | _is_too_wide(batch, channel, chosen.reach)
+    return np.where(left_out | (not chosen.is_whole), UNCOUNTABLE, bytes_)
 
 
 def counts_on_device(
-    resident: Resident, channel: Channel, vois: I64, distance: int, planar: bool, per_slice: bool
+    resident: Resident, channel: Channel, vois: I64, chosen: Ngtdm, planar: bool, per_slice: bool
 ) -> tuple[Array, I64, I64]:
     """As `counts`: sums in device memory; sums_start int64 [n + 1] and columns int64 [n] by row of the batch."""
     from voxomics.kernels.ngtdm import count as kernel
 
     device, batch = resident.device, resident.batch
     columns, size = np.zeros(len(batch), np.int64), np.zeros(len(batch), np.int64)
-    columns[vois] = _columns(batch.geometry.n_intensity[vois], distance, planar)
+    columns[vois] = _columns(batch.geometry.n_intensity[vois], chosen, planar)
     size[vois] = zonal_cells(batch, channel, vois, columns[vois], per_slice)
     sums_start = offsets(size)
     sums = device.zeros(sums_start[-1], np.int64)
@@ -155,7 +167,7 @@ def counts_on_device(
     there = resident.channel(channel)
     device.launch(
         kernel.count_gpu, row.size, kernel.COUNTING, there.level, row, first, length, z, resident.shape, there.level_of,
-        there.level_start, distance, planar, room, device.put(columns), sums, device.put(sums_start), shared=4 * room,
+        there.level_start, chosen.reach, planar, int(chosen.isolated == "left_out"), room, device.put(columns), sums, device.put(sums_start), shared=4 * room,
     )  # fmt: skip
     return sums, sums_start, columns
 
@@ -169,10 +181,9 @@ def compute_on_device(
     assert channel is not None
     device, there = resident.device, resident.channel(channel)
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    convention = conventions(FEATURES, SLOTS, slots.N_SLOTS, settings)
     for planar, chosen, groups in zonal(aggregations):
-        sums, start, columns = counts_on_device(
-            resident, channel, vois, settings.ngtdm.distance, planar, groups.per_slice
-        )
+        sums, start, columns = counts_on_device(resident, channel, vois, settings.ngtdm, planar, groups.per_slice)
         work, first = matrices(resident.batch, vois, groups)
         n = channel.n_present[vois[work[:, 0]]]
         feature = device.empty((len(work), slots.N_SLOTS), np.float64)
@@ -181,11 +192,11 @@ def compute_on_device(
             there.level_of, there.level_start, device.put(vois), device.put(work), device.put(np.cumsum(n) - n),
             device.empty(n.sum(), np.int64), device.empty(3 * n.sum(), np.float64), feature,
         )  # fmt: skip
-        out[:, chosen] = means_on_device(device, feature, first, groups)[..., SLOTS]
+        out[:, chosen] = means_on_device(device, feature, first, groups, convention)[..., SLOTS]
     return out
 
 
 FAMILY = Family(
     "ngtdm", "IPET", FEATURES, ZONAL, "level", compute, need, device=OnDevice(compute_on_device, need_on_device),
-    discretised="discretisation", reach=lambda s: s.ngtdm.distance, kernels="intensity",
+    discretised="discretisation", reach=lambda s: s.ngtdm.reach, kernels="intensity",
 )  # fmt: skip

@@ -186,14 +186,14 @@ class Weighting(Part):
 
     Attributes
     ----------
-    function : {"none", "inverse", "gaussian"}
-        1, 1 / d, or exp(-d²).
+    function : {"none", "inverse", "gaussian", "distance"}
+        1, 1 / d, exp(-d²), or d itself, with which PyRadiomics weights the GLRLM.
     norm : {"euclidean", "manhattan", "chebyshev"}
         Length d of a direction.
     unit : {"voxel", "mm"}
     """
 
-    function: Literal["none", "inverse", "gaussian"] = "none"
+    function: Literal["none", "inverse", "gaussian", "distance"] = "none"
     norm: Literal["euclidean", "manhattan", "chebyshev"] = "euclidean"
     unit: Literal["voxel", "mm"] = "voxel"
 
@@ -213,27 +213,120 @@ class Morphology(Part):
     mesh: Literal["closed", "complementary"] = "closed"
 
 
-class Glcm(Part):
-    """GLCM: `distance` is how many voxels along each of the 13 directions the neighbour lies (Chebyshev distance)."""
+class Neighbourhood(Part):
+    """Which voxels are neighbours: by `distance`, as the standard says, or by `shells`, as PyRadiomics does.
+
+    Attributes
+    ----------
+    distance : int
+        Chebyshev distance in voxels, as each family says.
+    shells : list of int, optional
+        Neighbours are all voxels whose Chebyshev distance is one of these; `distance` must then be left out. PyRadiomics
+        calls them `distances`. The shell of 1 is the 26 voxels around a voxel, the shell of 2 the 98 around those.
+    """
 
     distance: int = Field(1, ge=1, le=20)
+    shells: tuple[Annotated[int, Field(ge=1, le=20)], ...] | None = None
+
+    _in_order = field_validator("shells", mode="before")(in_order)
+
+    @field_validator("shells")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and not value:
+            raise ValueError("shells is empty; give at least one distance, or leave it out")
+        return value and tuple(sorted(set(value)))
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Neighbourhood:
+        if self.shells and self.distance != 1:
+            raise ValueError(f"distance {self.distance} and shells {list(self.shells)} are both given; give one of them")
+        return self
+
+    @property
+    def reach(self) -> int:
+        """How far away a neighbour may lie: the largest Chebyshev distance."""
+        return max(self.shells or (self.distance,))
+
+
+class Window(Neighbourhood):
+    """A neighbourhood around a voxel: all voxels up to `distance`, or those of the `shells`."""
+
+    @property
+    def distances(self) -> tuple[int, ...]:
+        """Chebyshev distances of the neighbours, ascending."""
+        return self.shells or tuple(range(1, self.distance + 1))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all voxels up to the largest distance are neighbours."""
+        return len(self.distances) == self.reach
+
+
+class Glcm(Neighbourhood):
+    """GLCM: pairs of neighbours, and distance weighting of their offsets.
+
+    Attributes
+    ----------
+    distance : int
+        How many voxels along each of the 13 directions the neighbour lies (Chebyshev distance).
+    shells : list of int, optional
+        Instead, one direction for each pair of opposite voxels whose Chebyshev distance is one of these: 13 for [1], 49
+        for [2], 62 for [1, 2].
+    symmetric : bool
+        Each pair is counted both ways. Otherwise P(i, j) counts a voxel of level i and its neighbour of level j in the
+        direction that goes up in z, or within the slice up in y, or within the row up in x. Then p_x and p_y differ:
+        joint average and variance are those of p_x, correlation divides by σ_x σ_y, the first information correlation
+        by the larger of HX and HY. Only the CPU counts so.
+    weighting : Weighting
+    """
+
+    symmetric: bool = True
     weighting: Weighting = Weighting()
 
 
 class Glrlm(Part):
-    """GLRLM: distance weighting of its directions."""
+    """GLRLM: its directions, and their distance weighting.
 
+    Attributes
+    ----------
+    directions : {"all", "fitting"}
+        all: a direction that leaves a VOI at once has its runs of length 1. fitting: only directions along which the
+        box around the intensity mask is longer than one voxel, as in PyRadiomics; a VOI of one slice has four.
+    weighting : Weighting
+    """
+
+    directions: Literal["all", "fitting"] = "all"
     weighting: Weighting = Weighting()
 
 
-class Ngtdm(Part):
-    """NGTDM: `distance` is the Chebyshev radius of the neighbourhood in voxels."""
+class Ngtdm(Window):
+    """NGTDM: the neighbourhood, and what becomes of voxels without neighbours.
 
-    distance: int = Field(1, ge=1, le=20)
+    Attributes
+    ----------
+    distance : int
+        Chebyshev radius of the neighbourhood in voxels.
+    shells : list of int, optional
+        Instead, the Chebyshev distances of the neighbours: [2] leaves the 26 nearest voxels out.
+    isolated : {"left_out", "counted"}
+        Voxels without a neighbour in the mask. left_out: they are in no sum, as the standard says. counted: they are
+        among n_i and N_vc, with a difference of 0, as in PyRadiomics.
+    """
+
+    isolated: Literal["left_out", "counted"] = "left_out"
 
 
-class Ngldm(Part):
-    """NGLDM: `distance` as for NGTDM; neighbours count as dependent when levels differ by at most `coarseness`."""
+class Ngldm(Window):
+    """NGLDM: neighbours count as dependent when levels differ by at most `coarseness`.
 
-    distance: int = Field(1, ge=1, le=20)
+    Attributes
+    ----------
+    distance : int
+        Chebyshev radius of the neighbourhood in voxels.
+    shells : list of int, optional
+        Instead, the Chebyshev distances of the neighbours: [2] leaves the 26 nearest voxels out.
+    coarseness : int
+    """
+
     coarseness: int = Field(0, ge=0, le=_LARGEST)

@@ -65,6 +65,10 @@ class Settings(Part):
         Method of percentiles, with NumPy's names: linear, lower, higher, nearest, midpoint or
         inverted_cdf (nearest rank).
     morphology, glcm, glrlm, ngtdm, ngldm : Morphology, Glcm, Glrlm, Ngtdm, Ngldm
+    degenerate : {"undefined", "conventional"}
+        A feature of a texture matrix whose formula is 0 / 0, because the matrix has one grey level for example. undefined: the
+        matrix has no part in the mean over matrices, and the value is missing where no matrix has one. conventional:
+        such a matrix takes PyRadiomics' value, `Feature.convention`.
     nonfinite : {"fail", "exclude"}
         NaN or infinity inside a VOI: fail its row, or leave those voxels out of the intensity mask (their count is in `reason`).
     resample_mask : bool
@@ -93,6 +97,7 @@ class Settings(Part):
     glrlm: Glrlm = Glrlm()
     ngtdm: Ngtdm = Ngtdm()
     ngldm: Ngldm = Ngldm()
+    degenerate: Literal["undefined", "conventional"] = "undefined"
     nonfinite: Literal["fail", "exclude"] = "fail"
     resample_mask: bool = False
     min_voxels_texture: int = Field(0, ge=0, le=_LARGEST)

@@ -15,11 +15,15 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
-from voxomics.kernels.grouping import DIRECTION_BITS, group_of, step_of
+from voxomics.kernels.grouping import group_of, step_of
 
 COUNTING = 256
 """Threads of a block that counts."""
 ONE = np.uint64(1)
+RANK_BITS = 16
+"""Bits of a rank in a pair's code: ranks are uint16 at most."""
+OFFSET_BITS = 16
+"""Low bits of a pair's code that hold the direction; all offsets up to a distance of 20 are 34,460."""
 
 
 @jit.cpu
@@ -120,7 +124,7 @@ def count_usual(level, first, last, nx, across, cell, width, counts):
 
 
 @jit.body
-def pairs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
+def pairs(level, base, shape, pad, dirs, d, z_first, z_last, symmetric, codes, n):
     """Append the pairs along one direction whose first voxel lies in some slices; returns the new n.
 
     Parameters
@@ -135,8 +139,10 @@ def pairs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
         Number of the direction.
     z_first, z_last : int
         Padded slices, the last one exclusive.
+    symmetric : bool
+        Of a pair's ranks, a is the lower one; else the first voxel's.
     codes : int64 [≥ new n]
-        codes[n:] receive (a · 2³² + b) · 2^DIRECTION_BITS + d of the ranks a ≤ b.
+        codes[n:] receive (a · 2^RANK_BITS + b) · 2^OFFSET_BITS + d of the ranks a and b.
     n : int
         Codes so far.
     """
@@ -148,7 +154,9 @@ def pairs(level, base, shape, pad, dirs, d, z_first, z_last, codes, n):
             for p in range(row + pad, row + nx - pad):
                 a, b = np.int64(level[p]), np.int64(level[p + step])
                 if a > 0 and b > 0:
-                    codes[n] = ((min(a, b) << 32) + max(a, b) << DIRECTION_BITS) + d
+                    if symmetric:
+                        a, b = min(a, b), max(a, b)
+                    codes[n] = ((a << RANK_BITS) + b << OFFSET_BITS) + d
                     n += 1
     return n
 

@@ -9,9 +9,11 @@ level_of : int64 [L]
 n_nominal : int
     Its number of grey levels N_g, present or not.
 total : float
-    Sum of the symmetric matrix.
+    Sum of the matrix.
 marginal : float64 [L]
     Sums of its rows.
+column : float64 [L], or [0]
+    Sums of its columns; none for a symmetric matrix, whose columns are its rows.
 difference_of, sum_of : int64 [differences], int64 [sums]
     Ascending, from spans.py: the differences of levels, and the sums less twice the lowest level, that difference[c]
     and sums[c] belong to. Empty where they belong to c itself.
@@ -61,9 +63,9 @@ def tally(x, weight, minus, plus, total, log2_total, difference, sums, log2_of, 
     Parameters
     ----------
     x : float
-        Its entry of the symmetric matrix, > 0.
+        Its entry of the matrix, > 0.
     weight : int
-        2 for a cell and its mirror image, 1 on the diagonal.
+        2 for a cell and its mirror image, 1 for a cell alone.
     minus, plus : int
         Places of its difference and its sum in `difference` and `sums`.
     log2_total : float
@@ -122,30 +124,38 @@ def tally_row(
 
 @jit.body
 def finish(
-    level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, log2_of, largest, bits, squares, out
-):
+    level_of, n_nominal, total, marginal, column, difference_of, difference, sum_of, sums, log2_of, largest, bits,
+    squares, out,
+):  # fmt: skip
     """All features, once every cell is tallied."""
     out[:] = 0.0
     out[slots.JOINT_MAXIMUM] = largest / total
     out[slots.JOINT_ENTROPY] = bits / total
     out[slots.ANGULAR_SECOND_MOMENT] = squares / total / total
-    mean, entropy = levels_alone(level_of, total, marginal, log2_of, out)
+    mean, variance, entropy = levels_alone(level_of, total, marginal, log2_of)
+    mean_y, variance_y, entropy_y = mean, variance, entropy
+    if column.size > 0:
+        mean_y, variance_y, entropy_y = levels_alone(level_of, total, column, log2_of)
     differences_alone(n_nominal, total, difference_of, difference, log2_of, out)
-    sums_alone(2.0 * mean, total, sum_of, sums, log2_of, out)
-    # Σ(i-μ)(j-μ)p and Σ ij p from (i+j)² - (i-j)² = 4ij
-    variance, covariance = out[slots.JOINT_VARIANCE], (out[slots.CLUSTER_TENDENCY] - out[slots.CONTRAST]) / 4.0
-    out[slots.AUTOCORRELATION] = covariance + out[slots.JOINT_AVERAGE] * out[slots.JOINT_AVERAGE]
-    out[slots.CORRELATION] = covariance / variance if variance > 0.0 else np.nan
-    # P is symmetric, so HXY1 = HXY2 = 2 HX
-    joint = out[slots.JOINT_ENTROPY]
-    out[slots.INFORMATION_CORRELATION_1] = (joint - 2.0 * entropy) / entropy if entropy > 0.0 else np.nan
-    gap = 2.0 * entropy - joint
+    sums_alone(mean + mean_y, total, sum_of, sums, log2_of, out)
+    average, average_y = level_of[0] + mean, level_of[0] + mean_y
+    out[slots.JOINT_AVERAGE], out[slots.JOINT_VARIANCE] = average, variance
+    out[slots.SUM_AVERAGE] = average + average_y
+    # Σ(i-μ_x)(j-μ_y)p and Σ ij p from (i+j)² - (i-j)² = 4ij
+    covariance = (out[slots.CLUSTER_TENDENCY] - out[slots.CONTRAST] + (mean - mean_y) ** 2) / 4.0
+    out[slots.AUTOCORRELATION] = covariance + average * average_y
+    spread = math.sqrt(variance * variance_y)
+    out[slots.CORRELATION] = covariance / spread if spread > 0.0 else np.nan
+    # HXY1 = HXY2 = HX + HY
+    joint, entropies, larger = out[slots.JOINT_ENTROPY], entropy + entropy_y, max(entropy, entropy_y)
+    out[slots.INFORMATION_CORRELATION_1] = (joint - entropies) / larger if larger > 0.0 else np.nan
+    gap = entropies - joint
     out[slots.INFORMATION_CORRELATION_2] = math.sqrt(1.0 - math.exp(-2.0 * gap)) if gap > ROUNDING else 0.0
 
 
 @jit.body
-def levels_alone(level_of, total, marginal, log2_of, out):
-    """The features of p_x. Returns the mean, counted from the lowest level, and the entropy."""
+def levels_alone(level_of, total, marginal, log2_of):
+    """The mean of p_x, counted from the lowest level, its variance and its entropy."""
     mean = 0.0
     for a in range(level_of.size):
         mean += (level_of[a] - level_of[0]) * (marginal[a] / total)
@@ -154,10 +164,7 @@ def levels_alone(level_of, total, marginal, log2_of, out):
         if marginal[a] > 0:
             variance += (level_of[a] - level_of[0] - mean) ** 2 * (marginal[a] / total)
             bits += marginal[a] * bits_of(marginal[a], total, log2_total, log2_of)
-    out[slots.JOINT_AVERAGE] = level_of[0] + mean
-    out[slots.JOINT_VARIANCE] = variance
-    out[slots.SUM_AVERAGE] = 2.0 * out[slots.JOINT_AVERAGE]
-    return mean, bits / total
+    return mean, variance, bits / total
 
 
 @jit.body

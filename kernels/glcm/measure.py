@@ -13,9 +13,9 @@ import numpy as np
 from voxomics.kernels import block, jit, sorting
 from voxomics.kernels.entropy import LOG2
 from voxomics.kernels.glcm import features, spans
-from voxomics.kernels.glcm.count import ONE, cell_of, pairs
+from voxomics.kernels.glcm.count import OFFSET_BITS, ONE, RANK_BITS, cell_of, pairs
 from voxomics.kernels.glcm.slots import N_SLOTS
-from voxomics.kernels.grouping import DIRECTION, DIRECTION_BITS, DIRECTION_END, SLICE, SLICE_END, VOI, merge
+from voxomics.kernels.grouping import DIRECTION, DIRECTION_END, SLICE, SLICE_END, VOI, merge
 
 MEASURING = 128
 """Threads of a block that measures."""
@@ -105,14 +105,58 @@ def measure_square(matrix, level_of, n_nominal, marginal, difference_of, differe
             sum_of, sums, LOG2, largest, bits, squares,
         )  # fmt: skip
     features.finish(
-        level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, LOG2, largest, bits, squares, out
-    )
+        level_of, n_nominal, total, marginal, matrix[:0], difference_of, difference, sum_of, sums, LOG2, largest, bits,
+        squares, out,
+    )  # fmt: skip
+
+
+@jit.body
+def measure_one_way(
+    matrix, level_of, n_nominal, marginal, column, difference_of, difference, sum_of, sums, out
+):  # fmt: skip
+    """As `measure_square`, with the same arguments: features of the one-way counts themselves.
+
+    Parameters
+    ----------
+    column : float64 [L]
+        As for features.py; what it holds is overwritten.
+    """
+    n_levels = np.int64(level_of.size)
+    width = n_levels + 1
+    marginal[:] = 0.0
+    column[:] = 0.0
+    total = 0.0
+    for a in range(n_levels):
+        for b in range(n_levels):
+            x = matrix[(a + 1) * width + b + 1]
+            marginal[a] += x
+            column[b] += x
+        total += marginal[a]
+    if total == 0.0:
+        out[:] = np.nan
+        return
+    log2_total = math.log2(total)
+    difference[:] = 0.0
+    sums[:] = 0.0
+    largest, bits, squares = 0.0, 0.0, 0.0
+    for a in range(n_levels):
+        for b in range(n_levels):
+            x = matrix[(a + 1) * width + b + 1]
+            if x > 0.0:
+                minus, plus = features.places_of(min(a, b), max(a, b), level_of, difference_of, sum_of)
+                largest, bits, squares = features.tally(
+                    x, 1, minus, plus, total, log2_total, difference, sums, LOG2, largest, bits, squares
+                )
+    features.finish(
+        level_of, n_nominal, total, marginal, column, difference_of, difference, sum_of, sums, LOG2, largest, bits,
+        squares, out,
+    )  # fmt: skip
 
 
 @jit.cpu
 def measure(
     counts, counts_start, level_of, level_start, values, values_start, n_nominal, shape, vois, work, weight, n_planar,
-    per_slice, room, feature,
+    per_slice, symmetric, room, feature,
 ):  # fmt: skip
     """Features of every matrix of the work list.
 
@@ -124,10 +168,12 @@ def measure(
         See kernels/grouping.py; feature [m, N_SLOTS].
     values, values_start : int64; int64 [k, 3]
         From `spans.list_spans`.
+    symmetric : bool
+        Each pair is counted both ways.
     room : int
         Places of float64 that `rooms` takes of the largest VOI.
     """
-    scratch = np.empty(room)
+    scratch, column = np.empty(room), np.empty(0 if symmetric else room)
     for m in range(work.shape[0]):
         k = work[m, VOI]
         i = vois[k]
@@ -139,11 +185,17 @@ def measure(
         merge(
             counts, counts_start[k], cells, work[m], np.int64(shape[i, 0]), n_planar, per_slice, weight[k], 0, 1, matrix
         )
-        measure_square(matrix, levels, n_nominal[i], marginal, difference_of, difference, sum_of, sums, feature[m])
+        if symmetric:
+            measure_square(matrix, levels, n_nominal[i], marginal, difference_of, difference, sum_of, sums, feature[m])
+        else:
+            measure_one_way(
+                matrix, levels, n_nominal[i], marginal, column[: levels.size], difference_of, difference, sum_of, sums,
+                feature[m],
+            )  # fmt: skip
 
 
 @jit.body
-def measure_codes(codes, n, weight, level_of, n_nominal, difference_of, sum_of, out):
+def measure_codes(codes, n, weight, symmetric, level_of, n_nominal, difference_of, sum_of, out):
     """Features of one matrix given as the sorted codes of its pairs.
 
     Parameters
@@ -153,47 +205,57 @@ def measure_codes(codes, n, weight, level_of, n_nominal, difference_of, sum_of, 
     n : int
         How many, > 0.
     weight : float64 [D]
+    symmetric : bool
+        Each pair is counted both ways, and stands in `codes` once.
     level_of, n_nominal, difference_of, sum_of, out
         As for features.py; what `out` holds is overwritten.
     """
     span = level_of[level_of.size - 1] - level_of[0]
-    marginal = np.zeros(level_of.size)
+    marginal, column = np.zeros(level_of.size), np.zeros(0 if symmetric else level_of.size)
     difference = np.zeros(difference_of.size if difference_of.size > 0 else span + 1)
     sums = np.zeros(sum_of.size if sum_of.size > 0 else 2 * span + 1)
-    directions = (1 << DIRECTION_BITS) - 1
+    directions, ranks = (1 << OFFSET_BITS) - 1, (1 << RANK_BITS) - 1
     total = 0.0
     for k in range(n):
         total += weight[codes[k] & directions]
-    total = 2.0 * total
+    total = 2.0 * total if symmetric else total
     log2_total = math.log2(total)
     x, largest, bits, squares = 0.0, 0.0, 0.0, 0.0
     for k in range(n):
-        pair = codes[k] >> DIRECTION_BITS
+        pair = codes[k] >> OFFSET_BITS
         x += weight[codes[k] & directions]
-        if k + 1 == n or codes[k + 1] >> DIRECTION_BITS != pair:
-            a, b = (pair >> 32) - 1, (pair & 0xFFFFFFFF) - 1
-            x = 2.0 * x if a == b else x
-            minus, plus = features.places_of(a, b, level_of, difference_of, sum_of)
+        if k + 1 == n or codes[k + 1] >> OFFSET_BITS != pair:
+            a, b = (pair >> RANK_BITS) - 1, (pair & ranks) - 1
+            x = 2.0 * x if symmetric and a == b else x
+            minus, plus = features.places_of(min(a, b), max(a, b), level_of, difference_of, sum_of)
             largest, bits, squares = features.tally(
-                x, 1 if a == b else 2, minus, plus, total, log2_total, difference, sums, LOG2, largest, bits, squares
-            )
+                x, 2 if symmetric and a != b else 1, minus, plus, total, log2_total, difference, sums, LOG2, largest,
+                bits, squares,
+            )  # fmt: skip
             marginal[a] += x
-            if a != b:
+            if not symmetric:
+                column[b] += x
+            elif a != b:
                 marginal[b] += x
             x = 0.0
     features.finish(
-        level_of, n_nominal, total, marginal, difference_of, difference, sum_of, sums, LOG2, largest, bits, squares, out
-    )
+        level_of, n_nominal, total, marginal, column, difference_of, difference, sum_of, sums, LOG2, largest, bits,
+        squares, out,
+    )  # fmt: skip
 
 
 @jit.cpu
-def measure_sparse(level, start, shape, level_of, level_start, n_nominal, vois, pad, dirs, weight, work, most, feature):
+def measure_sparse(
+    level, start, shape, level_of, level_start, n_nominal, vois, pad, dirs, weight, symmetric, work, most, feature
+):
     """Features of every matrix of the work list, each from its sorted pairs: memory follows their number.
 
     Parameters
     ----------
     level, start, shape, level_of, level_start, n_nominal, vois, pad, dirs, weight, work, feature
         See kernels/grouping.py; feature [m, N_SLOTS]. The work list keeps slices.
+    symmetric : bool
+        Each pair is counted both ways.
     most : int
         Pairs that a matrix may have.
     """
@@ -205,13 +267,13 @@ def measure_sparse(level, start, shape, level_of, level_start, n_nominal, vois, 
         z_first, z_last = max(work[m, SLICE], pad), min(work[m, SLICE_END], shape[i, 0] - pad)
         n = np.int64(0)
         for d in range(work[m, DIRECTION], work[m, DIRECTION_END]):
-            n = pairs(level, start[i], shape[i], pad, dirs, d, z_first, z_last, codes, n)
+            n = pairs(level, start[i], shape[i], pad, dirs, d, z_first, z_last, symmetric, codes, n)
         if n == 0:
             feature[m] = np.nan
             continue
         sorting.radix(codes, spare, n, digits)
         difference_of, sum_of = spans.spans_of(codes, n, levels, spare, digits)
-        measure_codes(codes, n, weight[k], levels, n_nominal[i], difference_of, sum_of, feature[m])
+        measure_codes(codes, n, weight[k], symmetric, levels, n_nominal[i], difference_of, sum_of, feature[m])
 
 
 @jit.body
@@ -326,8 +388,8 @@ def measure_gpu(
             squares = block.sum_of(squares, room)
             if thread == 0:
                 features.finish(
-                    levels, n_nominal[i], total, marginal, difference_of, difference, sum_of, sums, no_table,
-                    largest, bits, squares, out,
+                    levels, n_nominal[i], total, marginal, no_table, difference_of, difference, sum_of, sums,
+                    no_table, largest, bits, squares, out,
                 )  # fmt: skip
             jit.cuda.syncthreads()
         f = thread

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit, sorting
-from voxomics.kernels.grouping import DIRECTION_BITS
+from voxomics.kernels.glcm.count import OFFSET_BITS, RANK_BITS
 
 ROOM = 64
 """A span is wide beyond twice the number of pairs of levels and this."""
@@ -95,10 +95,10 @@ def spans_of(codes, n, levels, spare, digits):
     differences, sums = np.empty(n, np.int64), np.empty(n, np.int64)
     pairs = np.int64(0)
     for k in range(n):
-        pair = codes[k] >> DIRECTION_BITS
-        if k == 0 or codes[k - 1] >> DIRECTION_BITS != pair:
-            a, b = levels[(pair >> 32) - 1], levels[(pair & 0xFFFFFFFF) - 1]
-            differences[pairs] = b - a
+        pair = codes[k] >> OFFSET_BITS
+        if k == 0 or codes[k - 1] >> OFFSET_BITS != pair:
+            a, b = levels[(pair >> RANK_BITS) - 1], levels[(pair & ((1 << RANK_BITS) - 1)) - 1]
+            differences[pairs] = abs(b - a)
             sums[pairs] = (a - levels[0]) + (b - levels[0])
             pairs += 1
     n_differences = sorting.distinct(differences, spare, pairs, digits)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from voxomics.kernels import jit
+from voxomics.kernels.grouping import step_of
 
 COUNTING = 256
 """Threads of a block that counts."""
@@ -62,7 +63,7 @@ def tabulate(level, base, code, ny, nx, table):
 
 
 @jit.body
-def tally(level, base, code, ny, nx, pad, reach, bits, table, ring, slot, total, some, sums, cell, columns):
+def tally(level, base, code, ny, nx, pad, reach, bits, table, ring, slot, total, some, least, sums, cell, columns):
     """Move each voxel's sum over its window on by a plane: the tabulated one enters, the one at ring[slot:] leaves.
 
     Parameters
@@ -85,8 +86,10 @@ def tally(level, base, code, ny, nx, pad, reach, bits, table, ring, slot, total,
         Each voxel's sum of codes over its window.
     some : bool
         Add the voxels of the plane at `base` to the sums.
+    least
+        As for `count`.
     sums : int64 [sums of all groups of all VOIs]
-        sums[cell + a · columns + n]: column 0 counts voxels of rank a with a neighbour, column n ≥ 1 sums |n i - S|.
+        sums[cell + a · columns + n]: column 0 counts voxels of rank a, column n ≥ 1 sums |n i - S|.
     cell, columns : int
     """
     width = nx + 1
@@ -105,16 +108,74 @@ def tally(level, base, code, ny, nx, pad, reach, bits, table, ring, slot, total,
         for x in range(count if some else np.uint64(0)):
             a, window = np.int64(level[voxel + x]), total[here + x]
             n = (window & mask) - 1
-            if a > 0 and n > 0:
+            if a > 0 and n >= least:  # the difference is 0 where n is
                 row = np.uint64(cell + a * columns)
                 sums[row] += 1
                 sums[row + np.uint64(n)] += abs((n + 1) * (code[a] >> bits) - (window >> bits))
 
 
+@jit.body
+def code_of(level_of, first, n_levels, bits):
+    """By rank: (level less the lowest one) · 2^bits + 1; 0 outside. int64 [L + 1].
+
+    Parameters
+    ----------
+    level_of
+        See kernels/grouping.py.
+    first, n_levels : int
+        Where the VOI's levels begin in `level_of`, and L.
+    bits : int
+        As for `tally`.
+    """
+    code = np.zeros(n_levels + 1, np.int64)
+    for a in range(n_levels):
+        code[a + 1] = ((level_of[first + a] - level_of[first]) << bits) + 1
+    return code
+
+
+@jit.cpu
+def count_near(
+    level, start, shape, level_of, level_start, vois, pad, steps, per_slice, least, n_columns, sums, sums_start
+):
+    """As `count`, with the same arguments, for neighbours that are no whole window: each is looked at.
+
+    Parameters
+    ----------
+    steps : int64 [neighbours, 3]
+        From a voxel to each neighbour (dz, dy, dx).
+    """
+    bits = bits_of(steps.shape[0])
+    mask = (np.int64(1) << bits) - 1
+    offsets = np.empty(steps.shape[0], np.int64)
+    for k in range(vois.size):
+        i = vois[k]
+        nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
+        for m in range(offsets.size):
+            offsets[m] = step_of(steps, m, ny, nx)
+        n_levels = level_start[i + 1] - level_start[i]
+        code = code_of(level_of, level_start[i], n_levels, bits)
+        for z in range(pad, nz - pad):
+            cell = sums_start[k] + (z if per_slice else 0) * (n_levels + 1) * n_columns[k]
+            for y in range(pad, ny - pad):
+                row = start[i] + (z * ny + y) * nx
+                for p in range(row + pad, row + nx - pad):
+                    a = np.int64(level[p])
+                    if a > 0:
+                        window = np.int64(0)
+                        for m in range(offsets.size):
+                            window += code[level[p + offsets[m]]]
+                        n = window & mask
+                        if n >= least:
+                            at = cell + a * n_columns[k]
+                            sums[at] += 1
+                            sums[at + n] += abs(n * (code[a] >> bits) - (window >> bits))
+
+
 @jit.cpu
 def count(
-    level, start, shape, level_of, level_start, vois, pad, distance, planar, per_slice, n_columns, sums, sums_start
-):
+    level, start, shape, level_of, level_start, vois, pad, distance, planar, per_slice, least, n_columns, sums,
+    sums_start,
+):  # fmt: skip
     """Count and sum.
 
     Parameters
@@ -125,11 +186,13 @@ def count(
         Chebyshev distance of neighbours in voxels.
     planar : bool
         Neighbours in the voxel's own slice only.
+    least : int
+        Voxels with fewer neighbours are left out: 1, or 0 for none.
     n_columns : int64 [k]
         Numbers of neighbours possible, 0 included.
     sums : int64 [sums of all groups of all VOIs]
-        sums[sums_start[k] + (group · (L+1) + a) · n_columns[k] + n] of VOI vois[k] and rank a: how many voxels have a
-        neighbour (n = 0), and Σ |n i - S| over those with n ≥ 1 neighbours. A group is a padded slice if per_slice,
+        sums[sums_start[k] + (group · (L+1) + a) · n_columns[k] + n] of VOI vois[k] and rank a: how many voxels there
+        are (n = 0), and Σ |n i - S| over those with n ≥ 1 neighbours. A group is a padded slice if per_slice,
         else the volume.
     sums_start : int64 [≥ k]
     """
@@ -143,9 +206,7 @@ def count(
         n_levels = level_start[i + 1] - first
         if n_levels == 0:
             continue
-        code = np.zeros(n_levels + 1, np.int64)
-        for a in range(n_levels):
-            code[a + 1] = ((level_of[first + a] - level_of[first]) << bits) + 1
+        code = code_of(level_of, first, n_levels, bits)
         table = np.zeros((ny + 1) * (nx + 1), np.int64)
         ring, total = np.zeros(depth * plane, np.int64), np.zeros(plane, np.int64)
         for entering in range(pad - depth // 2, nz - pad + depth // 2):
@@ -154,17 +215,17 @@ def count(
             tabulate(level, start[i] + entering * plane, code, ny, nx, table)
             tally(
                 level, start[i] + z * plane, code, ny, nx, pad, distance, bits, table,
-                ring, (entering % depth) * plane, total, z >= pad, sums, cell, n_columns[k],
+                ring, (entering % depth) * plane, total, z >= pad, least, sums, cell, n_columns[k],
             )  # fmt: skip
 
 
 @jit.gpu(
-    "level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i8[::1], i4, b1, i4, i8[::1], "
+    "level[::1], i4[::1], i8[::1], i4[::1], i4[::1], i4[:, ::1], i8[::1], i8[::1], i4, b1, i4, i4, i8[::1], "
     "i8[::1], i8[::1]"
 )
 def count_gpu(
-    level, tile_row, tile_first, tile_length, tile_z, shape, level_of, level_start, distance, planar, room, n_columns,
-    sums, sums_start,
+    level, tile_row, tile_first, tile_length, tile_z, shape, level_of, level_start, distance, planar, least, room,
+    n_columns, sums, sums_start,
 ):  # fmt: skip
     """Count and sum a tile.
 
@@ -174,7 +235,7 @@ def count_gpu(
         See kernels/block.py; tile_z is the group.
     level, shape, level_of, level_start
         See kernels/grouping.py.
-    distance, planar
+    distance, planar, least
         As for `count`.
     room : int
         Sums that shared memory holds, without rank 0; a larger table is added to in `sums` itself.
@@ -223,7 +284,7 @@ def count_gpu(
                 dz += 1
             difference = abs(n * level_of[np.uint64(low + a)] - total)
             n -= 1
-            if n > 0:
+            if n >= least:  # the difference is 0 where n is
                 c = (a - 1) * columns
                 if fits:
                     jit.cuda.atomic.add(shared, c, 1)

@@ -60,13 +60,13 @@ def cells(matrix, rows, first):
     return {(rows[a], int(c) + first): int(matrix[a, c]) for a, c in np.argwhere(matrix)}
 
 
-def grouped(asked, k, distance, matrices):
+def grouped(asked, k, distance, matrices, shells=None):
     """Counts of groups by slice and direction, put together as each aggregation says."""
-    dirs, groups = directional(distance, asked.aggregations)
+    dirs, groups = directional(distance, asked.aggregations, shells)
     ways = [tuple(d.tolist()) for d in dirs]
     n_planar = groups.n_planar
     places = [*product(asked.slices(k, groups.per_slice), ways[:n_planar]), *product([None], ways[n_planar:])]
-    twins_ways = naive_glcm.directions(distance)
+    twins_ways = naive_glcm.shell_directions(shells) if shells else naive_glcm.directions(distance)
     result: dict = {aggregation: {} for aggregation in asked.aggregations}
     for (z, way), matrix in zip(places, matrices, strict=True):
         for aggregation, found in result.items():
@@ -89,12 +89,12 @@ def both_ways(row, levels):
 
 
 def glcm_counts(asked):
-    distance = asked.settings.glcm.distance
-    found, start = glcm.counts_on_device(asked.resident, asked.channel, asked.vois, distance, asked.aggregations)
+    chosen = asked.settings.glcm
+    found, start = glcm.counts_on_device(asked.resident, asked.channel, asked.vois, chosen, asked.aggregations)
     for k in asked.vois:
         n = len(asked.levels(k))
         rows = found[start[k] : start[k + 1]].reshape(-1, n * (n + 1) // 2)
-        yield grouped(asked, k, distance, [both_ways(row, asked.levels(k)) for row in rows])
+        yield grouped(asked, k, chosen.distance, [both_ways(row, asked.levels(k)) for row in rows], chosen.shells)
 
 
 def glrlm_counts(asked):
@@ -133,8 +133,8 @@ def ngldm_counts(asked):
 
 def ngtdm_counts(asked):
     def tables_of(planar, per_slice):
-        distance = asked.settings.ngtdm.distance
-        found, start, columns = ngtdm.counts_on_device(asked.resident, asked.channel, asked.vois, distance, planar, per_slice)
+        chosen = asked.settings.ngtdm
+        found, start, columns = ngtdm.counts_on_device(asked.resident, asked.channel, asked.vois, chosen, planar, per_slice)
         for k in asked.vois:
             levels = [0, *asked.levels(k)]
             tables = found[start[k] : start[k + 1]].reshape(-1, len(levels), columns[k])
@@ -193,7 +193,7 @@ def neighbour_sums(voi, aggregation, settings):
     result: dict = {}
     for voxel in np.argwhere(voi.levels > 0).tolist():
         near = naive_ngtdm.neighbours(voi.levels, voxel, settings.ngtdm.distance, aggregation != "3d")
-        if near:
+        if near or settings.ngtdm.isolated == "counted":
             level = int(voi.levels[tuple(voxel)])
             matrix = result.setdefault(voxel[0] if aggregation == "2d" else 0, Counter())
             matrix[level, 0] += 1
@@ -242,7 +242,7 @@ class Family:
 
 
 FAMILIES = [
-    Family("glcm", DIRECTIONAL, glcm_counts, lambda v, a, s: naive_glcm.matrices(v.levels, a, s.glcm.distance)),
+    Family("glcm", DIRECTIONAL, glcm_counts, lambda v, a, s: naive_glcm.matrices(v.levels, a, s.glcm.distance, shells=s.glcm.shells)),
     Family(
         "glrlm", DIRECTIONAL, glrlm_counts, lambda v, a, s: {key: m for key, (m, _) in naive_glrlm.matrices(v.levels, a).items()}
     ),

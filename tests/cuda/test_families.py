@@ -17,9 +17,9 @@ BACKENDS = ("cpu", *(f"cuda-{order}" for order in ORDERS))
 INVERSE = {"weighting": {"function": "inverse", "norm": "chebyshev", "unit": "mm"}}
 GAUSSIAN = {"weighting": {"function": "gaussian"}}
 OPTIONS = {
-    "glcm": [{}, {"distance": 2}, INVERSE, {"distance": 2, **GAUSSIAN}],
-    "glrlm": [{}, INVERSE, GAUSSIAN],
-    "ngtdm": [{}, {"distance": 2}],
+    "glcm": [{}, {"distance": 2}, INVERSE, {"distance": 2, **GAUSSIAN}, {"shells": [1, 2]}],
+    "glrlm": [{}, INVERSE, GAUSSIAN, {"directions": "fitting", "weighting": {"function": "distance"}}],
+    "ngtdm": [{}, {"distance": 2}, {"isolated": "counted"}, {"shells": [1, 2], "isolated": "counted"}],
     "morphology": [{}, {"mesh": "complementary"}],
     "ngldm": [{}, {"distance": 2}, {"coarseness": 1}, {"distance": 2, "coarseness": 3}],
 }
@@ -55,6 +55,7 @@ def test_random_vois_equal_the_twin(family, aggregation, backend, shape, n_level
     device = device_of(backend, tile, seed)
     choices = OPTIONS.get(family.name)
     options = {family.name: choices[choice % len(choices)]} if choices else {}
+    options["degenerate"] = ("undefined", "conventional")[seed % 2]
     check(family, aggregation, vois, options, device)
     if device:
         device.assert_clean()

@@ -51,9 +51,9 @@ def test_directions_in_plane_alone_equal_the_twin():
 
 def test_counts_equal_the_twin():
     volume = random_volume(np.random.default_rng(3), (4, 5, 6), 7)
-    batch, _ = batch_of([volume])
+    batch, options = batch_of([volume])
     channel = batch.channels["none"]
-    found, start = glcm.counts(batch, channel, np.arange(1), 1, ("3d_averaged",))
+    found, start = glcm.counts(batch, channel, np.arange(1), options.glcm, ("3d_averaged",))
     width = int(channel.n_present[0]) + 1
     found = found[start[0] : start[1]].reshape(13, width, width)[:, 1:, 1:]
     twin = naive.matrices(volume, "3d_averaged")

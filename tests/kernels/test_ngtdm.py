@@ -48,10 +48,10 @@ def test_random_vois_equal_the_twin(shape, n_levels, fill, distance, pad, seed):
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 def test_counts_and_sums_equal_the_twin(aggregation):
     volume = random_volume(np.random.default_rng(3), (4, 5, 7), 5, 0.5)
-    batch, _ = batch_of([volume])
+    batch, options = batch_of([volume])
     channel = batch.channels["none"]
     planar, per_slice = aggregation != "3d", aggregation == "2d"
-    sums, start, columns = ngtdm.counts(batch, channel, np.arange(1), 1, planar, per_slice)
+    sums, start, columns = ngtdm.counts(batch, channel, np.arange(1), options.ngtdm, planar, per_slice)
     sums = sums[start[0] : start[1]].reshape(-1, int(channel.n_present[0]) + 1, int(columns[0]))
     for key, matrix in naive.matrices(volume, aggregation).items():
         found = sums[key + 1 if per_slice else key, 1:]

@@ -27,13 +27,23 @@ def runs(levels, direction):
     return found
 
 
-def matrices(levels, aggregation, weight=lambda offset: 1):
-    """Count matrices {key: ({(i, j): n}, voxels)} of a level volume; the voxels are summed when matrices are merged."""
+def fits(levels, direction):
+    """Whether a direction is shorter than the box around the voxels along each axis."""
+    where = np.argwhere(levels > 0)
+    sides = where.max(0) - where.min(0) + 1
+    return all(abs(d) < side for d, side in zip(direction, sides, strict=True))
+
+
+def matrices(levels, aggregation, weight=lambda offset: 1, fitting=False):
+    """Count matrices {key: ({(i, j): n}, voxels)} of a level volume; the voxels are summed when matrices are merged.
+
+    fitting : leave out directions that do not fit into the box around the voxels.
+    """
     planar, key = AGGREGATION_GROUPS[aggregation]
     in_slice = {z: int((levels[z] > 0).sum()) for z in range(len(levels))}
     counts, voxels = {}, {}
     for direction in directions():
-        if planar and direction[0] != 0:
+        if (planar and direction[0] != 0) or (fitting and not fits(levels, direction)):
             continue
         for z, i, j in runs(levels, direction):
             matrix = counts.setdefault(key(z, direction), {})
@@ -93,7 +103,7 @@ NAMES = (
 )
 
 
-def glrlm(levels, aggregation, weight=lambda offset: 1):
-    """Features of a level volume: each the mean over the aggregation's matrices."""
-    found = matrices(levels, aggregation, weight)
+def glrlm(levels, aggregation, weight=lambda offset: 1, fitting=False):
+    """Features of a level volume: each the mean over the aggregation's matrices; None without a matrix."""
+    found = matrices(levels, aggregation, weight, fitting)
     return mean_features([dict(zip(NAMES, sixteen(*matrix), strict=True)) for matrix in found.values()])

@@ -29,13 +29,13 @@ NAMES = (
 )
 
 
-def matrices(levels, aggregation, distance=1, coarseness=0):
+def matrices(levels, aggregation, distance=1, coarseness=0, shells=None):
     """NGLDMs {key: {(level, dependence): n}} of a level volume [z, y, x] (0 outside); one per slice for "2d"."""
     result = {}
     for voxel in np.argwhere(levels > 0):
         v = tuple(int(c) for c in voxel)
         i = int(levels[v])
-        near = neighbours(levels, v, distance, aggregation != "3d")
+        near = neighbours(levels, v, distance, aggregation != "3d", shells)
         j = 1 + sum(abs(i - other) <= coarseness for other in near)
         matrix = result.setdefault(v[0] if aggregation == "2d" else 0, {})
         matrix[i, j] = matrix.get((i, j), 0) + 1
@@ -49,6 +49,6 @@ def features(matrix):
     return dict(zip(NAMES, values, strict=True))
 
 
-def ngldm(levels, aggregation, distance=1, coarseness=0):
+def ngldm(levels, aggregation, distance=1, coarseness=0, shells=None):
     """Features of a level volume: each the mean over the aggregation's matrices; None without a matrix."""
-    return mean_features([features(m) for m in matrices(levels, aggregation, distance, coarseness).values()])
+    return mean_features([features(m) for m in matrices(levels, aggregation, distance, coarseness, shells).values()])

@@ -9,7 +9,7 @@ NORM = {
     "manhattan": lambda m: sum(abs(c) for c in m),
     "chebyshev": lambda m: max(abs(c) for c in m),
 }
-FUNCTION = {"none": lambda d: 1, "inverse": lambda d: 1 / d, "gaussian": lambda d: exp(-d * d)}
+FUNCTION = {"none": lambda d: 1, "inverse": lambda d: 1 / d, "gaussian": lambda d: exp(-d * d), "distance": lambda d: d}
 
 
 def weight(function, norm, unit, spacing_mm):
