@@ -95,7 +95,10 @@ FIRSTORDER = {
     "Energy": Entry(_SUMS, _energy, is_shifted=True, definition="Σ (x + voxelArrayShift)²", unit="intensity2"),
     "Entropy": _same("intensity_histogram.entropy"),
     "InterquartileRange": _same("intensity_statistics.interquartile_range"),
-    "Kurtosis": Entry(("intensity_statistics.kurtosis",), lambda v: v + 3.0, definition="excess kurtosis + 3", unit="1"),
+    "Kurtosis": Entry(
+        ("intensity_statistics.kurtosis", "intensity_statistics.variance"), lambda v, variance: np.where(variance > 0, v + 3.0, 0.0),
+        definition="excess kurtosis + 3; 0 of equal intensities", unit="1",
+    ),
     "Maximum": _same("intensity_statistics.maximum"),
     "MeanAbsoluteDeviation": _same("intensity_statistics.mean_absolute_deviation"),
     "Mean": _same("intensity_statistics.mean"),

@@ -33,6 +33,7 @@ def engine_settings(parameters: Parameters) -> dict[str, Any]:
         "image_types": tuple(image_types(parameters)),
         "slice_axis": "zyx"[axes.pop() if axes else 0],
         "morphology": {"mesh": "complementary"},
+        "degenerate": "conventional",
         **measuring(setting),
     }
 
@@ -82,11 +83,23 @@ def _made(name: str, own: Setting) -> dict[str, Any] | None:
 
 def measuring(setting: Setting) -> dict[str, Any]:
     """What an image type may have of its own: aggregations, grey levels, and the options of the textures."""
-    slices, merged = bool(setting.force2D), setting.weightingNorm is not None
-    directional = ("2_5d_merged" if merged else "2_5d_direction_merged") if slices else ("3d_merged" if merged else "3d_averaged")
+    slices, norm = bool(setting.force2D), setting.weightingNorm
+    directional = f"{'2_5d' if slices else '3d'}_{'merged' if norm else 'direction_merged' if slices else 'averaged'}"
     levels = {"bins": setting.binCount} if setting.binCount is not None else {"width": setting.binWidth or 25.0}
+    near = {"shells": setting.distances} if setting.distances not in (None, (1,)) else {}
+    weights = {"norm": _NORMS[norm], "unit": "mm"} if norm in _NORMS else None
     return {
         "aggregations": (directional, "2_5d" if slices else "3d"),
         "discretisation": ({"method": "pyradiomics", **levels},),
-        "ngldm": {"coarseness": setting.gldm_a or 0},
+        "glcm": {
+            **near,
+            "symmetric": setting.symmetricalGLCM is not False,
+            **({"weighting": {"function": "gaussian", **weights}} if weights else {}),
+        },
+        "glrlm": {
+            "directions": "fitting",
+            **({"weighting": {"function": "distance", **weights}} if weights else {}),
+        },
+        "ngtdm": {**near, "isolated": "counted"},
+        "ngldm": {**near, "coarseness": setting.gldm_a or 0},
     }
