@@ -71,6 +71,9 @@ bench: $(DEV)  ## time the engine against another commit: make bench AGAINST=v0.
 bench-peers: $(DEV)  ## time pictologics, PyRadiomics and this checkout in turns: make bench-peers ARGS=--quick
 	$(PY) bench/peers.py $(ARGS)
 
+parity: $(DEV)  ## compare profile pyradiomics with real PyRadiomics, value by value; installs it below .bench once
+	$(PY) bench/parity.py $(ARGS)
+
 bench-gpu: $(CORE)  ## time a GPU and the CPU; needs a GPU and the extra [cuda]
 	$(PY) bench/gpu.py $(ARGS)
 

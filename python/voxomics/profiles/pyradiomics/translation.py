@@ -97,7 +97,7 @@ def measuring(setting: Setting) -> dict[str, Any]:
             **({"weighting": {"function": "gaussian", **weights}} if weights else {}),
         },
         "glrlm": {
-            "directions": "fitting",
+            "directions": "aligned",
             **({"weighting": {"function": "distance", **weights}} if weights else {}),
         },
         "ngtdm": {**near, "isolated": "counted"},
