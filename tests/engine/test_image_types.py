@@ -15,8 +15,10 @@ from naive import filters as naive
 from voxomics import Extractor, ResourceError, Settings, SettingsError
 from voxomics.engine import images
 from voxomics.engine.errors import MissingExtraError
+from voxomics.engine.families import ngldm
 from voxomics.engine.filters import wavelets
 from voxomics.engine.prepare import Prepared, build, find_vois
+from voxomics.engine.run import Case
 from voxomics.engine.volume import Image, MaskStack
 
 ALL = [
@@ -164,6 +166,37 @@ def test_settings_of_one_image_type_alone():
     expected = pd.concat([both[0], both[1].iloc[:, 7:]], axis=1)
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
     assert "square.glcm.contrast.2d_averaged.fbs5_minimum" in found and "square.intensity_statistics.mean" not in found
+
+
+def test_intensities_in_another_unit_and_memory_follow_the_settings_of_the_image_type():
+    image, mask = volume(8, dtype="f8"), two_vois()
+    tiny = dataclasses.replace(image, array=image.array * 1e-300)
+    statistics = {"features": ["intensity_statistics"]}
+    own = table({**statistics, "image_types": [{"type": "original", "percentile": "lower"}]}, tiny, mask)
+    pd.testing.assert_frame_equal(own, table({**statistics, "percentile": "lower"}, tiny, mask), check_exact=True)
+    assert not own.equals(table(statistics, tiny, mask))
+    asked, need = {}, ngldm.FAMILY.need
+
+    def noted(batch, channel, settings, aggregations):
+        asked[settings.image_types[-1].type] = settings.ngldm.distance
+        return need(batch, channel, settings, aggregations)
+
+    object.__setattr__(ngldm.FAMILY, "need", noted)
+    try:
+        kinds = [{"type": "pyradiomics_square", "ngldm": {"distance": 3}}, "original"]
+        table({"features": ["ngldm"], "image_types": kinds}, image, mask)
+    finally:
+        object.__setattr__(ngldm.FAMILY, "need", need)
+    assert asked == {"original": 1, "pyradiomics_square": 3}
+
+
+def test_a_list_of_images_gives_what_each_alone_gives():
+    ours = Extractor(settings={**LIGHT, "image_types": ALL}, backend="cpu", threads=2)
+    scans = [(volume(20 + k, (7 + k, 10, 9)), MaskStack((two_vois((7 + k, 10, 9)),))) for k in range(4)]
+    together = [rows.values for rows in ours.run([Case(k, lambda one=one: one) for k, one in enumerate(scans)])]
+    for (image, stack), values in zip(scans, together, strict=True):
+        alone = table({**LIGHT, "image_types": ALL}, image, stack.layers[0])
+        np.testing.assert_array_equal(alone.iloc[:, 7:].to_numpy(float), values)
 
 
 def test_the_padding_is_that_of_the_farthest_neighbour_in_any_image():
