@@ -19,7 +19,8 @@ INTRODUCTION = """# Features and where they are computed
 Do not edit it.
 
 The id is the permanent id of the IBSI.
-A column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`.
+A column is called `IMAGE.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`.
+IMAGE is `original`, or the name of an image that a filter derives from it ([image types](image-types.md)).
 
 In the column CUDA, *yes* means that the GPU computes the feature,
 and *host* means that the CPU computes it while the GPU works on the other features.
