@@ -27,7 +27,7 @@ DEMO := demo-out
 CORES := -n auto --dist loadfile
 KERNEL_TESTS := tests/kernels tests/engine/test_batch.py tests/engine/test_resample.py
 
-.PHONY: help demo test bounds cuda cuda-gate study-truth study-null long check bench bench-peers bench-gpu env dev clean
+.PHONY: help demo test bounds cuda cuda-gate study-truth study-null long check bench bench-peers parity bench-gpu env dev clean
 
 help:  ## show this list
 	@echo "make TARGET, where TARGET is one of"

@@ -11,7 +11,7 @@ class ColumnKey(NamedTuple):
     Attributes
     ----------
     image : str
-        Image type, for example "original".
+        Name of the image, for example "original"; an image type may have several.
     family, feature : str
         IBSI's names.
     aggregation : str
@@ -33,5 +33,5 @@ class ColumnKey(NamedTuple):
 
     @property
     def name(self) -> str:
-        """``<image type>.<family>.<feature>[.<aggregation>][.<discretisation>]``."""
+        """``<image>.<family>.<feature>[.<aggregation>][.<discretisation>]``."""
         return ".".join(filter(None, self))

@@ -1,7 +1,7 @@
 """The images that a run measures: the one that was given, and those derived from it.
 
-A new image type is a subclass of `ImageType` and one entry of `IMAGE_TYPES`. Its images lie on the grid of the resampled original
-and are measured on the same voxels: re-segmentation looks at the original alone.
+A new image type is a subclass of `ImageType` and one entry of `IMAGE_TYPES`. Its images lie on the grid of the
+resampled original and are measured on the same voxels: re-segmentation looks at the original alone.
 """
 
 from __future__ import annotations
@@ -116,8 +116,9 @@ def derived(image: Image, settings: Settings, threads: int = 1) -> Iterator[tupl
     for kind in settings.image_types:
         need = float(kind.bytes_per_voxel) * prod(image.array.shape)
         if need > settings.memory_bytes:
+            size = " × ".join(map(str, image.array.shape))
             raise ResourceError(
-                f"image type {kind.type} needs {text_of_bytes(need)} for {' × '.join(map(str, image.array.shape))} voxels, "
-                f"but the limit is {settings.memory}; raise `memory`, or crop the image"
+                f"image type {kind.type} needs {text_of_bytes(need)} for {size} voxels, but the limit is "
+                f"{settings.memory}; raise `memory`, or crop the image"
             )
         yield from zip(kind.names, kind.derive(image, threads), strict=True)

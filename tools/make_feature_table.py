@@ -20,7 +20,8 @@ Do not edit it.
 
 The id is the permanent id of the IBSI.
 A feature without an id is not defined by the standard; it is measured only where its own name is listed in `features`.
-A column is called `original.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`.
+A column is called `IMAGE.FAMILY.FEATURE[.AGGREGATION][.DISCRETISATION]`.
+IMAGE is `original`, or the name of an image that a filter derives from it ([image types](image-types.md)).
 
 In the column CUDA, *yes* means that the GPU computes the feature,
 and *host* means that the CPU computes it while the GPU works on the other features.

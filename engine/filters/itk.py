@@ -12,7 +12,7 @@ _FLOATS = (np.float32, np.float64)
 
 
 def laplacian_of_gaussian(array: np.ndarray, spacing_mm: Triple, sigma_mm: float, threads: int = 1) -> np.ndarray:
-    """Laplacian of a Gaussian, times sigma², by ITK's recursive filter (LaplacianRecursiveGaussian, NormalizeAcrossScale).
+    """Laplacian of a Gaussian, times sigma², by ITK's recursive filter (LaplacianRecursiveGaussian).
 
     Parameters
     ----------

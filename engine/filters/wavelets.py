@@ -42,8 +42,8 @@ def check(wavelet: str) -> None:
 def transformed(array: np.ndarray, wavelet: str, axes: str, level: int, start_level: int) -> Iterator[np.ndarray]:
     """Details of each level, and at the end the approximation of the last one.
 
-    The image continues periodically; an odd axis is first made even with a copy of its first voxel, which is cut off at the end.
-    Each level takes the approximation of the level before as a new image.
+    The image continues periodically. An odd axis is first made even with a copy of its first voxel, which is cut off at
+    the end. Each level takes the approximation of the level before as a new image.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def transformed(array: np.ndarray, wavelet: str, axes: str, level: int, start_le
     wavelet : str
         Name in PyWavelets.
     axes : str
-        Axes that are transformed, for example "xyz"; the first letter of a decomposition's name is that of the first axis.
+        Axes that are transformed, for example "xyz"; the first letter of a name is that of the first axis.
     level : int
         Number of levels, at least 1.
     start_level : int
@@ -60,8 +60,8 @@ def transformed(array: np.ndarray, wavelet: str, axes: str, level: int, start_le
     Yields
     ------
     ndarray [z, y, x]
-        `letters(len(axes))[:-1]` of each level, then the last of them of the last level. float32 where the array is float32,
-        else float64.
+        `letters(len(axes))[:-1]` of each level, then the last of them of the last level. float32 where the array is
+        float32, else float64.
     """
     size = array.shape
     data = np.pad(array.astype(array.dtype.newbyteorder("="), copy=False), [(0, n % 2) for n in size], "wrap")

@@ -1,4 +1,4 @@
-"""What all image types have in common: the names of their images, how they are made, and the settings that they may change."""
+"""What image types have in common: their names, how their images are made, and the settings that they replace."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def spelt_out_alone(value: Any) -> Any:
 
 
 class ImageType(Part):
-    """One image type of a run. Images lie on the grid of the resampled original and are measured on the same voxels.
+    """One image type of a run. Its images lie on the resampled original's grid and are measured on the same voxels.
 
     Attributes
     ----------
     type : str
         Which it is.
-    features, exclude, aggregations, discretisation, histogram_discretisation, ivh_discretisation, percentile, glcm, glrlm, \
-ngtdm, ngldm : optional
+    features, exclude, aggregations, discretisation, histogram_discretisation, ivh_discretisation, percentile, glcm, \
+glrlm, ngtdm, ngldm : optional
         Settings of this image type alone, in place of the run's.
     """
 

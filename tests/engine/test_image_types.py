@@ -1,4 +1,4 @@
-"""Image types: filters against naive twins, names, settings of their own, and what happens to an image that has none."""
+"""Image types: filters against naive twins, names, settings of their own, and images that cannot be made."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from naive import filters as naive
 from voxomics import Extractor, ResourceError, Settings, SettingsError
 from voxomics.engine import images
 from voxomics.engine.errors import MissingExtraError
+from voxomics.engine.families import ngldm
 from voxomics.engine.filters import wavelets
 from voxomics.engine.prepare import Prepared, build, find_vois
+from voxomics.engine.run import Case
 from voxomics.engine.volume import Image, MaskStack
 
 ALL = [
@@ -48,7 +50,12 @@ def test_names_are_those_of_papers():
         *(f"wavelet-{name}" for name in DETAILS), *(f"wavelet2-{name}" for name in (*DETAILS, "LLL"))
     )  # fmt: skip
     flat = {"type": "pyradiomics_wavelet", "axes": "xy"}
-    assert images.names(Settings.of({"image_types": [flat]})) == ("wavelet-LH", "wavelet-HL", "wavelet-HH", "wavelet-LL")
+    assert images.names(Settings.of({"image_types": [flat]})) == (
+        "wavelet-LH",
+        "wavelet-HL",
+        "wavelet-HH",
+        "wavelet-LL",
+    )
 
 
 @pytest.mark.parametrize("wavelet", ["coif1", "haar", "bior1.3"])
@@ -57,7 +64,13 @@ def test_names_are_those_of_papers():
 def test_wavelets_are_their_naive_twin(wavelet, axes, shape):
     image = volume(1, shape)
     for level, start_level in ((1, 0), (2, 0), (1, 1)):
-        chosen = {"type": "pyradiomics_wavelet", "wavelet": wavelet, "axes": axes, "level": level, "start_level": start_level}
+        chosen = {
+            "type": "pyradiomics_wavelet",
+            "wavelet": wavelet,
+            "axes": axes,
+            "level": level,
+            "start_level": start_level,
+        }
         found = made(chosen, image)
         expected = naive.wavelets(image.array, wavelet, axes, level, start_level)
         assert list(found) == list(expected)
@@ -79,7 +92,9 @@ def test_float32_stays_float32_and_integers_become_float64():
     for dtype, expected in (("f4", "f4"), ("f8", "f8"), ("i2", "f8"), ("u1", "f8"), (">i2", "f8"), (">f4", "f4")):
         image = volume(2, dtype=dtype, low=0, high=100)
         assert {one.array.dtype for one in made("pyradiomics_wavelet", image).values()} == {np.dtype(expected)}
-        assert made({"type": "pyradiomics_log", "sigma_mm": [1.0]}, image)["log-sigma-1-0-mm-3D"].array.dtype == np.float32
+        assert (
+            made({"type": "pyradiomics_log", "sigma_mm": [1.0]}, image)["log-sigma-1-0-mm-3D"].array.dtype == np.float32
+        )
         assert made("pyradiomics_gradient", image)["gradient"].array.dtype == np.float32
         assert made("pyradiomics_square", image)["square"].array.dtype == np.float64
         assert made("pyradiomics_lbp_2d", image)["lbp-2D"].array.dtype == np.dtype(dtype)
@@ -157,7 +172,8 @@ def test_settings_of_one_image_type_alone():
     image, mask = volume(8), two_vois()
     own = {
         "discretisation": ["fbs:5:minimum", "fbn:16"], "aggregations": ["2d", "2d_averaged"], "ngtdm": {"distance": 2},
-        "glcm": {"distance": 2}, "percentile": "lower", "features": ["glcm", "intensity_statistics.percentile_10", "ngtdm"],
+        "glcm": {"distance": 2}, "percentile": "lower",
+        "features": ["glcm", "intensity_statistics.percentile_10", "ngtdm"],
     }  # fmt: skip
     found = table({**LIGHT, "image_types": ["original", {"type": "pyradiomics_square", **own}]}, image, mask)
     both = [table({**LIGHT, **more}, image, mask) for more in ({}, {**own, "image_types": "pyradiomics_square"})]
@@ -166,13 +182,48 @@ def test_settings_of_one_image_type_alone():
     assert "square.glcm.contrast.2d_averaged.fbs5_minimum" in found and "square.intensity_statistics.mean" not in found
 
 
+def test_intensities_in_another_unit_and_memory_follow_the_settings_of_the_image_type():
+    image, mask = volume(8, dtype="f8"), two_vois()
+    tiny = dataclasses.replace(image, array=image.array * 1e-300)
+    statistics = {"features": ["intensity_statistics"]}
+    own = table({**statistics, "image_types": [{"type": "original", "percentile": "lower"}]}, tiny, mask)
+    pd.testing.assert_frame_equal(own, table({**statistics, "percentile": "lower"}, tiny, mask), check_exact=True)
+    assert not own.equals(table(statistics, tiny, mask))
+    asked, need = {}, ngldm.FAMILY.need
+
+    def noted(batch, channel, settings, aggregations):
+        asked[settings.image_types[-1].type] = settings.ngldm.distance
+        return need(batch, channel, settings, aggregations)
+
+    object.__setattr__(ngldm.FAMILY, "need", noted)
+    try:
+        kinds = [{"type": "pyradiomics_square", "ngldm": {"distance": 3}}, "original"]
+        table({"features": ["ngldm"], "image_types": kinds}, image, mask)
+    finally:
+        object.__setattr__(ngldm.FAMILY, "need", need)
+    assert asked == {"original": 1, "pyradiomics_square": 3}
+
+
+def test_a_list_of_images_gives_what_each_alone_gives():
+    ours = Extractor(settings={**LIGHT, "image_types": ALL}, backend="cpu", threads=2)
+    scans = [(volume(20 + k, (7 + k, 10, 9)), MaskStack((two_vois((7 + k, 10, 9)),))) for k in range(4)]
+    together = [rows.values for rows in ours.run([Case(k, lambda one=one: one) for k, one in enumerate(scans)])]
+    for (image, stack), values in zip(scans, together, strict=True):
+        alone = table({**LIGHT, "image_types": ALL}, image, stack.layers[0])
+        np.testing.assert_array_equal(alone.iloc[:, 7:].to_numpy(float), values)
+
+
 def test_the_padding_is_that_of_the_farthest_neighbour_in_any_image():
     settings = Settings.of({"image_types": ["original", {"type": "pyradiomics_square", "ngldm": {"distance": 4}}]})
     assert settings.pad == 4 and settings.by_image["original"].pad == 4 and Settings().pad == 1
 
 
 def test_image_types_survive_yaml():
-    chosen = ["original", {"type": "pyradiomics_log", "sigma_mm": [1, 2.0], "discretisation": "fbs:5:0"}, "pyradiomics_square"]
+    chosen = [
+        "original",
+        {"type": "pyradiomics_log", "sigma_mm": [1, 2.0], "discretisation": "fbs:5:0"},
+        "pyradiomics_square",
+    ]
     settings = Settings.of({"image_types": chosen})
     written = settings.to_yaml()
     again = Settings.of(yaml.safe_load(written))
@@ -198,7 +249,10 @@ def test_image_types_survive_yaml():
         ([{"type": "pyradiomics_log", "sigma_mm": [1, 1]}], "two image types give the image log-sigma-1-mm-3D"),
         (["pyradiomics_wavelet", {"type": "pyradiomics_wavelet", "wavelet": "haar"}], "two image types give the image"),
         ([{"type": "pyradiomics_square", "sigma": 1}], "unknown key 'sigma'"),
-        ([{"type": "pyradiomics_square", "features": "glcx"}], "image type pyradiomics_square: .*'glcx' is unknown; did you"),
+        (
+            [{"type": "pyradiomics_square", "features": "glcx"}],
+            "image type pyradiomics_square: .*'glcx' is unknown; did you",
+        ),
         ([{"type": "pyradiomics_square", "aggregations": "3d_average"}], "'3d_average' is unknown; did you mean"),
         ([{"type": "pyradiomics_square", "discretisation": []}], "discretisation is empty"),
         ([{"type": "pyradiomics_wavelet", "axes": "zyx"}], "axes: Input should be 'xyz'"),
@@ -230,10 +284,13 @@ def test_an_unknown_wavelet_and_a_missing_package_are_told_before_anything_is_re
 
 def test_filters_are_imported_only_when_they_are_used():
     code = (
-        "import sys; from voxomics import Extractor; Extractor(settings={'image_types': ['original', 'pyradiomics_square']}); "
+        "import sys; from voxomics import Extractor; "
+        "Extractor(settings={'image_types': ['original', 'pyradiomics_square']}); "
         "print([name for name in ('pywt', 'skimage') if name in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_versions_of_the_packages_that_filter_are_in_the_metadata():
@@ -279,7 +336,10 @@ def test_one_nan_anywhere_in_the_image_reaches_every_voxel_of_a_recursive_filter
     assert found["original.intensity_statistics.mean"].notna().all()
     reached = np.isnan(made("pyradiomics_wavelet", image)["wavelet-HHH"].array)
     for k in (1, 2):
-        assert found.loc[k - 1, "wavelet-HHH.intensity_statistics.mean"] != found.loc[k - 1, "original.intensity_statistics.mean"]
+        assert (
+            found.loc[k - 1, "wavelet-HHH.intensity_statistics.mean"]
+            != found.loc[k - 1, "original.intensity_statistics.mean"]
+        )
         assert np.isnan(found.loc[k - 1, "wavelet-HHH.intensity_statistics.mean"]) == reached[mask == k].any()
 
 
@@ -298,7 +358,9 @@ def test_memory_is_asked_for_before_a_filter_runs():
     image, mask = volume(13, (40, 50, 50)), np.zeros((40, 50, 50), np.uint8)
     mask[5:10, 5:10, 5:10] = 1
     settings = {**LIGHT, "memory": "5MB", "image_types": ["original", "pyradiomics_wavelet"]}
-    with pytest.raises(ResourceError, match="image type pyradiomics_wavelet needs 8 MB for 40 × 50 × 50 voxels, but the limit"):
+    with pytest.raises(
+        ResourceError, match="image type pyradiomics_wavelet needs 8 MB for 40 × 50 × 50 voxels, but the limit"
+    ):
         table(settings, image, mask)
     assert table({**settings, "memory": "20MB"}, image, mask)["status"][0] == "ok"
 
@@ -308,8 +370,13 @@ def test_derived_images_that_local_intensity_keeps_are_counted():
     kinds = ["original", "pyradiomics_square", "pyradiomics_square_root", "pyradiomics_exponential"]
     chosen = {"features": ["intensity_statistics", "local_intensity"], "image_types": kinds}
     whole = build(image, stack, find_vois(stack), Settings.of({**chosen, "memory": "3MB"}))
-    assert [around.array.nbytes for batch in whole.batches.values() for around in batch.images] == [200_000, *[800_000] * 3]
-    with pytest.raises(ResourceError, match=r"keeps 3 derived images in memory, 2\.4 MB or more, but the limit is 2MB; put"):
+    assert [around.array.nbytes for batch in whole.batches.values() for around in batch.images] == [
+        200_000,
+        *[800_000] * 3,
+    ]
+    with pytest.raises(
+        ResourceError, match=r"keeps 3 derived images in memory, 2\.4 MB or more, but the limit is 2MB; put"
+    ):
         build(image, stack, find_vois(stack), Settings.of({**chosen, "memory": "2MB"}))
     build(image, stack, find_vois(stack), Settings.of({**chosen, "memory": "2MB", "exclude": "local_intensity"}))
 

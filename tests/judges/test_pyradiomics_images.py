@@ -1,4 +1,4 @@
-"""PyRadiomics 3.1.4's values on derived images: LoG, wavelets, square, square root, logarithm, exponential, gradient, LBP.
+"""PyRadiomics 3.1.4's values on derived images: LoG, wavelets, functions of intensity, gradient, binary patterns.
 
 The images themselves are compared bit for bit by tools/judge_pyradiomics_images.py, which needs PyRadiomics.
 """
@@ -30,10 +30,12 @@ OURS = {  # PyRadiomics' words for ours
     "LBP2D": ("pyradiomics_lbp_2d", {}),
 }
 VARIANTS = (  # of the oracle; how many images each has, and how many values agree
-    ("log", 5, 458), ("log_precrop", 2, 36), ("log_resample", 2, 82), ("wavelet", 8, 736), ("wavelet_precrop10", 8, 144),
+    ("log", 5, 458), ("log_precrop", 2, 36), ("log_resample", 2, 82), ("wavelet", 8, 736),
+    ("wavelet_precrop10", 8, 144),
     ("wavelet_level2", 15, 270), ("wavelet_start1", 8, 144), ("wavelet_haar_bins", 8, 328), ("wavelet_bior", 8, 144),
-    ("wavelet_force2D", 4, 72), ("wavelet_float32", 8, 144), ("square", 1, 92), ("squareroot", 1, 92), ("logarithm", 1, 92),
-    ("exponential", 1, 92), ("gradient", 1, 92), ("square_negative", 1, 18), ("squareroot_negative", 1, 18),
+    ("wavelet_force2D", 4, 72), ("wavelet_float32", 8, 144), ("square", 1, 92), ("squareroot", 1, 92),
+    ("logarithm", 1, 92), ("exponential", 1, 92), ("gradient", 1, 92), ("square_negative", 1, 18),
+    ("squareroot_negative", 1, 18),
     ("logarithm_negative", 1, 18), ("exponential_negative", 1, 18), ("gradient_pixels", 1, 18), ("lbp2d", 1, 39),
 )  # fmt: skip
 ONE_LEVEL = {"log": 2, "lbp2d": 2}
@@ -45,7 +47,9 @@ def opened(spec):
     import SimpleITK as sitk
 
     (case,) = spec["cases"]
-    image, mask = (sitk.ReadImage(str(shared("data", "pyradiomics", f"{case}_{kind}.nrrd"))) for kind in ("image", "label"))
+    image, mask = (
+        sitk.ReadImage(str(shared("data", "pyradiomics", f"{case}_{kind}.nrrd"))) for kind in ("image", "label")
+    )
     if spec["image"] == "float32":
         image = sitk.Cast(image, sitk.sitkFloat32) / 10
     elif spec["image"] == "negative":
@@ -59,7 +63,9 @@ def opened(spec):
         box, far = np.array(shape.GetBoundingBox(1)), setting.get("padDistance", 5)
         low = np.maximum(box[:3] - far, 0)
         high = np.minimum(box[:3] + box[3:] + far, image.GetSize())
-        image, mask = (one[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))] for one in (image, mask))
+        image, mask = (
+            one[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))] for one in (image, mask)
+        )
     return image, mask
 
 

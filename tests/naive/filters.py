@@ -11,7 +11,7 @@ AXIS = {"z": 0, "y": 1, "x": 2}
 
 
 def wavelets(array, wavelet, axes, level, start_level):
-    """Stationary wavelet transform by name: filters of PyWavelets' table, the image periodic, odd axes continued by one voxel."""
+    """Stationary wavelet transform by name: the image is periodic, and odd axes are continued by one voxel."""
     import pywt
 
     table = pywt.Wavelet(wavelet)
@@ -22,7 +22,9 @@ def wavelets(array, wavelet, axes, level, start_level):
     for number in range(start_level + level):
         images = {}
         for letters in product("LH", repeat=len(axes)):
-            images["".join(letters)] = separable(data, [(AXIS[axis], taps[k]) for axis, k in zip(axes, letters, strict=True)])
+            images["".join(letters)] = separable(
+                data, [(AXIS[axis], taps[k]) for axis, k in zip(axes, letters, strict=True)]
+            )
         smooth = "L" * len(axes)
         data = images.pop(smooth)
         if number >= start_level:
@@ -77,8 +79,8 @@ def gradient(array, spacing_mm):
 def uniform_patterns(array, axis):
     """Uniform local binary pattern of the four neighbours in a slice; outside of the image lies 0.
 
-    With at most two changes between 0 and 1 around the circle it is the number of neighbours that are not below the voxel,
-    else 5.
+    With at most two changes between 0 and 1 around the circle it is the number of neighbours that are not below the
+    voxel, else 5.
     """
     first, second = (k for k in range(3) if k != axis)
     found = np.empty_like(array)

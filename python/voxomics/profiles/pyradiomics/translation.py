@@ -39,11 +39,11 @@ def engine_settings(parameters: Parameters) -> dict[str, Any]:
 
 
 def image_types(parameters: Parameters) -> list[dict[str, Any]]:
-    """The image types of a run; the original is among them where something is measured on the mask."""
+    """The image types of a run. The original is among them for what is measured on the mask, if for nothing else."""
     asked, general = parameters.image_types, measuring(parameters.setting)
     found: list[dict[str, Any]] = []
     of_mask = tuple(name for name in columns.sources(parameters) if columns.reads_mask(name))
-    if "Original" not in asked and of_mask:
+    if "Original" not in asked:
         found.append({"type": images.BASE, "features": of_mask})
     for name, own in asked.items():
         made, changed = _made(name, own), measuring(own)
