@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
-from voxomics.io import itk
+from voxomics.io import itk, rle
 from voxomics.io.elements import Elements
 
 SOP_CLASS, META_SOP_CLASS, SERIES, MODALITY = 0x00080016, 0x00020002, 0x0020000E, 0x00080060
@@ -203,6 +203,10 @@ def _pixels(image: DicomImage, name: str) -> tuple[int, int]:
         raise lost_slice(
             image.path, name, f"{elements.pixel_bytes:,} bytes of pixels where its header announces {wanted:,}"
         )
+    if elements.encapsulated and elements.syntax == rle.SYNTAX_UID:
+        damage = rle.damage(image.path, elements, rows * columns, bits // 8)
+        if damage:
+            raise lost_slice(image.path, name, damage)
     return columns, rows
 
 
