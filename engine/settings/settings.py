@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from voxomics.engine import images
 from voxomics.engine.errors import nearest
-from voxomics.engine.feature import DIRECTIONAL, ZONAL
+from voxomics.engine.feature import DIRECTIONAL, ZONAL, Family, Feature
 from voxomics.engine.settings.parts import (
     Discretisation,
     Glcm,
@@ -40,7 +40,8 @@ class Settings(Part):
     image_types : list of str
         Images that are measured: "original", and those that engine/images.py derives from it.
     features : "all" or list of str
-        Families ("glcm") and features ("morphology.sphericity") to measure.
+        Families ("glcm") and features ("morphology.sphericity") to measure. A feature that the standard does not define is
+        measured only where its own name is listed.
     exclude : list of str
         Families and features to leave out, for example the costly ["morphology.morans_i_index", "morphology.gearys_c_measure"].
     aggregations : list of str
@@ -184,12 +185,14 @@ class Settings(Part):
     def _selected(self) -> frozenset[str]:
         from voxomics.engine.families import FAMILIES
 
-        every = [f"{family.name}.{feature.name}" for family in FAMILIES for feature in family.features]
+        asked, left_out = () if self.features == "all" else self.features, self.exclude
 
-        def matches(names: tuple[str, ...]) -> set[str]:
-            return {name for name in every if name in names or name.split(".")[0] in names}
+        def is_chosen(family: Family, feature: Feature, name: str) -> bool:
+            standard = bool(feature.ibsi) and (self.features == "all" or family.name in asked)
+            return (standard or name in asked) and not (name in left_out or family.name in left_out)
 
-        chosen = (set(every) if self.features == "all" else matches(self.features)) - matches(self.exclude)
+        every = [(family, feature, f"{family.name}.{feature.name}") for family in FAMILIES for feature in family.features]
+        chosen = {name for family, feature, name in every if is_chosen(family, feature, name)}
         return frozenset(chosen | {name.split(".")[0] for name in chosen})
 
     def wants(self, name: str) -> bool:

@@ -188,3 +188,25 @@ def test_settings_made_for_another_profile_are_refused():
     with pytest.raises(SettingsError, match="these settings are for profile ibsi, but profile lifex was requested"):
         Extractor("lifex", written)
     assert Extractor("ibsi", written).settings == Extractor("ibsi").settings
+
+
+def test_a_feature_that_the_standard_does_not_define_is_measured_only_by_its_own_name(monkeypatch):
+    from dataclasses import replace
+
+    from voxomics.engine import families
+
+    (ngtdm,) = [family for family in families.FAMILIES if family.name == "ngtdm"]
+    first, *others = ngtdm.features
+    foreign = replace(ngtdm, features=(replace(first, ibsi=""), *others))
+    monkeypatch.setattr(families, "FAMILIES", (foreign,))
+    name = f"ngtdm.{first.name}"
+
+    def wanted(**given):
+        settings = Settings.of(given)
+        return {f"ngtdm.{feature.name}" for feature in foreign.features if settings.wants(f"ngtdm.{feature.name}")}
+
+    standard = {f"ngtdm.{feature.name}" for feature in others}
+    assert wanted() == wanted(features=["ngtdm"]) == standard
+    assert wanted(features=["ngtdm", name]) == standard | {name}
+    assert wanted(features=[name]) == {name}
+    assert wanted(features=["ngtdm", name], exclude=["ngtdm"]) == set()
