@@ -26,6 +26,8 @@ import numpy as np
 
 from voxomics.kernels import jit
 
+_FAR, _NEAR, _STEP = 2.0**400, 2.0**-300, 2.0**700  # between the first two, squares of what tells intensities apart are float64
+
 
 @jit.cpu
 def resegment(image, corner, pad, start, shape, vois, low, high, sigma, region, kept, nonfinite, first):
@@ -136,6 +138,27 @@ def first_nonfinite(line, own):
 
 
 @jit.body
+def unit_of(image, corner, pad, start, shape, region):
+    """A power of 2 by which squares of a box's intensities, whose bit 1 is set, neither overflow nor vanish; 1 for most.
+
+    Parameters
+    ----------
+    image, corner, pad, start, shape, region
+        See `row_of`.
+    """
+    largest = 0.0
+    for z in range(pad, shape[0] - pad):
+        for y in range(pad, shape[1] - pad):
+            line, own = row_of(image, region, corner, pad, start, shape, z, y)
+            for x in range(own.size):
+                if own[x] & 2:
+                    largest = max(largest, abs(np.float64(line[x])))
+    if largest > _FAR:
+        return 1.0 / _STEP
+    return _STEP if largest < _NEAR else 1.0
+
+
+@jit.body
 def leave_out(image, corner, pad, start, shape, region, number, sigma):
     """Clear bit 1 of the outliers of one box; returns how many.
 
@@ -148,6 +171,7 @@ def leave_out(image, corner, pad, start, shape, region, number, sigma):
     sigma : float
         See `resegment`.
     """
+    unit = unit_of(image, corner, pad, start, shape, region)
     seen = np.int64(0)
     origin = total = 0.0  # sums of distances to the first value: exact for a constant VOI, accurate far from 0
     for z in range(pad, shape[0] - pad):
@@ -156,8 +180,8 @@ def leave_out(image, corner, pad, start, shape, region, number, sigma):
             for x in range(own.size):
                 if own[x] & 2:
                     if seen == 0:
-                        origin = np.float64(line[x])
-                    total += np.float64(line[x]) - origin
+                        origin = np.float64(line[x]) * unit
+                    total += np.float64(line[x]) * unit - origin
                     seen += 1
     middle = total / number
     squares = 0.0
@@ -166,14 +190,14 @@ def leave_out(image, corner, pad, start, shape, region, number, sigma):
             line, own = row_of(image, region, corner, pad, start, shape, z, y)
             for x in range(own.size):
                 if own[x] & 2:
-                    squares += (np.float64(line[x]) - origin - middle) ** 2
+                    squares += (np.float64(line[x]) * unit - origin - middle) ** 2
     limit = sigma * np.sqrt(squares / number)
     left_out = np.int64(0)
     for z in range(pad, shape[0] - pad):
         for y in range(pad, shape[1] - pad):
             line, own = row_of(image, region, corner, pad, start, shape, z, y)
             for x in range(own.size):
-                if own[x] & 2 and not np.abs(np.float64(line[x]) - origin - middle) <= limit:
+                if own[x] & 2 and not np.abs(np.float64(line[x]) * unit - origin - middle) <= limit:
                     own[x] = 1
                     left_out += 1
     return left_out

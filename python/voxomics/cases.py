@@ -17,6 +17,7 @@ from voxomics.engine.errors import InputError, VoxomicsError
 from voxomics.engine.select import checked
 from voxomics.extractor import fingerprint
 from voxomics.io.delimited import read_delimited
+from voxomics.io.itk import readable
 
 if TYPE_CHECKING:
     import os
@@ -243,7 +244,7 @@ class _Collected:
 
     def add(self, case: Case, rows: run.Rows) -> None:
         """Take a case's rows, or the one row of a case that failed."""
-        names = [str(path) if self.include_paths else path.name for path in (case.image, case.mask)]
+        names = [readable(str(path) if self.include_paths else path.name) for path in (case.image, case.mask)]
         self.inputs[case.id] = {}
         if rows.error:
             reason, is_ours = why_failed(case.id, rows.error)

@@ -267,6 +267,7 @@ def study(
         study_results.make_folder(output, o.study_inputs(chosen, settings), overwrite=overwrite)
         with terminal.stages(quiet) as progress:
             found = run(chosen, progress=progress)
+        found.write(output, overwrite=overwrite)  # an image of the page that has gone meanwhile costs no results
         report = chosen.report
         write_report(found, output, images=report.images, colours=report.colours, overwrite=overwrite)
     if not quiet:

@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 import lzma
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -76,6 +77,21 @@ def test_the_command_writes_the_table_and_the_inputs_of_each_case(folder, tmp_pa
     assert done.exit_code == 0, done.output
     assert pd.read_csv(tall).columns.tolist()[:2] == ["id", "image"]
     assert len(pd.read_csv(tall)) == 7
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".parquet"])
+def test_paths_that_are_not_utf8_lose_no_rows(folder, tmp_path, ending):
+    """Files in such a folder cannot be read; a table with their paths can be written."""
+    where = tmp_path / os.fsdecode(b"Jos\xe9")
+    where.mkdir()
+    (where / "cases.csv").write_text(f"id,image,mask\nbad,i.nii,m.nii\ngood,{folder}/a/image.nii.gz,{folder}/a/mask.nii.gz\n")
+    features = [word for name in FEW["features"] for word in ("-f", name)]
+    target = tmp_path / f"o{ending}"
+    arguments = ["extract", where / "cases.csv", "-o", target, "--include-paths", *features]
+    done = CliRunner().invoke(app, [str(one) for one in arguments])
+    assert done.exit_code == 0, done.output
+    content = target.read_bytes()
+    assert "Jos\ufffd".encode() in content and b"good" in content
 
 
 @pytest.mark.parametrize(

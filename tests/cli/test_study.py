@@ -12,6 +12,7 @@ pytest.importorskip("sklearn", reason="needs the study extra")
 import pandas as pd
 
 from study_tables import clinical, features
+from voxomics import InputError, report
 from voxomics.cli import app
 from voxomics.io import formulas
 from voxomics.study.results import StudyResults
@@ -67,3 +68,22 @@ def test_a_study_replaces_neither_its_inputs_nor_what_somebody_else_wrote(tmp_pa
     patients = StudyResults.read(out / "results.json").parts["cohort"].tables["patients"].data
     assert patients["id"].tolist()[:2] == ["=A1", "-001"]
     assert pd.read_csv(out / "tables" / "cohort_patients.csv", dtype=str)["id"].tolist()[:2] == ["'=A1", "-001"]
+
+
+def test_an_image_that_is_gone_in_the_end_costs_no_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours of computing end with the page, whose images may be gone by then, or on a disk that is."""
+
+    def gone(*_: object, **__: object) -> None:
+        raise InputError("image.nii.gz: no such image file")
+
+    features().to_csv(tmp_path / "f.csv", index=False)
+    clinical().to_csv(tmp_path / "c.csv", index=False)
+    (tmp_path / "STUDY.yaml").write_text(
+        "features: {table: f.csv, id: id}\nclinical: {table: c.csv, id: patient, marker: marker}\n"
+        "twin: {repeats: 1, permutations: 0, bootstrap: 0}\n"
+    )
+    monkeypatch.setattr(report, "write_report", gone)
+    done = CliRunner().invoke(app, ["study", str(tmp_path / "STUDY.yaml"), "-o", str(tmp_path / "out"), "--threads", "1"])
+    assert done.exit_code == 2 and "no such image file" in done.output
+    assert "twin" in StudyResults.read(tmp_path / "out" / "results.json").parts
+    assert (tmp_path / "out" / "tables" / "cohort_patients.csv").is_file()

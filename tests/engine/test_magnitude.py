@@ -11,7 +11,10 @@ import pytest
 from naive import intensity as naive
 from naive.terms import unlike
 from voxomics import Extractor, SettingsError
+from voxomics.engine import prepare
 from voxomics.engine.families import intensity_statistics
+from voxomics.engine.settings import Settings
+from voxomics.engine.volume import Image, MaskStack
 
 SPACING = (2.0, 2.0, 2.0)
 POWER = {"intensity": 1, "intensity2": 2, "intensity mm3": 1}
@@ -97,6 +100,34 @@ def test_statistics_are_those_of_exact_fractions(name):
         else:
             scaled = float(Fraction(float(found)) / Fraction(2) ** e)
             assert not unlike([scaled], {feature: value}), (feature, found, value)
+
+
+def kept(x, sigma):
+    """How many intensities are within sigma population standard deviations of their mean, by exact fractions."""
+    exact = [Fraction(v) for v in x.tolist()]
+    mean = sum(exact) / len(exact)
+    square = sum((v - mean) ** 2 for v in exact) / len(exact)
+    return sum((v - mean) ** 2 <= Fraction(sigma) ** 2 * square for v in exact)
+
+
+def voxels_left(x, sigma):
+    settings = Settings(resegmentation={"outliers_sigma": sigma})
+    image = Image(x.reshape(1, 1, -1), SPACING)
+    mask = MaskStack((np.ones(image.array.shape, np.uint8),))
+    return int(prepare.build(image, mask, prepare.find_vois(mask), settings).geometry.n_intensity[0])
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.5, 3.0])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_outliers_are_those_of_exact_fractions(name, sigma):
+    x = np.asarray(HOSTILE[name], float)
+    assert voxels_left(x, sigma) == kept(x, sigma)
+
+
+@pytest.mark.parametrize("k", [-1070, -1000, -700, -537, -301, -299, 0, 399, 401, 511, 700, 1000, 1019])
+def test_outliers_do_not_depend_on_the_unit(k):
+    x = np.r_[RNG.integers(-8, 9, 200).astype(float), 15.0, -14.0]
+    assert voxels_left(np.ldexp(x, k), 2.0) == kept(x, 2.0) < x.size
 
 
 def test_peaks_beside_huge_intensities():

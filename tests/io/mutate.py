@@ -28,7 +28,8 @@ TOKENS = [
     "", "-1", "0", "1", "2", "100", "2147483648", "-2147483648", "1e9", "1e400", "nan", "inf", "x" * 300, "%s%n",
     "%03d 1 9 1", "%d.raw", "../secret", "/etc/passwd", "LIST", "LOCAL", "True", "F", "t", "1 2", "1 2 3 4",
     "(1,0,0) (0,1,0)", "none", "gzip", "raw", "hex", "ascii", "bzip2", "big", "little", "float", "uchar", "MET_FLOAT",
-    "MET_UCHAR", "left-anterior-superior", "\u00fc", "\0", "\r", ";", "=", ":",
+    "MET_UCHAR", "left-anterior-superior", "\u00fc", "\0", "\r", ";", "=", ":", "x" * 1100, "1 " * 3000, "(" * 900, '"a" ' * 300,
+    "none none none", "domain domain time",
 ]  # fmt: skip
 FORMATS = ["a.nii", "a.nii.gz", "a.nrrd", "c.nrrd", "a.nhdr", "a.mha", "c.mha", "a.mhd", "dicom"]
 SECONDS, MEGABYTES = 5.0, 600

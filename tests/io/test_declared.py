@@ -375,6 +375,37 @@ def test_a_file_is_called_what_it_is(tmp_path, name, says):
         read_image(path)
 
 
+NIFTI_BYTES = (348).to_bytes(4, "little") + bytes(344)
+WITHIN_GZIP = {
+    "gzip": (gzip.compress(NIFTI_BYTES), r"compressed twice: .*gzip -d"),
+    "gzip in gzip": (gzip.compress(gzip.compress(NIFTI_BYTES)), r"compressed twice"),
+    "bzip2": (bz2.compress(NIFTI_BYTES), r"a gzip file that holds a bzip2 archive, no NIfTI"),
+    "zip": (b"PK\x03\x04" + bytes(400), r"holds a zip archive"),
+    "tar": (bytes([65]) * 257 + b"ustar" + bytes(400), r"holds a tar archive"),
+    "DICOM": (bytes(128) + b"DICM" + bytes(400), r"holds a DICOM file"),
+    "NRRD": (b"NRRD0004\ntype: short\n" + bytes(400), r"holds NRRD"),
+    "a web page": (b"<!DOCTYPE html>" + bytes(400), r"holds a web page"),
+    "text": (b"hello world " * 90, r"what it holds begins with none of the headers of NIfTI"),
+    "nothing": (b"", r"truncated: it ends after 0 bytes"),
+    "half a header": (NIFTI_BYTES[:100], r"truncated: it ends after 100 bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", WITHIN_GZIP)
+def test_what_a_gzip_file_holds_is_called_what_it_is(tmp_path, kind):
+    content, says = WITHIN_GZIP[kind]
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(InputError, match=says):
+        read_image(tmp_path / "a.nii.gz")
+
+
+def test_a_pipe_and_a_device_are_no_empty_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.nii")
+    for path in (tmp_path / "pipe.nii", Path("/dev/zero")):
+        with pytest.raises(InputError, match="the image is a pipe or a device"):
+            read_image(path)
+
+
 def test_a_bzip2_nrrd_is_read(tmp_path):
     path = nrrd(tmp_path / "a.nrrd", body=bz2.compress(voxels().tobytes()))
     path.write_bytes(path.read_bytes().replace(b"encoding: raw", b"encoding: bzip2"))

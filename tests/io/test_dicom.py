@@ -241,3 +241,135 @@ def test_a_length_that_the_file_cannot_hold_costs_no_memory(series):
         path.write_bytes(whole[: at + 4] + b"UN\0\0" + length.to_bytes(4, "little") + whole[at + 8 :])
         with pytest.raises(InputError, match=r"goes beyond the end"):
             read_image(series)
+
+
+@pytest.mark.parametrize(
+    ("tag", "values", "says"),
+    [
+        ("StudyInstanceUID", ["1.2.77", "1.2.78"], "study"),
+        ("ConvolutionKernel", ["B30f", "B70f"], "convolution kernel"),
+        ("ConvolutionKernel", [["I31f", "2"], ["I31f", "3"]], "convolution kernel"),
+        ("KVP", ["120", "100"], "kVp"),
+        ("KVP", ["120", "120.0"], None),
+        ("ConvolutionKernel", ["B30f", "B30f "], None),
+        ("ConvolutionKernel", ["B30f", None], None),
+        ("KVP", [None, ""], None),
+        ("StudyInstanceUID", ["1.2.77", None], None),
+    ],
+)
+def test_slices_of_two_reconstructions_are_no_volume(series, tag, values, says):
+    """A scanner may leave such a tag out, which says nothing; what all slices say must agree."""
+    read_image(series)
+    for k in range(6):
+        dicom_slice(series / f"{(k * 5) % 6}.dcm", k, **({} if values[k == 4] is None else {tag: values[k == 4]}))
+    if says is None:
+        np.testing.assert_array_equal(read_image(series).array, dicom_volume(6))
+    else:
+        with pytest.raises(InputError, match=rf"slices .*\.dcm and 2\.dcm differ in {says}: they are no one volume"):
+            read_image(series)
+
+
+STORAGE = "1.2.840.10008.5.1.4.1.1."
+WITHOUT_PIXELS = {
+    "treatment record": STORAGE + "481.7",
+    "radiation": STORAGE + "481.12",
+    "tractography": STORAGE + "66.6",
+    "protocol": STORAGE + "200.1",
+    "hanging protocol": "1.2.840.10008.5.1.4.38.1",
+    "microscopy annotations": STORAGE + "91.1",
+    "a scanner's own": "1.3.12.2.1107.5.9.1",
+    "unheard of": "1.2.3.4",
+}
+
+
+def without_pixels(path, sop_class, uid="1.9", preamble=True, **tags):
+    dicom_slice(path, 1)
+    ds = pydicom.dcmread(path)
+    for name in ("PixelData", "Rows", "Columns", "BitsAllocated", "ImagePositionPatient", "ImageOrientationPatient"):
+        del ds[name]
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = sop_class
+    ds.SeriesInstanceUID = uid
+    for name, value in tags.items():
+        setattr(ds, name, value)
+    if not preamble:
+        del ds.file_meta
+        ds.preamble = None
+        ds.save_as(path, implicit_vr=True, little_endian=True)
+        return
+    ds.save_as(path)
+
+
+@pytest.mark.parametrize("kind", WITHOUT_PIXELS)
+def test_objects_without_pixels_of_any_class_are_passed_over(series, kind):
+    without_pixels(series / "other.dcm", WITHOUT_PIXELS[kind])
+    np.testing.assert_array_equal(read_image(series).array, dicom_volume(6))
+    with pytest.raises(InputError, match="a DICOM object without voxels"):
+        read_image(series / "other.dcm")
+
+
+@pytest.mark.parametrize(("sop_class", "uid"), [(CT, "1.9"), (WITHOUT_PIXELS["unheard of"], "1.2.3")])
+def test_a_slice_that_lost_its_pixels_is_missed(series, sop_class, uid):
+    """By its class or by its series."""
+    without_pixels(series / "other.dcm", sop_class, uid)
+    with pytest.raises(InputError, match="it holds no pixels"):
+        read_image(series)
+
+
+@pytest.mark.parametrize(("number", "says"), [("66.4", "SEG is not read"), ("66.7", "LABELMAP"), ("481.3", "RTSTRUCT")])
+@pytest.mark.parametrize("name", ["mask.dcm", "mask", "mask.nii"])
+def test_masks_of_the_time_before_the_preamble(tmp_path, name, number, says):
+    without_pixels(tmp_path / name, STORAGE + number, preamble=False)
+    with pytest.raises(InputError, match=says):
+        read_image(tmp_path / name)
+
+
+def test_a_cut_dicom_mask_is_called_damaged(tmp_path):
+    without_pixels(tmp_path / "mask.dcm", STORAGE + "66.4")
+    whole = (tmp_path / "mask.dcm").read_bytes()
+    (tmp_path / "mask.dcm").write_bytes(whole[:-3])
+    with pytest.raises(InputError, match=r"mask\.dcm: a DICOM file that is truncated or damaged"):
+        read_image(tmp_path / "mask.dcm")
+
+
+def run_lengths(folder):
+    """A series of four slices in RLE Lossless, compressed by pydicom."""
+    folder.mkdir()
+    for k in range(4):
+        pixels = np.cumsum(np.random.default_rng(k).integers(-3, 4, (32, 31)), axis=1)
+        dicom_slice(folder / f"{k}.dcm", k, Rows=32, Columns=31, PixelData=pixels.astype("<i2").tobytes())
+        ds = pydicom.dcmread(folder / f"{k}.dcm")
+        ds.compress(pydicom.uid.RLELossless)
+        ds.save_as(folder / f"{k}.dcm")
+    return folder
+
+
+def test_run_lengths_are_pydicoms(tmp_path):
+    folder = run_lengths(tmp_path / "ct")
+    np.testing.assert_array_equal(read_image(folder).array, judged(folder))
+
+
+def test_a_flipped_bit_in_run_lengths_shifts_no_pixels(tmp_path):
+    """What no check can see is another value of a pixel; the pixels behind it stay in their places."""
+    folder = run_lengths(tmp_path / "ct")
+    path, right = folder / "2.dcm", read_image(folder).array
+    whole = path.read_bytes()
+    (fragment,) = pydicom.encaps.generate_frames(pydicom.dcmread(path).PixelData, number_of_frames=1)
+    start = whole.index(fragment)
+    refused = 0
+    for at in np.random.default_rng(0).integers(start, start + len(fragment), 300):
+        changed = bytearray(whole)
+        changed[at] ^= 1 << int(at % 8)
+        path.write_bytes(changed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                found = read_image(folder).array
+            except InputError as error:
+                assert "run lengths" in str(error) or "cannot be read" in str(error)
+                refused += 1
+                continue
+        # A byte of a run of up to 128 equal bytes is another one.
+        assert np.count_nonzero(found != right) <= 128
+    assert refused > 50
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(read_image(folder).array, right)

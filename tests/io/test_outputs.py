@@ -63,6 +63,16 @@ def test_an_input_is_never_replaced(tmp_path, link):
     assert given.read_text() == "id\n1\n"
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".json"])
+def test_a_name_that_no_record_could_list_is_refused_before_the_work(tmp_path, ending):
+    target = tmp_path / os.fsdecode(b"a\xff" + ending.encode())
+    with pytest.raises(InputError, match=r"output 'a\ufffd.*': its name is not UTF-8 text; choose another name"):
+        tables.check_target(target)
+    folder = tmp_path / os.fsdecode(b"b\xff")
+    folder.mkdir()
+    tables.write(TABLE, folder / f"o{ending}")
+
+
 def test_our_own_table_is_not_replaced_where_it_is_an_input(tmp_path):
     tables.write(TABLE, tmp_path / "o.csv")
     with pytest.raises(InputError, match="is also an input"):

@@ -438,3 +438,38 @@ def test_damaged_tables_are_read_or_refused(tmp_path: Path, seed: int) -> None:
                     assert math.isnan(value) and (wrong or cell is None)
                 else:
                     assert value == float(cell.replace(",", ".")), cell
+
+
+def test_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    columns = [pyarrow.array(IDS), pyarrow.array(VOLUMES), pyarrow.array(VOLUMES)]
+    parquet.write_table(pyarrow.table(columns, names=["id", "volume", "volume"]), tmp_path / "f.parquet")
+    with pytest.raises(InputError, match=r"^table f\.parquet: columns of one name: volume; rename them$"):
+        read_table(tmp_path / "f.parquet")
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    (lines("|", [str(v) for v in VOLUMES]).encode(), r"'\|' separates its columns; commas, semicolons or tabs are needed"),
+    (lines(",", [str(v) for v in VOLUMES]).encode("utf-16"), "another encoding than UTF-8; a spreadsheet can save it"),
+    (lines(",", [str(v) for v in VOLUMES], name="für alle").encode("cp1252"), "another encoding than UTF-8"),
+])  # fmt: skip
+def test_tables_that_spreadsheets_write_in_other_ways(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "f.csv").write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        read_table(tmp_path / "f.csv")
+
+
+@pytest.mark.parametrize("line", ["SEP=;\n", "sep=;\r"])
+def test_the_line_of_a_spreadsheet_in_its_other_forms(tmp_path: Path, line: str) -> None:
+    text = line + lines(";", [str(v).replace(".", ",") for v in VOLUMES]).replace("\n", line[-1])
+    found, _ = cohort(tmp_path, text)
+    assert found.features["volume"].tolist() == VOLUMES
+
+
+def test_words_that_yaml_takes_for_truths_are_named(tmp_path: Path) -> None:
+    clinical = "patient,marker,centre,mutant\nP1,2,NO,no\nP2,3,A,yes\nP3,5,A,no\nP4,7,A,no\nP5,11,A,yes\n"
+    with pytest.raises(InputError, match=r"has centre = 0 \(YAML reads yes and no as 1 and 0: put text in quotes\); it"):
+        cohort(tmp_path, lines(",", list("12468")), clinical, clinical_={"where": {"centre": False}})
+    with pytest.raises(InputError, match=r"'True' is not a class of mutant; it has no, yes\. Put it in quotes"):
+        cohort(tmp_path, lines(",", list("12468")), clinical, clinical_={"label": "mutant", "positive": True}, endpoint="binary")

@@ -16,6 +16,7 @@ from voxomics.cases import Case
 from voxomics.engine.errors import InputError
 from voxomics.study import run as study_run
 from voxomics.study.pictured import read_pictured
+from voxomics.study.results import make_folder
 
 IDS = [f"P{i:02d}" for i in range(40)]
 
@@ -97,3 +98,12 @@ def test_an_output_that_cannot_be_written_is_refused_first(tmp_path: Path, monke
     content = {"features": {"table": "f.csv"}, "clinical": {"table": "c.csv", "marker": "m"}}
     with pytest.raises(InputError):
         study_run.study(content, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["tables", "figures"])
+def test_a_folder_within_the_output_that_takes_no_file_is_refused_first(tmp_path: Path, name: str) -> None:
+    """Such as a link to a disk that is mounted read-only; /proc takes no file from anybody."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).symlink_to("/proc", target_is_directory=True)
+    with pytest.raises(InputError, match=r"cannot be (written|created)"):
+        make_folder(tmp_path / "out")

@@ -26,6 +26,7 @@ _PACKED: dict[bytes, Callable[[IO[bytes]], io.BufferedIOBase]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_NAMED_SEPARATOR = re.compile(r"sep=([,;\t])(\r\n?|\n)", re.IGNORECASE)
 _FEW = 3  # fields: with fewer, a comment of several lines may look like rows
 
 
@@ -71,7 +72,7 @@ def read_delimited(path: Path, what: str) -> Delimited:
         A file that cannot be read or is no such text, a quote that does not close, or a row with more fields than the header.
     """
     text = _text(path, what)
-    if excel := re.match(r"sep=([,;\t])\r?\n", text):
+    if excel := _NAMED_SEPARATOR.match(text):
         found = _parsed(text[excel.end() :], excel[1], what, 1)
     else:
         found = _best(text, what)
@@ -98,6 +99,8 @@ def _text(path: Path, what: str) -> str:
             raise ValueError("it is not text: it holds NUL bytes")
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         why = getattr(error, "strerror", None) or error
+        if isinstance(error, UnicodeDecodeError):
+            why = "it is in another encoding than UTF-8; a spreadsheet can save it as CSV UTF-8"
         raise InputError(f"{what}: cannot be read ({why}); a CSV file in UTF-8 is needed") from error
     return text
 
@@ -106,6 +109,8 @@ def _best(text: str, what: str) -> Delimited:
     """The table by the separator that its rows agree on."""
     head = _QUOTED.sub("", text.lstrip("\r\n").split("\n", 1)[0])
     likely = [mark for mark in SEPARATORS if mark in head] or [SEPARATORS[0]]
+    if "|" in head and not any(mark in head for mark in SEPARATORS):
+        raise InputError(f"{what}: '|' separates its columns; commas, semicolons or tabs are needed. Write it with one of these")
     if len(likely) == 1:
         return _parsed(text, likely[0], what)
     readings: list[tuple[tuple[bool, int], Delimited]] = []

@@ -17,10 +17,11 @@ import numpy.typing as npt
 from voxomics.engine.errors import InputError
 from voxomics.engine.volume import PhysicalGrid
 from voxomics.io import itk
-from voxomics.io.elements import DamagedElementsError, read_elements
+from voxomics.io.elements import DamagedElementsError, Elements, read_elements
 from voxomics.io.grid import check_grid
 from voxomics.io.slices import (
     META_SOP_CLASS,
+    ROWS,
     RTSTRUCT,
     SEGMENTATION,
     SEGMENTATIONS,
@@ -62,8 +63,12 @@ def is_folder(source: Source) -> bool:
 
 
 def is_file(source: Source) -> bool:
-    """Whether it is a DICOM file."""
-    return source.start[128:132] == b"DICM"
+    """Whether it is a DICOM file; one of the time before the preamble must be whole."""
+    if source.start[128:132] == b"DICM":
+        return True
+    with contextlib.suppress(DamagedElementsError):
+        return source.start[:2] == b"\x08\0" and read_elements(source.file, frozenset()) is not None
+    return False
 
 
 def series_files(source: Source) -> list[Path]:
@@ -126,10 +131,11 @@ def refuse_file(source: Source) -> Volume:
 
 
 def _single_file(path: Path) -> InputError:
-    sop_class = ""
-    with contextlib.suppress(DamagedElementsError):
-        elements = read_elements(path, frozenset({SOP_CLASS, META_SOP_CLASS}))
-        sop_class = class_of(elements) if elements else ""
+    try:
+        elements = read_elements(path, frozenset({SOP_CLASS, META_SOP_CLASS, ROWS})) or Elements()
+    except DamagedElementsError as error:
+        return InputError(f"{path.name}: a DICOM file that is truncated or damaged ({error}). Copy it again.")
+    sop_class = class_of(elements)
     if sop_class in SEGMENTATIONS:
         kind = "SEG" if sop_class == SEGMENTATION else "SEG with a label map (LABELMAP)"
         return InputError(
@@ -141,7 +147,7 @@ def _single_file(path: Path) -> InputError:
             f"{path.name}: DICOM RTSTRUCT holds contours and is not read. Convert it to a label image on the image's grid "
             "(.seg.nrrd with 3D Slicer, .nii.gz with plastimatch)."
         )
-    if NOT_IMAGES.fullmatch(sop_class):
+    if NOT_IMAGES.fullmatch(sop_class) or (elements.pixel_bytes is None and ROWS not in elements.values):
         return InputError(f"{path.name}: a DICOM object without voxels (a report, a plan, an index …), no image.")
     return InputError(
         f"{path.name}: one DICOM file. Give the folder that holds the whole series; for an enhanced multi-frame file, "
@@ -152,6 +158,7 @@ def _single_file(path: Path) -> InputError:
 def _images(paths: list[Path], name: str) -> list[DicomImage]:
     """Every DICOM image among the files; an image that cannot be read is an error, other files are passed over."""
     images: list[DicomImage] = []
+    bare: list[DicomImage] = []
     others, masks = [], []
     for path in paths:
         itk.path_text(path)
@@ -166,15 +173,27 @@ def _images(paths: list[Path], name: str) -> list[DicomImage]:
         if sop_class in SEGMENTATIONS or sop_class == RTSTRUCT:
             masks.append(path)
         elif not NOT_IMAGES.fullmatch(sop_class):
-            if elements.pixel_bytes is None:
-                raise lost_slice(path, name, "it holds no pixels")
-            images.append(DicomImage(path, elements, sop_class))
+            (bare if elements.pixel_bytes is None else images).append(DicomImage(path, elements, sop_class))
+    _check_bare(bare, images, name)
     if not images and masks:
         raise _single_file(masks[0])
     if not images:
         raise InputError(f"{name}: this folder holds no DICOM images (subfolders are not searched).")
     _check_others(others, images, name)
     return images
+
+
+def _check_bare(bare: list[DicomImage], images: list[DicomImage], name: str) -> None:
+    """Refuse an object without pixels that is a slice which lost them: by its class, its series, or its rows and columns.
+
+    All others (treatment records, raw data, protocols, the private objects of scanners) are no images.
+    """
+    series = {image.elements.text(SERIES) for image in images}
+    classes = {image.sop_class for image in images}
+    for one in bare:
+        alike = one.elements.text(SERIES) in series or one.sop_class in classes
+        if alike or (not images and ROWS in one.elements.values):
+            raise lost_slice(one.path, name, "it holds no pixels")
 
 
 def _check_others(others: list[Path], images: list[DicomImage], name: str) -> None:

@@ -47,6 +47,8 @@ class Elements:
         Length of the pixel data; None without any.
     encapsulated : bool
         Whether the pixel data are compressed.
+    fragments : list of (int, int)
+        Where the pieces of compressed pixel data begin in the file, and how long they are; the first is their table of offsets.
     """
 
     values: dict[int, bytes] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Elements:
     syntax: str = ""
     pixel_bytes: int | None = None
     encapsulated: bool = False
+    fragments: list[tuple[int, int]] = field(default_factory=list)
 
     def text(self, tag: int) -> str:
         """The value as text, without padding; "" if it is missing."""
@@ -200,6 +203,8 @@ class _Walk:
             if tag != ITEM or (length != UNDEFINED and length > end - at) or (fragments and length == UNDEFINED):
                 raise DamagedElementsError("an item of a sequence goes beyond its end")
             if fragments:
+                if depth == 0:
+                    self.found.fragments.append((at, length))
                 at += length
             else:
                 at = self._data_set(at, end if length == UNDEFINED else at + length, depth + 1)

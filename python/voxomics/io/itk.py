@@ -103,6 +103,21 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def shown(value: str) -> str:
+    """A value of a header as an error text gives it: as far as it looks like one.
+
+    Where a byte of a damaged header made one line of two, what follows may be the name of a patient.
+
+    Examples
+    --------
+    >>> shown("0.5 0.5 nan"), shown("MET_SHORT?PatientName = Doe"), shown('"cm" "cm"')
+    ('0.5 0.5 nan', 'MET_SHORT…', '"cm" "cm"')
+    """
+    start = re.match(r'[\w.,+\-()" ]{0,60}', value)
+    found = start[0] if start else ""
+    return found if found == value else f"{found}…"
+
+
 def metadata(source: Reader) -> dict[str, str]:
     """Keys and values of an opened file or an ITK image that tell of segments; see `voxomics.io.slicer`."""
     keys = [key for key in source.GetMetaDataKeys() if key.startswith("Segment") and key == readable(key)]
@@ -279,6 +294,7 @@ def reason(error: BaseException, folder: Path) -> str:
     text = re.sub(r"^(ITK|sitk::)?\s*ERROR:\s*", "", text)
     text = re.sub(r"\(0x[0-9a-f]+\)", "", text)
     text = re.sub(r"(?:[A-Za-z]:)?(?:[\\/][^\\/\s\"']+)+[\\/]", "", text)
+    text = re.sub(r'"([^"]*)"', lambda quoted: f'"{shown(quoted[1])}"', text)
     return text.rstrip(". ")
 
 

@@ -60,7 +60,7 @@ class MetaHeader:
         if text is None:
             return default
         if text[:1] not in ("T", "t", "1", "F", "f", "0"):
-            raise InputError(f"{self.name}: {keys[0]} is '{text}' in its header; True or False is needed.")
+            raise InputError(f"{self.name}: {keys[0]} is '{itk.shown(text)}' in its header; True or False is needed.")
         return text[0] in "Tt1"
 
     def numbers(self, keys: tuple[str, ...], count: int) -> tuple[float, ...] | None:
@@ -73,14 +73,14 @@ class MetaHeader:
         except ValueError:
             found = ()
         if len(found) != count or not all(math.isfinite(v) for v in found):
-            raise InputError(f"{self.name}: {keys[0]} is '{text}' in its header; {count} finite numbers are needed.")
+            raise InputError(f"{self.name}: {keys[0]} is '{itk.shown(text)}' in its header; {count} finite numbers are needed.")
         return found
 
     def whole(self, key: str, default: int) -> int:
         """A whole number."""
         text = self.values.get(key, str(default))
         if not re.fullmatch(r"[-+]?\d{1,18}", text):
-            raise InputError(f"{self.name}: {key} is '{text}' in its header; a whole number is needed.")
+            raise InputError(f"{self.name}: {key} is '{itk.shown(text)}' in its header; a whole number is needed.")
         return int(text)
 
     def one_of(self, keys: tuple[str, ...]) -> str | None:
@@ -107,7 +107,7 @@ def read_meta(source: Source) -> Volume:
     grid, flat = _grid(header)
     kind = header.values.get("ElementType", "")
     if kind not in DTYPES:
-        raise InputError(f"{source.name}: ElementType '{kind}' in its header; one of {', '.join(DTYPES)} is needed.")
+        raise InputError(f"{source.name}: ElementType '{itk.shown(kind)}' in its header; one of {', '.join(DTYPES)} is needed.")
     itk.check_scalar(header.whole("ElementNumberOfChannels", 1), source.name)
     if (header.numbers(INTENSITY[:1], 1) or (1.0,)) != (1.0,) or (header.numbers(INTENSITY[1:], 1) or (0.0,)) != (0.0,):
         raise InputError(
@@ -147,9 +147,9 @@ def _header(source: Source) -> MetaHeader:
         key = found[1]
         if KEYS.get(key.replace("_", "").replace(" ", "").lower(), key) != key:
             known = KEYS[key.replace("_", "").replace(" ", "").lower()]
-            raise InputError(f"{name}: '{key}' in its header; the key is spelled {known}. Correct the header.")
+            raise InputError(f"{name}: '{itk.shown(key)}' in its header; the key is spelled {known}. Correct the header.")
         if key in values and key in KEYS.values():
-            raise InputError(f"{name}: its header says {key} twice. Correct the header.")
+            raise InputError(f"{name}: its header says {itk.shown(key)} twice. Correct the header.")
         values[key] = found[2].strip()
     if values.get("ObjectType", "Image") != "Image":
         raise InputError(f"{name}: a MetaIO file of another object than an image.")
@@ -170,7 +170,7 @@ def _grid(header: MetaHeader) -> tuple[PhysicalGrid, bool]:
     words = header.values.get("DimSize", "").split()
     if len(words) != axes or not all(re.fullmatch(r"\d{1,9}", word) and int(word) for word in words):
         raise InputError(
-            f"{name}: DimSize is '{' '.join(words)}' in its header; {axes} whole numbers above 0 are needed."
+            f"{name}: DimSize is '{itk.shown(' '.join(words))}' in its header; {axes} whole numbers above 0 are needed."
         )
     spacing = header.numbers(SPACING, axes)
     if spacing is None:
@@ -183,7 +183,7 @@ def _grid(header: MetaHeader) -> tuple[PhysicalGrid, bool]:
         raise InputError(f"{name}: AnatomicalOrientation without TransformMatrix in its header. Write the image again.")
     unit = header.values.get("DistanceUnits", "")
     if unit not in UNIT_MM:
-        raise InputError(f"{name}: DistanceUnits is '{unit}' in its header; mm, um or cm is needed.")
+        raise InputError(f"{name}: DistanceUnits is '{itk.shown(unit)}' in its header; mm, um or cm is needed.")
     mm = UNIT_MM[unit]
     direction = np.eye(axes) if matrix is None else np.reshape(matrix, (axes, axes)).T
     origin = header.numbers(ORIGIN, axes) or (0.0,) * axes

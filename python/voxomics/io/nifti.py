@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
 from voxomics.engine.volume import PhysicalGrid
-from voxomics.io import itk
+from voxomics.io import itk, others
 from voxomics.io.grid import ORTHONORMAL_TOLERANCE, Float, check_grid
 from voxomics.io.headers import check_real
 from voxomics.io.source import Source, Volume
@@ -94,8 +94,10 @@ def read_nifti(source: Source) -> Volume:
     name = source.name
     header_path, data_path = _pair(source.file)
     stream = _plain(source.open(header_path))
+    start = _start(stream)
+    _check_content(start, isinstance(stream, Inflate), name)
     _check_name(header_path, isinstance(stream, Inflate))
-    header, order = _header(_start(stream, name), name)
+    header, order = _header(start, name)
     shape = _shape(header, name)
     dtype = np.dtype(DTYPES[int(header["datatype"])]).newbyteorder(order)
     itk.check_bytes(number_of_bytes(shape, dtype), source.max_bytes, name)
@@ -184,15 +186,27 @@ def _plain(stream: Stream) -> Stream | Inflate:
     return Inflate(stream) if stream.peek(2) == GZIP else stream
 
 
-def _start(stream: Stream | Inflate, name: str) -> bytes:
-    """The bytes of the header, or an InputError."""
+def _start(stream: Stream | Inflate) -> bytes:
+    """The bytes of the header, fewer where the file ends within it."""
     parts = b""
-    while len(parts) < HEADER_BYTES:
-        piece = stream.read(HEADER_BYTES - len(parts))
-        if not piece:
-            raise InputError(f"{name}: truncated: it ends after {len(parts)} bytes, within the NIfTI header.")
+    while len(parts) < HEADER_BYTES and (piece := stream.read(HEADER_BYTES - len(parts))):
         parts += piece
     return parts
+
+
+def _check_content(start: bytes, compressed: bool, name: str) -> None:
+    """Refuse what does not begin as a NIfTI file, called by what it is, and one that ends within its header."""
+    if start[:4] not in SIZES and len(start) >= 4:
+        if compressed and start.startswith(GZIP):
+            raise InputError(f"{name}: compressed twice: a gzip file within a gzip file. Unpack it once (gzip -d).")
+        if compressed and (kind := others.kind_of(start)):
+            raise InputError(f"{name}: a gzip file that holds {kind}, no NIfTI. Unpack it, and convert it if it is an image.")
+        raise InputError(
+            f"{name}: {'what it holds begins' if compressed else 'it begins'} with none of the headers of NIfTI: the file is "
+            "damaged, or of another format. Write or download it again."
+        )
+    if len(start) < HEADER_BYTES:
+        raise InputError(f"{name}: truncated: it ends after {len(start)} bytes, within the NIfTI header.")
 
 
 def _header(start: bytes, name: str) -> tuple[Any, Literal["<", ">"]]:

@@ -20,6 +20,8 @@ FLAT = f"files hold no slice distance. {AS_ARRAY}"
 # What a file is by its bytes at an offset, and what to do.
 SIGNATURES = (
     (0, b"\x1f\x8b", "a gzip archive of no NIfTI", UNPACK),
+    (128, b"DICM", "a DICOM file", UNPACK),
+    (0, b"NRRD", "NRRD", UNPACK),
     (0, b"BZh", "a bzip2 archive", UNPACK),
     (0, b"PK\x03\x04", "a zip archive", UNPACK),
     (0, b"\xfd7zXZ\0", "an xz archive", UNPACK),
@@ -53,10 +55,12 @@ SIGNATURES = (
 
 def signature(source: Source) -> tuple[str, str] | None:
     """What a file is that no reader takes, and what to do; None if its bytes do not say."""
-    for at, mark, kind, advice in SIGNATURES:
-        if source.start[at : at + len(mark)] == mark:
-            return kind, advice
-    return None
+    return next(((kind, advice) for at, mark, kind, advice in SIGNATURES if source.start[at : at + len(mark)] == mark), None)
+
+
+def kind_of(start: bytes) -> str:
+    """What a file, or what is packed in one, is by its first bytes; "" if they do not say."""
+    return next((kind for at, mark, kind, _ in SIGNATURES if start[at : at + len(mark)] == mark), "")
 
 
 def is_known(source: Source) -> bool:

@@ -29,6 +29,8 @@ _ELSEWHERE = "choose a folder that you may write to"
 _REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOSPC: "free some space, or choose another disk",
+    errno.EDQUOT: "free some space, or choose another disk",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or choose another disk",
     errno.ELOOP: "a link leads back to itself; remove it",
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), _ELSEWHERE),
 }
@@ -60,6 +62,7 @@ def check_writable(
     """
     paths = paths if record is None else (*paths, record)
     for path in paths:
+        _check_name(path)
         with _explained(path):
             place = _place(path)
             if not place.parent.is_dir():
@@ -127,6 +130,13 @@ def write_whole(
         for _, draft, _ in drafts:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+
+def _check_name(path: Path) -> None:
+    """InputError for a name that no record could list."""
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    if name != path.name:
+        raise InputError(f"output {name!r}: its name is not UTF-8 text; choose another name")
 
 
 def _refuse_losses(paths: Iterable[Path], inputs: list[Path], record: Path | None, overwrite: bool) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
-from voxomics.io import itk
+from voxomics.io import itk, rle
 from voxomics.io.elements import Elements
 
 SOP_CLASS, META_SOP_CLASS, SERIES, MODALITY = 0x00080016, 0x00020002, 0x0020000E, 0x00080060
@@ -45,6 +45,8 @@ ALIKE = {
     "temporal position": 0x00200100,
     "decay correction": 0x00541102,
 }
+# What they agree in where both say it: a scanner or an archive may leave it out, and says nothing by that.
+ALIKE_IF_SAID = {"study": 0x0020000D, "convolution kernel": 0x00181210, "kVp": 0x00180060}
 # Private elements mean what they do here only under the name of the maker who reserved their block.
 MAKERS = {0x0019100C: (0x00190010, "SIEMENS MR HEADER"), 0x20011003: (0x20010010, "Philips Imaging DD 001")}
 TAGS = frozenset(
@@ -63,6 +65,7 @@ TAGS = frozenset(
     }
     | {COLUMNS, INTERCEPT, SLOPE, LOOK_UP}
     | set(ALIKE.values())
+    | set(ALIKE_IF_SAID.values())
     | {block for block, _ in MAKERS.values()}
 )
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -200,6 +203,10 @@ def _pixels(image: DicomImage, name: str) -> tuple[int, int]:
         raise lost_slice(
             image.path, name, f"{elements.pixel_bytes:,} bytes of pixels where its header announces {wanted:,}"
         )
+    if elements.encapsulated and elements.syntax == rle.SYNTAX_UID:
+        damage = rle.damage(image.path, elements, rows * columns, bits // 8)
+        if damage:
+            raise lost_slice(image.path, name, damage)
     return columns, rows
 
 
@@ -253,6 +260,14 @@ def check_alike(slices: list[Slice], name: str) -> None:
             raise InputError(
                 f"{files} rescaling: one has Rescale Slope and Intercept, the other has not. Correct the header."
             )
+    for what, tag in ALIKE_IF_SAID.items():
+        said = [one for one in slices if one.elements.text(tag)]
+        for one in said[1:]:
+            if not _same(said[0].elements, one.elements, tag):
+                raise InputError(
+                    f"{name}: slices {said[0].path.name} and {one.path.name} differ in {what}: they are no one volume. "
+                    "Take one set out of the folder."
+                )
 
 
 def _same(first: Elements, other: Elements, tag: int) -> bool:

@@ -149,5 +149,9 @@ def _check_exists(path: Path, what: str) -> None:
         raise InputError(
             f"{path.name}: no such {what} file ({missing}). Check the path; it must be readable from here."
         )
+    if not path.is_dir() and not path.is_file():
+        raise InputError(
+            f"{path.name}: the {what} is a pipe or a device, which cannot be read twice. Write it to a file first."
+        )
     if not path.is_dir() and path.stat().st_size == 0:
         raise InputError(f"{path.name}: the {what} file is empty (0 bytes). Write or download it again.")

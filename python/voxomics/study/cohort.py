@@ -198,7 +198,10 @@ def _truth(table: Cells, settings: StudySettings, results: StudyResults, follow_
     _, classes = two_classes(label[present].to_numpy(str), str(clinical.label))
     positive = str(classes[1]) if clinical.positive is None else _class_of(clinical.positive, [str(one) for one in classes])
     if positive not in classes:
-        raise InputError(f"clinical.positive: {positive!r} is not a class of {clinical.label}; it has {listed(list(classes))}")
+        raise InputError(
+            f"clinical.positive: {positive!r} is not a class of {clinical.label}; it has "
+            f"{listed(list(classes))}. Put it in quotes as it stands there: YAML reads yes and no as True and False"
+        )
     results.names |= {"marker": str(clinical.label), "positive": positive}
     found = np.full(len(label), np.nan)
     found[present] = (label[present] == positive).to_numpy(dtype=float)

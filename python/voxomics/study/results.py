@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -200,8 +201,11 @@ def make_folder(folder: Path, inputs: Iterable[Path] = (), *, overwrite: bool = 
     names = {f"{part}_{name}.csv" for part in PARTS for name in TABLES}
     there = [path for path in (folder / "tables").glob("*.csv") if path.name in names]
     there += [path for ending in ("svg", "png") for path in (folder / "figures").glob(f"*.{ending}")]
+    # One new file in each folder, which may be a link to a place that takes none.
+    tried = [folder / "tables" / f"new-{uuid4().hex}.csv"]
+    tried += [folder / "figures" / f"new-{uuid4().hex}.svg"] if (folder / "figures").is_dir() else []
     check_writable(
-        folder / "results.json", folder / "report.html", *there,
+        folder / "results.json", folder / "report.html", *there, *tried,
         inputs=inputs, record=folder / RECORD, overwrite=overwrite,
     )  # fmt: skip
 

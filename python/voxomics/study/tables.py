@@ -66,19 +66,27 @@ def read_table(path: Path, missing_values: Sequence[str] = ()) -> Cells:
 
 def _parquet(path: Path, missing: Missing, what: str) -> Cells:
     try:
-        frame = pd.read_parquet(path)
+        names = pd.Index(_names_of_parquet(path))
+        frame = pd.read_parquet(path) if names.is_unique else pd.DataFrame()
     except (OSError, ImportError, ValueError) as error:
         raise InputError(f"{what}: cannot be read ({error}); give a CSV file in UTF-8, or Parquet") from None
+    if not names.is_unique:
+        raise InputError(f"{what}: columns of one name: {listed(list(names[names.duplicated()]))}; rename them")
     if not isinstance(frame.index, pd.RangeIndex):
         if any(name is None for name in frame.index.names):
             raise InputError(f"{what}: its rows have names in no column; give these names a column")
         frame = frame.reset_index()
     frame.columns = frame.columns.astype(str)
-    if not frame.columns.is_unique:
-        raise InputError(f"{what}: columns of one name: {listed(list(frame.columns[frame.columns.duplicated()]))}; rename them")
     typed = {name: _typed(frame[name], missing) for name in frame.columns}
     frame = pd.DataFrame(typed, index=frame.index)
     return Cells(path.name, frame, writes_decimal_commas(frame, ","), row_numbers(frame, ()))
+
+
+def _names_of_parquet(path: Path) -> list[str]:
+    """Names of the columns; where two are alike, pandas stops in words of its own."""
+    from pyarrow import parquet
+
+    return list(parquet.read_schema(path).names)
 
 
 def _typed(column: pd.Series, missing: Missing) -> pd.Series:
@@ -108,7 +116,8 @@ def rows_by_id(source: _Source, what: str, missing_values: Sequence[str] = ()) -
         kept = (table.text(name) == wanted).to_numpy() if isinstance(wanted, str) else table.parsed(name)[0] == wanted
         if not kept.any():
             there = listed(list(table.text(name).unique()))
-            raise InputError(f"{what}: no row of {source.table.name} has {name} = {wanted!r}; it has {there}")
+            quote = "" if isinstance(wanted, str) else " (YAML reads yes and no as 1 and 0: put text in quotes)"
+            raise InputError(f"{what}: no row of {source.table.name} has {name} = {wanted!r}{quote}; it has {there}")
         table = table.rows(kept)
     if table.frame.empty:
         raise InputError(f"{what}: table {source.table.name} has no rows")
