@@ -211,17 +211,15 @@ class Extractor:
         return values
 
     def identity(self, rows: Rows, image: str, mask: str) -> dict[str, Any]:
-        """The table's columns before the features, of a case."""
-        return {
-            "image": [image] * len(rows.vois),
-            "mask": [mask] * len(rows.vois),
-            "label": np.array([voi.value for voi in rows.vois], dtype=np.int64),
-            "name": [voi.name for voi in rows.vois],
-            "n_voxels": rows.n_voxels,
-            "status": rows.status,
-            "reason": rows.reason,
-            **{name: [_text(of.get(name, "")) for of in rows.details] for name in self.details},
-        }
+        """The table's columns before the features, of a case: arrays of objects and of int64."""
+        text: list[Sequence[str]] = [
+            [image] * len(rows.vois), [mask] * len(rows.vois), [voi.name for voi in rows.vois], rows.status, rows.reason
+        ]  # fmt: skip
+        images, masks, names, status, reason = np.array(text, dtype=object)
+        label = np.array([voi.value for voi in rows.vois], dtype=np.int64)
+        columns = (images, masks, label, names, rows.n_voxels, status, reason)
+        details = {name: [_text(of.get(name, "")) for of in rows.details] for name in self.details}
+        return {**dict(zip(table.IDENTITY, columns, strict=True)), **details}
 
 
 def extract(
