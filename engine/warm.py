@@ -43,11 +43,13 @@ def _parts(families: Sequence[str], processes: int) -> list[list[str]]:
     """What each process compiles, as names that the setting `features` takes; the first part takes longest.
 
     Families that share kernels stay together. The dearest group goes first, and each to the process that has least to do.
+    Features that the standard does not define are seldom wanted: what they need alone is compiled when it is first called.
     """
     groups: dict[str, list[str]] = {}
-    for family in FAMILIES:
+    standard = [family for family in FAMILIES if any(feature.ibsi for feature in family.features)]
+    for family in standard:
         if family.name in families:
-            alone = sum(other.name == family.name for other in FAMILIES) == 1
+            alone = sum(other.name == family.name for other in standard) == 1
             names = [family.name] if alone else [f"{family.name}.{feature.name}" for feature in family.features]
             groups.setdefault(family.kernels, []).extend(names)
     parts: list[list[str]] = [[] for _ in range(min(processes, len(groups)))]
@@ -136,7 +138,7 @@ def warm_all(processes: int, families: Sequence[str]) -> None:
     families : sequence of str
         Those that will be needed.
     """
-    parts = _parts(families, processes)
+    parts = _parts(families, processes) or [[]]
     others = [_started(part) for part in parts[1:]]
     warm(parts[0])
     for other in others:
