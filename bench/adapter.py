@@ -88,6 +88,11 @@ def available_threads() -> int:
     return found
 
 
+def near(family: Any) -> Any:
+    """What a texture family's counting takes to say which voxels are neighbours: its settings, before the distance alone."""
+    return family if hasattr(family, "shells") else 1
+
+
 def counting(kernel: str, prepared: Any, chosen: Any) -> Callable[[], Any]:
     """A call of a counting kernel on all VOIs of a batch, in 3D; the call makes and zeroes its arrays of counts."""
     batch = prepared.batches["original"] if hasattr(prepared, "batches") else prepared.batch
@@ -99,11 +104,11 @@ def counting(kernel: str, prepared: Any, chosen: Any) -> Callable[[], Any]:
     zones = ("engine.families.zones.cpu:find", "engine.families.glszm:zones")
     places, arguments = {
         "levels": (("engine.discretise:channel", "engine.prepare:channel"), (batch, chosen.discretisation[0], chosen, 1)),
-        "glcm": (("engine.families.glcm:counts",), (batch, channel, vois, 1, directional)),
+        "glcm": (("engine.families.glcm:counts",), (batch, channel, vois, near(chosen.glcm), directional)),
         "glrlm": (("engine.families.glrlm:counts",), (batch, channel, vois, directional)),
         "zones": (zones, (batch, channel, vois, False, False)),
         "zones and distances": (zones, (batch, channel, vois, False, True)),
-        "ngtdm": (("engine.families.ngtdm:counts",), (batch, channel, vois, 1, False, False)),
+        "ngtdm": (("engine.families.ngtdm:counts",), (batch, channel, vois, near(chosen.ngtdm), False, False)),
         "ngldm": (("engine.families.ngldm:counts",), (batch, channel, vois, chosen, False, False)),
     }[kernel]
     count = first(*places)

@@ -6,10 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from voxomics.engine.batch import F64, I64, Channel, VoiBatch
+    from voxomics.engine.batch import F64, I64, VoiBatch
     from voxomics.engine.settings import Weighting
 
 _LEAST = 1e-140  # its square is a normal float64; of any other weight it is nothing
@@ -130,21 +129,3 @@ def direction_weights(dirs: I64, batch: VoiBatch, vois: I64, chosen: Weighting) 
         return weights
     plain: F64 = norm if chosen.function == "distance" else 1.0 / norm
     return plain
-
-
-def fitting(dirs: I64, batch: VoiBatch, channel: Channel, vois: I64) -> npt.NDArray[np.bool_]:
-    """Whether each direction fits into the box around each VOI's intensity mask, bool [k, D].
-
-    Parameters
-    ----------
-    dirs : ndarray int64 [D, 3]
-    batch : VoiBatch
-    channel : Channel
-    vois : ndarray int64 [k]
-    """
-    from voxomics.kernels.grouping import extents
-
-    g = batch.geometry
-    sides = np.empty((len(vois), 3), np.int64)
-    extents(channel.level, g.start, g.shape, vois, sides)
-    return np.asarray((np.abs(dirs) < sides[:, None, :]).all(2))

@@ -51,7 +51,8 @@ def _reason(i: int, missing: list[int], measured: Measured, plan: Plan) -> str:
     for k in missing:
         column = plan.columns[k]
         cause = measured.causes.get((i, plan.call_of[k]))
-        whole = cause is not None and sum(family.name == column.family.name for family in FAMILIES) == 1
+        standard = (family.name for family in FAMILIES if family is column.family or family.features[0].ibsi)
+        whole = cause is not None and sum(name == column.family.name for name in standard) == 1
         cause = cause or column.feature.undefined or "not a number"
         item = column.family.name if whole else f"{column.family.name}.{column.feature.name}"
         groups.setdefault(cause, {})[item] = None

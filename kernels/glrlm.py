@@ -237,6 +237,31 @@ def count_usual(level, base, nz, ny, nx, pad, dirs, counts, first, size, columns
             counts[r] -= counts[r + 1]
 
 
+@jit.cpu
+def align(level, start, shape, vois, pad, dirs, aligned):
+    """Say along which directions some line holds two voxels of a VOI or more, however far apart.
+
+    Parameters
+    ----------
+    level, start, shape, vois, pad, dirs
+        See kernels/grouping.py.
+    aligned : bool [k, D]
+    """
+    for k in range(vois.size):
+        i = vois[k]
+        nz, ny, nx = np.int64(shape[i, 0]), np.int64(shape[i, 1]), np.int64(shape[i, 2])
+        for d in range(dirs.shape[0]):
+            aligned[k, d] = False
+            p = np.int64(0)
+            while p < nz * ny * nx and not aligned[k, d]:
+                if level[start[i] + p] > 0:
+                    z, y, x = p // (ny * nx) + dirs[d, 0], p // nx % ny + dirs[d, 1], p % nx + dirs[d, 2]
+                    while min(z, y, x) >= pad and z < nz - pad and y < ny - pad and x < nx - pad and not aligned[k, d]:
+                        aligned[k, d] = level[start[i] + (z * ny + y) * nx + x] > 0
+                        z, y, x = z + dirs[d, 0], y + dirs[d, 1], x + dirs[d, 2]
+                p += 1
+
+
 @jit.body
 def length_of(level, p, step):
     """Length of a run in voxels, int32.

@@ -172,32 +172,6 @@ def merge(counts, first, cells, one, n_slices, n_planar, per_slice, weight, thre
                 c += threads
 
 
-@jit.cpu
-def extents(level, start, shape, vois, sides):
-    """Write the sides of the box around each VOI's intensity mask, 0 where it is empty.
-
-    Parameters
-    ----------
-    level, start, shape, vois
-        See kernels/grouping.py.
-    sides : int64 [k, 3]
-        Voxels along z, y and x.
-    """
-    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    for k in range(vois.size):
-        i = vois[k]
-        low[:] = 1 << 62
-        high[:] = -1
-        ny, nx = np.int64(shape[i, 1]), np.int64(shape[i, 2])
-        for p in range(start[i + 1] - start[i]):
-            if level[start[i] + p] > 0:
-                z, y, x = p // (ny * nx), p // nx % ny, p % nx
-                low[0], low[1], low[2] = min(low[0], z), min(low[1], y), min(low[2], x)
-                high[0], high[1], high[2] = max(high[0], z), max(high[1], y), max(high[2], x)
-        for axis in range(3):
-            sides[k, axis] = high[axis] - low[axis] + 1 if high[axis] >= 0 else 0
-
-
 @jit.body
 def mean_of(feature, first, last, f, convention):
     """Mean of a feature over some matrices, without those for which it is NaN; NaN if it is NaN for all.

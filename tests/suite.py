@@ -88,8 +88,8 @@ TWINS: dict[Family, Twin] = {
         v.levels, a, o.glcm.distance, _weight(o.glcm.weighting), o.glcm.shells, o.glcm.symmetric, _is_conventional(o)
     ),
     families.glrlm.FAMILY: lambda v, a, o: glrlm.glrlm(
-        v.levels, a, _weight(o.glrlm.weighting), o.glrlm.directions == "fitting"
-    ),  # fmt: skip
+        v.levels, a, _weight(o.glrlm.weighting), o.glrlm.directions == "aligned"
+    ),
     families.zones.GLSZM: lambda v, a, o: glszm.glszm(v.levels, a),
     families.zones.GLDZM: lambda v, a, o: gldzm.gldzm(v.levels, v.mask, a),
     families.ngtdm.FAMILY: lambda v, a, o: ngtdm.ngtdm(

@@ -9,7 +9,7 @@ import numpy as np
 from voxomics.engine import size_matrix
 from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, n_groups
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
-from voxomics.engine.directions import direction_weights, fitting
+from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
 from voxomics.engine.settings import Glrlm, Settings
@@ -78,9 +78,15 @@ def _is_dense(batch: VoiBatch, vois: I64, cells: I64) -> np.ndarray:
 
 
 def _weights(dirs: I64, batch: VoiBatch, channel: Channel, vois: I64, chosen: Glrlm) -> F64:
-    """Weight of each direction in each VOI, float64 [k, D]; 0 where it does not fit and is left out for that."""
+    """Weight of each direction in each VOI, float64 [k, D]; 0 for those that the settings leave out."""
+    from voxomics.kernels import glrlm as kernel
+
     weight = direction_weights(dirs, batch, vois, chosen.weighting)
-    return weight * fitting(dirs, batch, channel, vois) if chosen.directions == "fitting" else weight
+    if chosen.directions == "all":
+        return weight
+    g, aligned = batch.geometry, np.empty(weight.shape, np.bool_)
+    kernel.align(channel.level, g.start, g.shape, vois, g.pad, dirs, aligned)
+    return weight * aligned
 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:

@@ -167,7 +167,8 @@ def counts_on_device(
     there = resident.channel(channel)
     device.launch(
         kernel.count_gpu, row.size, kernel.COUNTING, there.level, row, first, length, z, resident.shape, there.level_of,
-        there.level_start, chosen.reach, planar, int(chosen.isolated == "left_out"), room, device.put(columns), sums, device.put(sums_start), shared=4 * room,
+        there.level_start, chosen.reach, planar, int(chosen.isolated == "left_out"), room, device.put(columns), sums,
+        device.put(sums_start), shared=4 * room,
     )  # fmt: skip
     return sums, sums_start, columns
 

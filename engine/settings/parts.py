@@ -290,13 +290,14 @@ class Glrlm(Part):
 
     Attributes
     ----------
-    directions : {"all", "fitting"}
-        all: a direction that leaves a VOI at once has its runs of length 1. fitting: only directions along which the
-        box around the intensity mask is longer than one voxel, as in PyRadiomics; a VOI of one slice has four.
+    directions : {"all", "aligned"}
+        all: the 13, as the standard says; a direction that leaves a VOI at once has its runs of length 1. aligned: only
+        directions along which some line holds two voxels of the VOI or more, as in PyRadiomics; a VOI of one slice
+        has four at most.
     weighting : Weighting
     """
 
-    directions: Literal["all", "fitting"] = "all"
+    directions: Literal["all", "aligned"] = "all"
     weighting: Weighting = Weighting()
 
 

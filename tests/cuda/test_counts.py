@@ -242,7 +242,10 @@ class Family:
 
 
 FAMILIES = [
-    Family("glcm", DIRECTIONAL, glcm_counts, lambda v, a, s: naive_glcm.matrices(v.levels, a, s.glcm.distance, shells=s.glcm.shells)),
+    Family(
+        "glcm", DIRECTIONAL, glcm_counts,
+        lambda v, a, s: naive_glcm.matrices(v.levels, a, s.glcm.distance, shells=s.glcm.shells),
+    ),
     Family(
         "glrlm", DIRECTIONAL, glrlm_counts, lambda v, a, s: {key: m for key, (m, _) in naive_glrlm.matrices(v.levels, a).items()}
     ),

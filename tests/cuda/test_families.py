@@ -18,7 +18,7 @@ INVERSE = {"weighting": {"function": "inverse", "norm": "chebyshev", "unit": "mm
 GAUSSIAN = {"weighting": {"function": "gaussian"}}
 OPTIONS = {
     "glcm": [{}, {"distance": 2}, INVERSE, {"distance": 2, **GAUSSIAN}, {"shells": [1, 2]}],
-    "glrlm": [{}, INVERSE, GAUSSIAN, {"directions": "fitting", "weighting": {"function": "distance"}}],
+    "glrlm": [{}, INVERSE, GAUSSIAN, {"directions": "aligned", "weighting": {"function": "distance"}}],
     "ngtdm": [{}, {"distance": 2}, {"isolated": "counted"}, {"shells": [1, 2], "isolated": "counted"}],
     "morphology": [{}, {"mesh": "complementary"}],
     "ngldm": [{}, {"distance": 2}, {"coarseness": 1}, {"distance": 2, "coarseness": 3}],

@@ -115,7 +115,7 @@ def test_the_catalogue_is_the_standard():
     assert [family.name for family in FAMILIES] == [
         "morphology", "morphology", "morphology", "planar_morphology", "local_intensity",
         "intensity_statistics", "intensity_histogram", "intensity_volume_histogram",
-        "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm",
+        "glcm", "glcm", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm",
     ]  # fmt: skip
     every = [(family.name, feature) for family in FAMILIES for feature in family.features]
     values = [(family, feature) for family, feature in every if feature.ibsi]

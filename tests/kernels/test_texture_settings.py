@@ -11,7 +11,7 @@ from batches import batch_of, random_volume
 from naive import glcm as naive_glcm
 from naive import ngtdm as naive_ngtdm
 from suite import RANGE, Voi, check, measured
-from voxomics.engine.directions import directions, fitting, shell, shell_directions
+from voxomics.engine.directions import directions, shell, shell_directions
 from voxomics.engine.errors import SettingsError
 from voxomics.engine.families import glcm, glrlm, maximal_correlation, ngldm, ngtdm
 from voxomics.engine.settings import Settings
@@ -63,7 +63,7 @@ def test_glcm(sparse, vois, shells, symmetric, weights, degenerate, aggregation)
 @settings(max_examples=25, deadline=None)
 @given(
     vois=vois(),
-    directions=st.sampled_from(["all", "fitting"]),
+    directions=st.sampled_from(["all", "aligned"]),
     weights=st.sampled_from(WEIGHTS),
     aggregation=st.sampled_from(glrlm.FAMILY.aggregations),
 )
@@ -147,12 +147,16 @@ def test_features_that_do_not_depend_on_the_order_of_a_pair_are_those_of_the_sym
     }  # fmt: skip
 
 
-def test_a_direction_fits_into_the_box_of_the_levels_not_of_the_mask():
+def test_directions_are_aligned_with_voxels_of_the_levels_not_of_the_mask():
+    """Two voxels a knight's move apart are on no line; two with a gap between them are on one."""
     levels = np.zeros((3, 4, 5), int)
-    levels[1, :, 2:] = 2
-    batch, _ = batch_of([levels], RANGE, masks=[np.ones(levels.shape, bool)])
-    found = fitting(directions(1), batch, batch.channels["none"], np.arange(1))
-    np.testing.assert_array_equal(found[0], directions(1)[:, 0] == 0)
+    levels[1, 0, 0] = levels[1, 1, 2] = 1
+    for third, wanted in (((1, 0, 0), []), ((1, 0, 3), [(0, 0, 1), (0, 1, -1)]), ((1, 3, 3), [(0, 1, 1)])):
+        levels[third] = 2
+        batch, options = batch_of([levels], {**RANGE, "glrlm": {"directions": "aligned"}}, masks=[levels > -1])
+        weight = glrlm._weights(directions(1), batch, batch.channels["none"], np.arange(1), options.glrlm)
+        assert sorted(map(tuple, directions(1)[weight[0] > 0].tolist())) == wanted
+        levels[third] = int(third == (1, 0, 0))
 
 
 def test_nine_voxels_of_which_one_is_alone():

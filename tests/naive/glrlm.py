@@ -27,23 +27,23 @@ def runs(levels, direction):
     return found
 
 
-def fits(levels, direction):
-    """Whether a direction is shorter than the box around the voxels along each axis."""
-    where = np.argwhere(levels > 0)
-    sides = where.max(0) - where.min(0) + 1
-    return all(abs(d) < side for d, side in zip(direction, sides, strict=True))
+def is_aligned(levels, direction):
+    """Whether two voxels lie on one line along a direction: their difference is a multiple of it."""
+    where = [tuple(int(c) for c in v) for v in np.argwhere(levels > 0)]
+    steps = {tuple(b - a for a, b in zip(v, w, strict=True)) for v in where for w in where if v != w}
+    return any(tuple(n * c for c in direction) in steps for n in range(1, max(levels.shape)))
 
 
-def matrices(levels, aggregation, weight=lambda offset: 1, fitting=False):
+def matrices(levels, aggregation, weight=lambda offset: 1, aligned=False):
     """Count matrices {key: ({(i, j): n}, voxels)} of a level volume; the voxels are summed when matrices are merged.
 
-    fitting : leave out directions that do not fit into the box around the voxels.
+    aligned : leave out directions along which no two voxels lie on one line.
     """
     planar, key = AGGREGATION_GROUPS[aggregation]
     in_slice = {z: int((levels[z] > 0).sum()) for z in range(len(levels))}
     counts, voxels = {}, {}
     for direction in directions():
-        if (planar and direction[0] != 0) or (fitting and not fits(levels, direction)):
+        if (planar and direction[0] != 0) or (aligned and not is_aligned(levels, direction)):
             continue
         for z, i, j in runs(levels, direction):
             matrix = counts.setdefault(key(z, direction), {})
@@ -103,7 +103,7 @@ NAMES = (
 )
 
 
-def glrlm(levels, aggregation, weight=lambda offset: 1, fitting=False):
+def glrlm(levels, aggregation, weight=lambda offset: 1, aligned=False):
     """Features of a level volume: each the mean over the aggregation's matrices; None without a matrix."""
-    found = matrices(levels, aggregation, weight, fitting)
+    found = matrices(levels, aggregation, weight, aligned)
     return mean_features([dict(zip(NAMES, sixteen(*matrix), strict=True)) for matrix in found.values()])

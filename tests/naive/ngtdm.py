@@ -19,7 +19,9 @@ def neighbours(levels, v, distance, planar, shells=None):
         for dy in reach:
             for dx in reach:
                 w = (v[0] + dz, v[1] + dy, v[2] + dx)
-                if max(abs(dz), abs(dy), abs(dx)) in distances and all(0 <= c < s for c, s in zip(w, levels.shape, strict=True)) and levels[w] > 0:
+                if max(abs(dz), abs(dy), abs(dx)) not in distances:
+                    continue
+                if all(0 <= c < s for c, s in zip(w, levels.shape, strict=True)) and levels[w] > 0:
                     found.append(int(levels[w]))
     return found
 
