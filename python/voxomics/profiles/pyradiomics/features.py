@@ -96,7 +96,8 @@ FIRSTORDER = {
     "Entropy": _same("intensity_histogram.entropy"),
     "InterquartileRange": _same("intensity_statistics.interquartile_range"),
     "Kurtosis": Entry(
-        ("intensity_statistics.kurtosis", "intensity_statistics.variance"), lambda v, variance: np.where(variance > 0, v + 3.0, 0.0),
+        ("intensity_statistics.kurtosis", "intensity_statistics.variance"),
+        lambda excess, variance: np.where(variance > 0, excess + 3.0, 0.0),
         definition="excess kurtosis + 3; 0 of equal intensities", unit="1",
     ),
     "Maximum": _same("intensity_statistics.maximum"),
