@@ -194,7 +194,7 @@ def _opened(cases: Iterable[Case], recipe: Recipe) -> Iterator[_Opened]:
 
 def _open(case: Case, recipe: Recipe) -> _Opened:
     image, masks = case.read()
-    vois = select(find_vois(masks), case.labels, masks)
+    vois = select(find_vois(masks, recipe.threads), case.labels, masks)
     n, settings, columns = len(vois), recipe.settings, len(recipe.plan.columns)
     need = work.packed_bytes(vois, image.spacing_mm, settings, columns)
     reason = [""] * n

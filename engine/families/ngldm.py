@@ -8,10 +8,11 @@ import numpy as np
 
 from voxomics.engine import size_matrix
 from voxomics.engine.aggregation import feature_bytes, n_slices, zonal, zonal_cells
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.feature import ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
 from voxomics.engine.settings import Settings
+from voxomics.engine.slabs import add_counts
 from voxomics.kernels.size_matrix import slots
 
 if TYPE_CHECKING:
@@ -101,10 +102,14 @@ def counts(
     counts_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
-    kernel.count(
-        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
-        per_slice, settings.ngldm.coarseness, columns, found, counts_start,
-    )  # fmt: skip
+
+    def count(start: I64, shape: I32, found: np.ndarray) -> None:
+        kernel.count(
+            channel.level, start, shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar, per_slice,
+            settings.ngldm.coarseness, columns, found, counts_start,
+        )  # fmt: skip
+
+    add_counts(count, g, vois, per_slice, found)
     return found, counts_start, columns
 
 

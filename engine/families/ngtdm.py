@@ -15,10 +15,11 @@ from voxomics.engine.aggregation import (
     zonal,
     zonal_cells,
 )
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
 from voxomics.engine.settings import Settings
+from voxomics.engine.slabs import add_counts
 from voxomics.kernels.ngtdm import slots
 
 if TYPE_CHECKING:
@@ -101,10 +102,14 @@ def counts(
     sums_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
-    kernel.count(
-        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
-        per_slice, columns, sums, sums_start,
-    )  # fmt: skip
+
+    def count(start: I64, shape: I32, sums: np.ndarray) -> None:
+        kernel.count(
+            channel.level, start, shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar, per_slice,
+            columns, sums, sums_start,
+        )  # fmt: skip
+
+    add_counts(count, g, vois, per_slice, sums)
     return sums, sums_start, columns
 
 
