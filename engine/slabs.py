@@ -116,11 +116,11 @@ def add_counts(
     per_slice : bool
         Whether counts are kept slice by slice: such a VOI is counted as a whole.
     found : ndarray of integers
-        0 at first. A slab has a copy, so large arrays are not divided.
+        0 at first. Each slab in work takes as much again, so above four bytes for each of its voxels none is cut.
     """
     g, threads = geometry, pool.helpers()
     i = slice(int(vois[0]), int(vois[0]) + 1)
-    if threads == 1 or len(vois) > 1 or per_slice or found.nbytes > SLAB_VOXELS // 2:
+    if threads == 1 or len(vois) > 1 or per_slice or found.nbytes > 4 * SLAB_VOXELS:
         count(g.start, g.shape, found)
         return
     slabs = cut(g.start[i.start : i.stop + 1], g.shape[i], g.corner[i], g.pad, threads)
