@@ -79,7 +79,7 @@ def _surveyed(labels: np.ndarray, n_values: int, threads: int) -> tuple[I64, I64
     n = max(n_values - 1, 1)
     # every part keeps a table of all labels
     parts = 1 if threads == 1 or labels.size < 2 * SLAB_VOXELS + 64 * threads * n else min(4 * threads, nz)
-    ends = np.linspace(0, nz, parts + 1).astype(np.int64)
+    ends = [k * nz // parts for k in range(parts + 1)]
     number = np.zeros((parts, n), np.int64)
     low, high = np.full((parts, n, 3), np.iinfo(np.int64).max), np.full((parts, n, 3), -1, dtype=np.int64)
 
@@ -90,6 +90,9 @@ def _surveyed(labels: np.ndarray, n_values: int, threads: int) -> tuple[I64, I64
         low[k, some, 0] += ends[k]
         high[k, some, 0] += ends[k]
 
+    if parts == 1:
+        masks.survey(labels, words, slot, number[0], low[0], high[0])
+        return number[0], low[0], high[0]
     pool.run([pool.Task(1.0, partial(survey_part, k)) for k in range(parts)], threads)
     return number.sum(0), low.min(0), high.max(0)
 
