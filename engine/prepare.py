@@ -78,7 +78,7 @@ def _surveyed(labels: np.ndarray, n_values: int, threads: int) -> tuple[I64, I64
     words, slot, nz = _words(labels), np.arange(-1, n_values - 1, dtype=np.int64), labels.shape[0]
     n = max(n_values - 1, 1)
     # every part keeps a table of all labels
-    parts = 1 if threads == 1 or labels.size < 2 * SLAB_VOXELS + 64 * threads * n else min(4 * threads, nz)
+    parts = 1 if threads == 1 or labels.size < 32 * SLAB_VOXELS + 64 * threads * n else min(4 * threads, nz)
     ends = [k * nz // parts for k in range(parts + 1)]
     number = np.zeros((parts, n), np.int64)
     low, high = np.full((parts, n, 3), np.iinfo(np.int64).max), np.full((parts, n, 3), -1, dtype=np.int64)

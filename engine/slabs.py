@@ -118,11 +118,12 @@ def add_counts(
     found : ndarray of integers
         0 at first. Each slab in work takes as much again, so above four bytes for each of its voxels none is cut.
     """
-    g, threads = geometry, pool.helpers()
-    i = slice(int(vois[0]), int(vois[0]) + 1)
-    if threads == 1 or len(vois) > 1 or per_slice or found.nbytes > 4 * SLAB_VOXELS:
+    g, threads, first = geometry, pool.helpers(), int(vois[0])
+    is_small = g.start[first + 1] - g.start[first] < 2 * SLAB_VOXELS
+    if threads == 1 or len(vois) > 1 or is_small or per_slice or found.nbytes > 4 * SLAB_VOXELS:
         count(g.start, g.shape, found)
         return
+    i = slice(first, first + 1)
     slabs = cut(g.start[i.start : i.stop + 1], g.shape[i], g.corner[i], g.pad, threads)
     lock = threading.Lock()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from voxomics import Extractor
-from voxomics.engine import pool, slabs
+from voxomics.engine import pool, prepare, slabs
 from voxomics.engine.batch import offsets
 
 ONE = (1.0, 1.0, 1.0)
@@ -16,9 +16,10 @@ ONE = (1.0, 1.0, 1.0)
 
 @pytest.fixture
 def small_slabs(monkeypatch):
-    """Slabs of a few slices, so that small VOIs count as huge; tables are divided whatever their size."""
+    """Slabs of a few slices, so that small VOIs count as huge."""
     monkeypatch.setattr(slabs, "SLAB_VOXELS", 1 << 14)
     monkeypatch.setattr(slabs, "_LEAST_SLICES", 1)
+    monkeypatch.setattr(prepare, "SLAB_VOXELS", 1 << 8)  # labels are searched in parts too
 
 
 def phantom():
