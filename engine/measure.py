@@ -199,7 +199,7 @@ class _Run:
                 bag = large if len(part) == 1 and need[part[0]] > self.share else small  # several fit together
                 bag.append(self.task(job, part))
         self.done.total += len(large) + len(small) + pieces
-        pool.run(large, 1, self.done.advance)
+        pool.run(large, self.threads, self.done.advance, one_by_one=True)
         pool.run(small, self.threads, self.done.advance)
         self.done.tell()
 

@@ -1,10 +1,14 @@
-"""A thread pool for kernels that release the GIL. The largest piece runs first; there is no global state."""
+"""A thread pool for kernels that release the GIL. The largest piece runs first.
+
+A task whose VOI is huge cuts itself into tiles, and threads of its pool that have nothing else to do take some of them.
+"""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +22,24 @@ class Task(NamedTuple):
     call: Callable[[], None]
 
 
+class _Here(threading.local):
+    """The pool whose task runs in this thread."""
+
+    executor: ThreadPoolExecutor | None = None
+    threads = 1
+
+
+_here = _Here()
+
+
 def available_threads() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(tasks: Iterable[Task], threads: int, advance: Callable[[], None] | None = None) -> None:
+def run(
+    tasks: Iterable[Task], threads: int, advance: Callable[[], None] | None = None, one_by_one: bool = False
+) -> None:
     """Run every task, the largest first.
 
     Parameters
@@ -34,6 +50,8 @@ def run(tasks: Iterable[Task], threads: int, advance: Callable[[], None] | None 
         ≥ 1. With one thread everything runs in the caller's.
     advance : callable, optional
         Called after each finished task, for a progress bar.
+    one_by_one : bool
+        Begin a task when the one before is done; the other threads take tiles of it alone.
 
     Raises
     ------
@@ -48,23 +66,74 @@ def run(tasks: Iterable[Task], threads: int, advance: Callable[[], None] | None 
     ['large', 'small']
     """
     ordered = sorted(tasks, key=lambda task: -task.cost)
-    if threads == 1 or len(ordered) < 2:
+    if threads == 1 or not ordered or (len(ordered) == 1 and not one_by_one):
         for task in ordered:
             task.call()
             if advance:
                 advance()
         return
-    with ThreadPoolExecutor(min(threads, len(ordered)), thread_name_prefix="voxomics") as executor:
-        futures = [executor.submit(task.call) for task in ordered]
-        try:
-            for future in futures:
-                future.result()
-                if advance:
-                    advance()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
+    with ThreadPoolExecutor(threads, thread_name_prefix="voxomics") as executor:
+
+        def call(task: Task) -> None:
+            _here.executor, _here.threads = executor, threads
+            task.call()
+
+        for together in [[task] for task in ordered] if one_by_one else [ordered]:
+            futures = [executor.submit(call, task) for task in together]
+            try:
+                for future in futures:
+                    future.result()
+                    if advance:
+                        advance()
+            except BaseException:
+                for future in futures:
+                    future.cancel()
+                raise
+
+
+def helpers() -> int:
+    """Threads that may take tiles of the task that runs in this thread, its own included: 1 outside a pool."""
+    return _here.threads
+
+
+def for_tiles(number: int, call: Callable[[int], None]) -> None:
+    """Call with 0 .. number - 1, in this thread and in those of its pool that have nothing else to do.
+
+    Parameters
+    ----------
+    number : int
+    call : callable
+        Told the number of a tile; it writes what no other tile does, so the order never shows in a result.
+
+    Raises
+    ------
+    Exception
+        The first one that a tile raised; tiles already running are waited for, the others are dropped.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> for_tiles(3, seen.append)
+    >>> seen
+    [0, 1, 2]
+    """
+    executor = _here.executor
+    if executor is None or number < 2:
+        for tile in range(number):
+            call(tile)
+        return
+    futures = [executor.submit(call, tile) for tile in range(number)]
+    try:
+        begun = []
+        for tile, future in enumerate(futures):
+            if future.cancel():  # no other thread has begun it
+                call(tile)
+            else:
+                begun.append(future)
+        for future in begun:
+            future.result()
+    finally:
+        wait([future for future in futures if not future.cancel()])
 
 
 def for_parts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -16,6 +17,7 @@ from voxomics.engine.errors import ResourceError, text_of_bytes
 from voxomics.engine.families import FAMILIES
 from voxomics.engine.process import Processed, process
 from voxomics.engine.settings import Settings
+from voxomics.engine.slabs import SLAB_VOXELS, Slabs, cut
 from voxomics.engine.volume import Image, MaskStack, exchanged
 from voxomics.engine.work import PACKED_VOXELS
 
@@ -49,27 +51,22 @@ class Voi:
         return replace(self, low=exchanged(self.low, axis), high=exchanged(self.high, axis))
 
 
-def find_vois(mask: MaskStack) -> list[Voi]:
+def find_vois(mask: MaskStack, threads: int = 1) -> list[Voi]:
     """Find every VOI of a mask in one pass over each layer, ordered by layer and label value; empty segments come last.
 
     Parameters
     ----------
     mask : MaskStack
+    threads : int
 
     Returns
     -------
     list of Voi
     """
-    from voxomics.kernels.pack import masks
-
     found = []
     for layer, labels in enumerate(mask.layers):
         values, labels = _table_of_values(labels)
-        slot = np.arange(-1, len(values) - 1, dtype=np.int64)
-        number = np.zeros(max(len(slot), 1), np.int64)
-        low = np.full((len(number), 3), np.iinfo(np.int64).max)
-        high = np.full((len(number), 3), -1, dtype=np.int64)
-        masks.survey(labels, _words(labels), slot, number, low, high)
+        number, low, high = _surveyed(labels, len(values), threads)
         for s in np.flatnonzero(number).tolist():
             value = int(values[s + 1])
             (a, b, c), (d, e, f) = low[s].tolist(), high[s].tolist()
@@ -79,6 +76,32 @@ def find_vois(mask: MaskStack) -> list[Voi]:
         if (layer, value) not in seen:
             found.append(Voi(layer, value, mask.names.get((layer, value), ""), 0, (0, 0, 0), (-1, -1, -1)))
     return found
+
+
+def _surveyed(labels: np.ndarray, n_values: int, threads: int) -> tuple[I64, I64, I64]:
+    """Voxels of each label from 1 on, int64 [labels], and its lowest and highest index (z, y, x), int64 [labels, 3]."""
+    from voxomics.kernels.pack import masks
+
+    words, slot, nz = _words(labels), np.arange(-1, n_values - 1, dtype=np.int64), labels.shape[0]
+    n = max(n_values - 1, 1)
+    # every part keeps a table of all labels
+    parts = 1 if threads == 1 or labels.size < 32 * SLAB_VOXELS + 64 * threads * n else min(4 * threads, nz)
+    ends = [k * nz // parts for k in range(parts + 1)]
+    number = np.zeros((parts, n), np.int64)
+    low, high = np.full((parts, n, 3), np.iinfo(np.int64).max), np.full((parts, n, 3), -1, dtype=np.int64)
+
+    def survey_part(k: int) -> None:
+        own = slice(ends[k], ends[k + 1])
+        masks.survey(labels[own], words[own], slot, number[k], low[k], high[k])
+        some = number[k] > 0
+        low[k, some, 0] += ends[k]
+        high[k, some, 0] += ends[k]
+
+    if parts == 1:
+        masks.survey(labels, words, slot, number[0], low[0], high[0])
+        return number[0], low[0], high[0]
+    pool.run([pool.Task(1.0, partial(survey_part, k)) for k in range(parts)], threads)
+    return number.sum(0), low.min(0), high.max(0)
 
 
 def _table_of_values(labels: np.ndarray) -> tuple[I64, np.ndarray]:
@@ -230,17 +253,18 @@ def build(
         processed, mask, vois = processed.turned(axis), mask.turned(axis), [voi.turned(axis) for voi in vois]
         kept = kept and kept.turned(axis)
     geometry = _marked(mask, vois, processed, settings, threads)
-    nonfinite, first = _resegmented(geometry, processed.image, settings, threads)
+    boxes = _boxes(geometry, settings, threads)
+    nonfinite, first, number = _resegmented(geometry, boxes, processed.image, settings, threads)
     first[:, [0, axis]] = first[:, [axis, 0]]
     if kept:
-        _keep(geometry, kept, vois, threads)
+        _keep(geometry, boxes, kept, vois, threads, number)
     prepared = Prepared({}, nonfinite, first, {}, {}, {}, {})
     settings_of = settings.by_image
     for name, one in derived:
         own = settings_of[name]
         if isinstance(one, Image):
             one = one.turned(axis) if axis else one
-            batch, prepared.derived_nonfinite[name] = _gathered(geometry, one, own, threads)
+            batch, prepared.derived_nonfinite[name] = _gathered(geometry, boxes, number, one, own, threads)
             prepared.absent[name], dtype = ("",) * len(vois), one.array.dtype
         else:
             batch, prepared.derived_nonfinite[name] = _missing(geometry, processed.image, own)
@@ -255,53 +279,70 @@ def build(
     return prepared
 
 
-def _resegmented(geometry: Geometry, image: Image, settings: Settings, threads: int) -> tuple[I64, I64]:
-    """Set the intensity mask of a geometry; the numbers of voxels that are not finite, and where the first is."""
+def _boxes(geometry: Geometry, settings: Settings, threads: int) -> Slabs:
+    """Boxes that are filled side by side: slabs of huge VOIs; whole ones where outliers depend on all their voxels."""
+    g = geometry
+    return cut(g.start, g.shape, g.corner, g.pad, 1 if settings.resegmentation.outliers_sigma else threads)
+
+
+def _resegmented(
+    geometry: Geometry, boxes: Slabs, image: Image, settings: Settings, threads: int
+) -> tuple[I64, I64, I64]:
+    """Set the intensity mask; voxels that are not finite, where the first is, and how many voxels each box keeps."""
     from voxomics.kernels.pack import intensities
 
-    g, n = geometry, len(geometry.label)
-    nonfinite, first = np.zeros(n, np.int64), np.zeros((n, 3), np.int64)
+    g, n = geometry, len(boxes.row)
+    kept, nonfinite, first = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros((n, 3), np.int64)
     lower, upper = settings.resegmentation.range or (None, None)
     bounds = (-np.inf if lower is None else lower, np.inf if upper is None else upper)
     sigma = settings.resegmentation.outliers_sigma or 0.0
 
     def one_part(part: I64) -> None:
         intensities.resegment(
-            image.array, g.corner, g.pad, g.start, g.shape, part, *bounds, sigma, g.region, g.n_intensity, nonfinite, first
-        )
+            image.array, boxes.corner, g.pad, boxes.start, boxes.shape, part, *bounds, sigma, g.region, kept, nonfinite,
+            first,
+        )  # fmt: skip
 
-    pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
-    return nonfinite, first
+    pool.for_parts(boxes.voxels, PACKED_VOXELS, threads, one_part)
+    g.n_intensity[:] = boxes.of_vois(kept)
+    return boxes.of_vois(nonfinite), boxes.first_of(first, nonfinite), kept
 
 
-def _keep(geometry: Geometry, kept: MaskStack, vois: Sequence[Voi], threads: int) -> None:
-    """Leave of the intensity mask of each VOI what lies in another mask too."""
+def _keep(geometry: Geometry, boxes: Slabs, kept: MaskStack, vois: Sequence[Voi], threads: int, number: I64) -> None:
+    """Leave of the intensity mask of each VOI what lies in another mask too; `number` is how many voxels each box keeps."""
     from voxomics.kernels.pack import masks
 
     g = geometry
-    layer = np.array([voi.layer for voi in vois], dtype=np.int64)
-    corner = (g.corner - np.array(kept.corner)).astype(np.int32)
+    layer = np.array([voi.layer for voi in vois], dtype=np.int64)[boxes.row]
+    label, corner = g.label[boxes.row], (boxes.corner - np.array(kept.corner)).astype(np.int32)
 
     def one_part(part: I64) -> None:
         for index, labels in enumerate(kept.layers):
-            masks.keep(labels, g.label, corner, g.pad, g.start, g.shape, part[layer[part] == index], g.region, g.n_intensity)
+            some = part[layer[part] == index]
+            masks.keep(labels, label, corner, g.pad, boxes.start, boxes.shape, some, g.region, number)
 
-    pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
+    pool.for_parts(boxes.voxels, PACKED_VOXELS, threads, one_part)
+    g.n_intensity[:] = boxes.of_vois(number)
 
 
-def _gathered(geometry: Geometry, image: Image, settings: Settings, threads: int) -> tuple[VoiBatch, I64]:
-    """The intensities of one image type, and how many of each VOI's are not finite."""
+def _gathered(
+    geometry: Geometry, boxes: Slabs, kept: I64, image: Image, settings: Settings, threads: int
+) -> tuple[VoiBatch, I64]:
+    """The intensities of one image type, and how many of each VOI's are not finite; `kept` are each box's voxels."""
     from voxomics.kernels.pack import intensities
 
     g = geometry
-    value_start = offsets(g.n_intensity)
-    values, nonfinite = np.empty(value_start[-1]), np.zeros(len(g.label), np.int64)
+    start = offsets(kept)
+    values, nonfinite = np.empty(start[-1]), np.zeros(len(boxes.row), np.int64)
 
     def one_part(part: I64) -> None:
-        intensities.gather(image.array, g.corner, g.pad, g.start, g.shape, part, g.region, values, value_start, nonfinite)
+        intensities.gather(
+            image.array, boxes.corner, g.pad, boxes.start, boxes.shape, part, g.region, values, start, nonfinite
+        )
 
-    pool.for_parts(g.box_voxels, PACKED_VOXELS, threads, one_part)
-    return VoiBatch(geometry, values, value_start, _surroundings(geometry, image, settings)), nonfinite
+    pool.for_parts(boxes.voxels, PACKED_VOXELS, threads, one_part)
+    batch = VoiBatch(geometry, values, offsets(g.n_intensity), _surroundings(geometry, image, settings))
+    return batch, boxes.of_vois(nonfinite)
 
 
 def _check_held(prepared: Prepared, settings: Settings) -> None:
@@ -359,17 +400,24 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
     value = np.array([voi.value for voi in vois], dtype=np.int64)
     number = np.zeros(n, np.int64) if new else np.array([voi.n_voxels for voi in vois], dtype=np.int64)
 
+    boxes = cut(start, shape, corner, pad, threads)
+    layer, label, found = layer[boxes.row], value[boxes.row], np.zeros(len(boxes.row), np.int64)
+
     def mark_part(part: I64) -> None:
         for index, labels in enumerate(mask.layers):
             some = part[layer[part] == index]
             if new:
                 masks.mark_resampled(
-                    labels, origin, size, value, offset, step, chosen.mask_threshold, chosen.mask == "nearest", corner, pad,
-                    start, shape, some, region, number,
+                    labels, origin, size, label, offset, step, chosen.mask_threshold, chosen.mask == "nearest",
+                    boxes.corner, pad, boxes.start, boxes.shape, some, region, found,
                 )  # fmt: skip
             else:
-                masks.mark(labels, value, (corner - origin).astype(np.int32), pad, start, shape, some, region)
+                masks.mark(
+                    labels, label, (boxes.corner - origin).astype(np.int32), pad, boxes.start, boxes.shape, some, region
+                )
 
-    pool.for_parts(box_voxels, PACKED_VOXELS, threads, mark_part)
+    pool.for_parts(boxes.voxels, PACKED_VOXELS, threads, mark_part)
+    if new:
+        number = boxes.of_vois(found)
     spacing = np.array([processed.image.spacing_mm])
     return Geometry(region, start, shape, corner, value, pad, np.zeros(n, np.int32), spacing, number, np.zeros(n, np.int64))

@@ -205,7 +205,7 @@ def _opened(cases: Iterable[Case], recipe: Recipe) -> Iterator[_Opened]:
 def _open(case: Case, recipe: Recipe) -> _Opened:
     image, masks = case.read()
     asked = recipe.labels if isinstance(case.labels, str) and case.labels == "all" else case.labels
-    vois = select(find_vois(masks), asked, masks)
+    vois = select(find_vois(masks, recipe.threads), asked, masks)
     n = len(vois)
     reason = ["" if voi.n_voxels else _EMPTY for voi in vois]
     rows = Rows(

@@ -20,8 +20,7 @@ CHUNK_VOXELS = 1 << 16
 """Voxels after which a call is closed: large enough to hide a call's cost, small enough to keep every thread busy."""
 PACKED_VOXELS = 1 << 18
 """Box voxels that one task packs."""
-_BYTES_PER_BOX_VOXEL = 8  # its bits, and a level of one or two bytes under some discretisations
-_BYTES_PER_VOXEL = 64  # its intensity, its ranks, and the lists of levels while they are found
+_BYTES_PER_VOXEL = 8 + 2 + 24  # its intensity, its rank, and the three lists in which levels far apart are sorted
 
 
 def parts(rows: I64, limits: Sequence[tuple[I64, float]]) -> Iterator[I64]:
@@ -72,14 +71,18 @@ def packed_bytes(vois: Sequence[Voi], spacing_mm: Triple, settings: Settings, n_
     settings : Settings
     n_columns : int
     """
+    from voxomics.kernels.pack.levels import MAX_PRESENT
+
     new = settings.resampling.spacing_mm or (None,) * 3
     finer = prod(old / size if size else 1.0 for old, size in zip(spacing_mm, new, strict=True))
     ends = np.array([(voi.low, voi.high) for voi in vois], dtype=np.int64).reshape(-1, 2, 3)
-    number = np.array([voi.n_voxels for voi in vois], dtype=np.int64)
-    boxes = (ends[:, 1] - ends[:, 0] + 1 + 2 * settings.pad).prod(1)
-    voxels = finer * (boxes * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL) * len(images.names(settings))
-    need: I64 = voxels.astype(np.int64) + 2 * 8 * n_columns  # the values, and those of a part of a batch
-    return need
+    number = finer * np.array([voi.n_voxels for voi in vois], dtype=np.float64)
+    boxes = finer * (ends[:, 1] - ends[:, 0] + 1 + 2 * settings.pad).prod(1)
+    channels = len({*settings.discretisation, *settings.for_histogram})
+    levels = 16 * (channels + 1) * np.minimum(number, MAX_PRESENT)  # with their voxels; once more while they are found
+    packed = boxes * (1 + 2 * channels) + number * _BYTES_PER_VOXEL + levels  # a voxel's level takes two bytes at most
+    need: I64 = (packed * len(images.names(settings))).astype(np.int64)
+    return need + 2 * 8 * n_columns  # the values, and those of a part of a batch
 
 
 def resident_bytes(batch: VoiBatch) -> I64:

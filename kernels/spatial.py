@@ -71,7 +71,7 @@ def choose(shape, pad, number, cost, size, way, need):
                 way[i] = k
         size[i, 0] = nz if way[i] == LAGS else spectra.padded(nz)
         size[i, 1], size[i, 2] = spectra.padded(ny), spectra.padded(nx)
-        held = 4096.0 + 64.0 * n
+        held = 4096.0 + (64.0 if way[i] < LAGS else 16.0) * n
         if way[i] == ROWS:
             held += 16.0 * n_f * (nz * ny + 3.0 * min(n, nz * ny) + nx + 16)
         elif way[i] != PAIRS:
@@ -258,7 +258,7 @@ def small(region, start, shape, pad, value, value_start, spacing, image_of, vois
         moran_geary(n, square, sums, out[k])
 
 
-def large(box, value, spacing, size, out):
+def large(box, value, spacing, size, threads, out):
     """Moran's I and Geary's C of a VOI whose way is LAGS or FFT, as `small`.
 
     Parameters
@@ -271,10 +271,12 @@ def large(box, value, spacing, size, out):
         mm, (z, y, x).
     size : ndarray int64 [3]
         From `choose`.
+    threads : int
+        Of the transforms; they make no difference to the result.
     out : ndarray float64 [2]
         Written; NaN at first.
     """
     g = np.empty(len(value))
     square = centre(value, g) if len(value) > 1 else 0.0
     if square > 0.0:
-        moran_geary(len(value), square, spectra.sums_of_box(box, g, spacing, size), out)
+        moran_geary(len(value), square, spectra.sums_of_box(box, g, spacing, size, threads), out)

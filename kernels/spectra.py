@@ -11,6 +11,8 @@ from voxomics.kernels import jit
 WEIGHTS, PRODUCTS, SQUARES = range(3)  # places of Σ w m m, Σ w g g and Σ w m h over ordered pairs
 SPECTRUM = 1 << 17
 """Points of a spectrum that are held at once, unless 32 frequencies along x have more."""
+SLICES = 1 << 18
+"""Points of the slices that are transformed along x at once, unless one slice has more."""
 BLOCK = 64
 """Real numbers of a slice's spectrum that are multiplied at once: so many of all slices stay in the cache."""
 
@@ -279,7 +281,8 @@ def bytes_of_box(nz, ny, nx, size):
     n_f, by_lags = size[2] // 2 + 1, size[0] == nz
     octant = 8.0 * (nz if by_lags else size[0] // 2 + 1) * (size[1] // 2 + 1) * n_f
     some = 48.0 * min(n_f, held_at_once(nz, size)) * size[1] * (size[0] if by_lags else size[0] + nz)
-    return 2.0 * octant + 48.0 * nz * ny * n_f + max(32.0 * nz * ny * n_f, some) + 2048.0 * nz
+    few = 48.0 * min(max(SLICES, ny * n_f), nz * ny * n_f)  # slices, and their transforms before they are copied
+    return 2.0 * octant + 48.0 * nz * ny * n_f + max(few, some) + 2048.0 * nz
 
 
 @jit.cpu
@@ -322,7 +325,46 @@ def fill(box, g, power, field):
                     k += 1
 
 
-def sums_of_box(box, g, spacing, size):
+def spectra_along_x(box, g, n, x_first, threads):
+    """Spectra along x of m, g and h, a few slices at a time, so that what is transformed stays in the cache.
+
+    Parameters
+    ----------
+    box, g
+        As for `sums_of_box`.
+    n : int
+        Points of a transform.
+    x_first : bool
+        Whether all numbers of a frequency lie together.
+    threads : int
+        Of the transforms.
+
+    Returns
+    -------
+    ndarray complex128 [3, nz, ny, n // 2 + 1]
+        A view, if `x_first`.
+    """
+    from scipy import fft
+
+    nz, ny, _ = box.shape
+    n_f = int(n) // 2 + 1
+    if x_first:
+        found = np.empty((3, n_f, nz, ny), complex).transpose(0, 2, 3, 1)
+    else:
+        found = np.empty((3, nz, ny, n_f), complex)
+    slices, first = max(1, SLICES // (ny * int(n))), 0
+    for z in range(0, nz, slices):
+        some = box[z : z + slices]
+        last = first + int(np.count_nonzero(some & 2))
+        for power in range(3):
+            field = np.zeros((len(some), ny, n))
+            fill(some, g[first:last], power, field)
+            found[power, z : z + slices] = fft.rfft(field, overwrite_x=True, workers=threads)
+        first = last
+    return found
+
+
+def sums_of_box(box, g, spacing, size, threads):
     """Sums over ordered pairs of voxels by LAGS or FFT, but for a common factor.
 
     Parameters
@@ -335,6 +377,8 @@ def sums_of_box(box, g, spacing, size):
         mm, (z, y, x).
     size : ndarray int64 [3]
         Of the transforms, from `spatial.choose`; nz in place of the first for LAGS.
+    threads : int
+        Of the transforms; each line of voxels is transformed by one.
 
     Returns
     -------
@@ -351,18 +395,24 @@ def sums_of_box(box, g, spacing, size):
     weight[0, 0, 0] = np.inf  # a voxel has no weight with itself
     np.sqrt(weight, out=weight)
     np.divide(1.0, weight, out=weight)
-    weight = fft.dctn(weight, type=1, axes=(1, 2) if by_lags else None, overwrite_x=True)  # of the even extension
-    field, along_x = np.zeros((nz, ny, size[2])), np.empty((3, nz, ny, extent[2]), complex)
-    for power in range(3):
-        fill(box, g, power, field)
-        along_x[power] = fft.rfft(field)
-    del field
+    axes = (1, 2) if by_lags else (0, 1, 2)
+    weight = fft.dctn(weight, type=1, axes=axes, overwrite_x=True, workers=threads)  # of the even extension
+    along_x = spectra_along_x(box, g, size[2], not by_lags, threads)
     sums, many = np.zeros(3), held_at_once(nz, size)
+    if by_lags:
+        for first in range(0, extent[2], many):
+            part = along_x[..., first : first + many]
+            add_lags(fft.fft(part, size[1], axis=2, workers=threads).view(np.float64), weight, first, sums)
+        return sums
+    # memory that is used again: the system gives no fresh pages, and fills none with 0
+    sz, sy = int(size[0]), int(size[1])
+    rows, columns = np.empty(3 * many * nz * sy, complex), np.empty(3 * many * sz * sy, complex)
     for first in range(0, extent[2], many):
-        some = along_x[..., first : first + many]
-        if by_lags:
-            add_lags(fft.fft(some, size[1], axis=2).view(np.float64), weight, first, sums)
-        else:
-            some = fft.fft(some.transpose(0, 3, 1, 2), size[1])
-            add_box(fft.fft(some, size[0], axis=2), weight, first, sums)
+        part = along_x[..., first : first + many].transpose(0, 3, 1, 2)
+        n = part.shape[1]
+        along_y = rows[: 3 * n * nz * sy].reshape(3, n, nz, sy)
+        along_y[..., :ny], along_y[..., ny:] = part, 0.0
+        along_z = columns[: 3 * n * sz * sy].reshape(3, n, sz, sy)
+        along_z[:, :, :nz], along_z[:, :, nz:] = fft.fft(along_y, overwrite_x=True, workers=threads), 0.0
+        add_box(fft.fft(along_z, axis=2, overwrite_x=True, workers=threads), weight, first, sums)
     return sums

@@ -16,11 +16,12 @@ from voxomics.engine.aggregation import (
     means_on_device,
     n_groups,
 )
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, UNCOUNTABLE, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
 from voxomics.engine.settings import Glcm, Settings
+from voxomics.engine.slabs import add_counts
 from voxomics.kernels.glcm import slots
 
 if TYPE_CHECKING:
@@ -135,10 +136,14 @@ def counts(
     counts_start = offsets(n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) ** 2)
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
-    kernel.count(
-        channel.level, g.start, g.shape, channel.level_start, vois, g.pad, dirs, groups.n_planar, groups.per_slice,
-        found, counts_start,
-    )  # fmt: skip
+
+    def count(start: I64, shape: I32, found: np.ndarray) -> None:
+        kernel.count(
+            channel.level, start, shape, channel.level_start, vois, g.pad, dirs, groups.n_planar, groups.per_slice, found,
+            counts_start,
+        )  # fmt: skip
+
+    add_counts(count, g, vois, groups.per_slice, found)
     return found, counts_start
 
 

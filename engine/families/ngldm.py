@@ -8,11 +8,12 @@ import numpy as np
 
 from voxomics.engine import size_matrix
 from voxomics.engine.aggregation import feature_bytes, n_slices, zonal, zonal_cells
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import shell
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
 from voxomics.engine.settings import Ngldm, Settings
+from voxomics.engine.slabs import add_counts
 from voxomics.kernels.size_matrix import slots
 
 if TYPE_CHECKING:
@@ -103,10 +104,14 @@ def counts(
     found = np.zeros(counts_start[-1], np.int32)
     g = batch.geometry
     steps = shell((0, *chosen.distances), planar).copy()  # one that can be written, as compiled kernels expect
-    kernel.count(
-        channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, steps, per_slice,
-        chosen.coarseness, columns, found, counts_start,
-    )  # fmt: skip
+
+    def count(start: I64, shape: I32, found: np.ndarray) -> None:
+        kernel.count(
+            channel.level, start, shape, channel.level_of, channel.level_start, vois, g.pad, steps, per_slice,
+            chosen.coarseness, columns, found, counts_start,
+        )  # fmt: skip
+
+    add_counts(count, g, vois, per_slice, found)
     return found, counts_start, columns
 
 

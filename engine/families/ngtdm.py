@@ -16,11 +16,12 @@ from voxomics.engine.aggregation import (
     zonal,
     zonal_cells,
 )
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import shell
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
 from voxomics.engine.settings import Ngtdm, Settings
+from voxomics.engine.slabs import add_counts
 from voxomics.kernels.ngtdm import slots
 
 if TYPE_CHECKING:
@@ -107,12 +108,16 @@ def counts(
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
     least = int(chosen.isolated == "left_out")
-    where = channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad
-    if chosen.is_whole:
-        kernel.count(*where, chosen.reach, planar, per_slice, least, columns, sums, sums_start)
-    else:
-        steps = shell(chosen.distances, planar).copy()  # one that can be written, as compiled kernels expect
-        kernel.count_near(*where, steps, per_slice, least, columns, sums, sums_start)
+
+    def count(start: I64, shape: I32, sums: np.ndarray) -> None:
+        where = channel.level, start, shape, channel.level_of, channel.level_start, vois, g.pad
+        if chosen.is_whole:
+            kernel.count(*where, chosen.reach, planar, per_slice, least, columns, sums, sums_start)
+        else:
+            steps = shell(chosen.distances, planar).copy()  # one that can be written, as compiled kernels expect
+            kernel.count_near(*where, steps, per_slice, least, columns, sums, sums_start)
+
+    add_counts(count, g, vois, per_slice, sums)
     return sums, sums_start, columns
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from voxomics.engine import pool
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.feature import Family, Feature
 from voxomics.engine.settings import Settings
@@ -51,7 +52,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
         box = g.region[g.start[i] : g.start[i + 1]].reshape(g.shape[i])
         box = box[g.pad : -g.pad, g.pad : -g.pad, g.pad : -g.pad]
         value = batch.value[batch.value_start[i] : batch.value_start[i + 1]]
-        spatial.large(box, value, g.spacing_mm[g.image_of[i]], size[i], out[k])
+        spatial.large(box, value, g.spacing_mm[g.image_of[i]], size[i], pool.helpers(), out[k])
     return out[:, None]
 
 

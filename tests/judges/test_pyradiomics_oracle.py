@@ -135,7 +135,7 @@ def same(ours, theirs):
     if isinstance(theirs, (tuple, list)):
         return len(ours) == len(theirs) and all(same(a, b) for a, b in zip(ours, theirs, strict=True))
     if isinstance(theirs, dict):
-        return list(ours) == list(theirs) and all(same(ours[key], theirs[key]) for key in theirs)
+        return set(ours) == set(theirs) and all(same(ours[key], theirs[key]) for key in theirs)
     if isinstance(theirs, bool) or not isinstance(theirs, (int, float)):
         return ours == theirs
     return abs(float(ours) - theirs) <= 1e-9 * abs(theirs) + 1e-12
