@@ -97,7 +97,7 @@ FIRSTORDER = {
     "InterquartileRange": _same("intensity_statistics.interquartile_range"),
     "Kurtosis": Entry(
         ("intensity_statistics.kurtosis", "intensity_statistics.variance"),
-        lambda excess, variance: np.where(variance > 0, excess + 3.0, 0.0),
+        lambda excess, variance: np.where(variance == 0, 0.0, excess + 3.0),
         definition="excess kurtosis + 3; 0 of equal intensities", unit="1",
     ),
     "Maximum": _same("intensity_statistics.maximum"),
