@@ -48,8 +48,9 @@ def judge() -> Any:
 
 
 def of_pyradiomics() -> list[str]:
-    """The 103 of PyRadiomics' 107 default features that are features of ours, or follow from them by a formula."""
-    return [name for name in (*judge().SAME, *judge().DERIVED) if name not in DEPRECATED]
+    """The 103 of PyRadiomics' 107 default features that the standard defines, or that follow from such by a formula."""
+    left_out = (*DEPRECATED, *judge().NOT_STANDARD)
+    return [name for name in (*judge().SAME, *judge().DERIVED) if name not in left_out]
 
 
 def needed_for_pyradiomics() -> list[str]:
@@ -61,7 +62,7 @@ def needed_for_pyradiomics() -> list[str]:
 
 def as_pyradiomics(row: Values, n_voxels: int, spacing_mm: tuple[float, float, float]) -> dict[str, float]:
     """Our values under PyRadiomics' names."""
-    case = judge().Case(row, spacing_mm, n_voxels, n_voxels, 0, 0.0)
+    case = judge().Case(row, spacing_mm, n_voxels, n_voxels, 0.0)
     return {name: float(case.value(name)) for name in of_pyradiomics()}
 
 

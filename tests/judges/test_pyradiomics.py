@@ -141,6 +141,8 @@ DERIVED = {  # the same quantity after a formula: (our features, formula(values,
         lambda v, case: np.sqrt(case.energy(v) / case.n),
     ),
 }
+NOT_STANDARD = [name for name in SAME if name.startswith("shape_Maximum2DDiameter")]
+"""Features that the standard does not define; ours have no id."""
 ABSENT = {
     "glcm_MCC": "maximal correlation coefficient: not an IBSI feature",
 }
