@@ -33,7 +33,7 @@ FAULTS = {
         ("size_matrix.measure.measure_gpu", "float(levels[c // width])", "float(c // width + 1)"),
         ("size_matrix.measure.measure_gpu", "of_sizes += (s + 1) * x", "of_sizes += s * x", "marginals"),
         ("grouping.means_gpu", "number += 1", "number = 1", "mean_of"),
-        ("grouping.means_gpu", "first[g + 1], f)", "first[g] + 1, f)"),
+        ("grouping.means_gpu", "first[g + 1], f, convention)", "first[g] + 1, f, convention)"),
     ],
     "ngldm": [
         ("ngldm.count_gpu", "(b >= low) & (b <= high)", "(b >= low) & (b < high + 2)", "depending"),

@@ -29,7 +29,7 @@ def path(request, monkeypatch):
         monkeypatch.setattr(glrlm, "_is_dense", lambda batch, vois, cells: np.zeros(len(cells), bool))
 
 
-@pytest.mark.parametrize("function", ["inverse", "gaussian"])
+@pytest.mark.parametrize("function", ["inverse", "gaussian", "distance"])
 @pytest.mark.parametrize("norm", list(NORM))
 @pytest.mark.parametrize("unit", ["voxel", "mm"])
 def test_weighted_matrices_equal_the_twins(path, function, norm, unit):
