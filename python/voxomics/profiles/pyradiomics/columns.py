@@ -16,7 +16,7 @@ from voxomics.profiles.pyradiomics.features import CLASSES, IMAGE_TYPES, LEFT_OU
 if TYPE_CHECKING:
     from voxomics.profiles.pyradiomics.parameters import Parameters
 
-_FAMILIES = {family.name: family for family in FAMILIES}
+_FAMILIES = {f"{family.name}.{feature.name}": family for family in FAMILIES for feature in family.features}
 _FEATURES = {f"{family.name}.{feature.name}": feature for family in FAMILIES for feature in family.features}
 _OF_MASK = ("shape", "shape2D")
 _COUNTS = {key.feature: key for key in (N_VOXELS, N_INTENSITY)}
@@ -47,7 +47,7 @@ def sources(parameters: Parameters) -> tuple[str, ...]:
 
 def reads_mask(source: str) -> bool:
     """Whether a feature of the engine, "family.feature", reads the mask alone."""
-    return _FAMILIES[source.split(".")[0]].channel == "mask"
+    return _FAMILIES[source].channel == "mask"
 
 
 def outputs(parameters: Parameters, settings: Settings) -> Iterator[Output]:
@@ -99,8 +99,8 @@ def turned(source: str, slice_axis: str) -> str:
 def _key(image: str, source: str, settings: Settings) -> ColumnKey:
     source = turned(source, settings.slice_axis)
     family, feature = source.split(".")
-    own = settings.by_image[image]
-    aggregation = next((a for a in _FAMILIES[family].aggregations if a in own.aggregations), "")
-    (chosen,) = _FAMILIES[family].discretisations(own)
+    own, of = settings.by_image[image], _FAMILIES[source]
+    aggregation = next((a for a in of.aggregations if a in own.aggregations), "")
+    (chosen,) = of.discretisations(own)
     where = images.BASE if reads_mask(source) else image
     return ColumnKey(where, family, feature, aggregation, chosen.name if chosen else "")

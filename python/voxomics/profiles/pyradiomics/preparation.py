@@ -17,9 +17,10 @@ import numpy.typing as npt
 from voxomics.engine.errors import InputError, ResourceError, text_of_bytes
 from voxomics.engine.prepare import Refusal, View, Voi, find_vois
 from voxomics.engine.process import Processed
-from voxomics.engine.volume import Image, Index, MaskStack, PhysicalGrid
+from voxomics.engine.volume import Image, Index, MaskStack
 from voxomics.profiles.pyradiomics.columns import named
 from voxomics.profiles.pyradiomics.diagnostics import Diagnostics
+from voxomics.profiles.pyradiomics.grids import TOLERANCE, check_inside, difference, itk_image, itk_type, nearest
 from voxomics.profiles.pyradiomics.parameters import Setting
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from voxomics.profiles.pyradiomics import PyradiomicsSettings
 
 Labels = npt.NDArray[Any]
-_TOLERANCE = 1e-6  # SimpleITK's own
-_EDGE = 1e-3  # voxels by which a VOI may leave the image
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,7 @@ class _Placed:
     def __init__(self, image: Image, masks: MaskStack, setting: Setting) -> None:
         self.image, self.setting = image, setting
         own = masks.grid or image.grid
-        apart = difference(own, image.grid, setting.geometryTolerance or _TOLERANCE)
+        apart = difference(own, image.grid, setting.geometryTolerance or TOLERANCE)
         if apart and not setting.correctMask:
             raise InputError(
                 f"mask {masks.name or 'array'} is not on the image's grid: {apart}; use the image that it was drawn on, set "
@@ -168,7 +167,7 @@ class _Placed:
         self._layers = masks.layers
         self._there: dict[tuple[int, int], Voi] = {}
         if apart:
-            self._layers = tuple(_nearest(layer, own, image) for layer in masks.layers)
+            self._layers = tuple(nearest(layer, own, image) for layer in masks.layers)
             found = find_vois(MaskStack(self._layers))
             self._there = {(voi.layer, voi.value): voi for voi in found}
 
@@ -180,7 +179,7 @@ class _Placed:
     def roi(self, voi: Voi) -> Roi:
         """A VOI on the image."""
         if self.stage:
-            _check_inside(voi, self._own, self.image)
+            check_inside(voi, self._own, self.image)
             there = self._there.get((voi.layer, voi.value))
             if there is None:
                 raise InputError("no voxel has this label on the image's grid: the VOI is too small for it")
@@ -210,14 +209,14 @@ class _Resampled:
         """A VOI and `padDistance` voxels around it on its new grid."""
         import SimpleITK as sitk
 
-        _check_inside(voi, self._own, self.image)
+        check_inside(voi, self._own, self.image)
         old = np.array(self._own.spacing_mm[::-1])
         low, high = (np.array(end[::-1]) for end in (voi.low, voi.high))
         new = np.array(self.setting.resampledPixelSpacing)
         new = np.where((new == 0) | (low == high), old, new)  # an axis of one slice keeps its voxel size
         pad = 5 if self.setting.padDistance is None else self.setting.padDistance
         if np.allclose(self.image.spacing_mm[::-1], new):
-            labels = _nearest(self._layers[voi.layer], self._own, self.image)
+            labels = nearest(self._layers[voi.layer], self._own, self.image)
             return cropped(_found(Roi(self.image, labels, voi)), pad)
         ratio = old / new
         first = np.maximum(np.floor((low - 0.5) * ratio - pad), 0)
@@ -343,62 +342,3 @@ def resegmented(roi: Roi, setting: Setting, drawn: Labels, kept: Labels) -> tupl
 def _index(place: npt.NDArray[Any]) -> Index:
     z, y, x = place.tolist()
     return z, y, x
-
-
-def difference(own: PhysicalGrid, image: PhysicalGrid, tolerance: float) -> str:
-    """In what a mask's grid differs from the image's by more than SimpleITK accepts, as text; "" for nothing."""
-    coordinate = tolerance * image.spacing_mm[2]
-    compared = (
-        ("size", own.shape, image.shape, 0.0),
-        ("origin", own.origin_mm, image.origin_mm, coordinate),
-        ("voxel size", own.spacing_mm, image.spacing_mm, coordinate),
-        ("direction", own.direction, image.direction, tolerance),
-    )
-    differs = [
-        f"{name} {tuple(mine)} against {tuple(theirs)}"
-        for name, mine, theirs, by in compared
-        if np.abs(np.subtract(mine, theirs)).max() > by
-    ]
-    return "; ".join(differs)
-
-
-def _check_inside(voi: Voi, own: PhysicalGrid, image: Image) -> None:
-    """Raise InputError unless the VOI's box, to the faces of its voxels, lies in the image."""
-    corners = np.array([np.array(voi.low) - 0.5, np.array(voi.high) + 0.5])
-    ends, size = image.grid.indices(own.points(corners)), np.array(image.array.shape)
-    if (ends.min(axis=0) < -0.5 - _EDGE).any() or (ends.max(axis=0) > size - 0.5 + _EDGE).any():
-        raise InputError(
-            f"the VOI reaches out of the image: its box is {ends.min(axis=0).round(2).tolist()} to "
-            f"{ends.max(axis=0).round(2).tolist()} in the image's voxels (z, y, x), of which there are {size.tolist()}"
-        )
-
-
-def itk_type(image: Image) -> int:
-    """SimpleITK's number of the type of an image's voxels."""
-    import SimpleITK as sitk
-
-    return int(sitk.GetImageFromArray(np.zeros((1, 1, 1), image.array.dtype)).GetPixelID())
-
-
-def itk_image(array: npt.NDArray[Any], grid: PhysicalGrid) -> sitk.Image:
-    """An array [z, y, x] on a grid as SimpleITK's image."""
-    import SimpleITK as sitk
-
-    return _located(sitk.GetImageFromArray(array), grid)
-
-
-def _located(image: sitk.Image, grid: PhysicalGrid) -> sitk.Image:
-    image.SetSpacing(grid.spacing_mm[::-1])
-    image.SetOrigin(grid.origin_mm)
-    image.SetDirection(grid.direction)
-    return image
-
-
-def _nearest(labels: Labels, own: PhysicalGrid, image: Image) -> Labels:
-    """Labels on an image's grid by nearest neighbour."""
-    import SimpleITK as sitk
-
-    reference = _located(sitk.Image([int(n) for n in image.array.shape[::-1]], sitk.sitkUInt8), image.grid)
-    moved = sitk.Resample(itk_image(labels, own), reference, sitk.Transform(), sitk.sitkNearestNeighbor)
-    result: Labels = sitk.GetArrayFromImage(moved)
-    return result
