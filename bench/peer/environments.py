@@ -39,7 +39,7 @@ FEATURES = {
     "170": "the 170 features of pictologics without Moran's I, Geary's C and local intensity",
     "174": "the 174 features of pictologics",
     "103": "the 103 of PyRadiomics' 107 features that voxomics has",
-    "107": "all of PyRadiomics' features and diagnostics, as it comes; voxomics measures the 103",
+    "107": "all of PyRadiomics' features and diagnostics, as it comes; voxomics measures them under the profile pyradiomics",
     "default": "what each program measures by default; other definitions, so no value is compared",
 }
 PICTOLOGICS_NEEDS = "Pillow PyWavelets nibabel numba numpy pandas pydicom python-gdcm pyyaml scipy tqdm"
@@ -53,7 +53,7 @@ PEERS = {
         # its metadata asks for Python 3.12; it runs on 3.11
         (("--no-deps", "--ignore-requires-python", "pictologics==0.9.0"), tuple(PICTOLOGICS_NEEDS.split())),
     ),
-    "pyradiomics": Peer("PyRadiomics 3.1.4", "radiomics", ("103", "107"), (("pyradiomics-bhklab==3.1.4",),)),
+    "pyradiomics": Peer("PyRadiomics 3.1.4", "radiomics", ("103", "107"), (("pyradiomics-bhklab==3.1.4", "scikit-image"),)),
     # not tried by those who wrote this: torch alone takes 2 GB
     "fastrad": Peer(
         "fastrad 1.2.0",

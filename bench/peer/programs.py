@@ -51,15 +51,18 @@ class Voxomics:
         self.case = case
         self.every = case.labels
         settings: dict[str, Any]
-        if features in ("103", "107"):
+        profile = "ibsi"
+        if features == "107":
+            profile, settings = "pyradiomics", {"setting": {"binWidth": case.width}}
+        elif features == "103":
             from peer.names import needed_for_pyradiomics
 
             levels = {"method": "fbs", "width": case.width, "origin": case.lowest}
-            settings = {"features": needed_for_pyradiomics(), "aggregations": ["3d_averaged", "3d"]}
+            settings = {"features": needed_for_pyradiomics(), "aggregations": ["3d_averaged", "3d"], "discretisation": [levels]}
         else:
             levels = {"method": "fbs", "width": case.width, "origin": ORIGIN}
-            settings = {"exclude": COSTLY if features == "170" else []}
-        self.extractor = Extractor(settings={"discretisation": [levels], **settings}, backend="cpu", threads=threads)
+            settings = {"exclude": COSTLY if features == "170" else [], "discretisation": [levels]}
+        self.extractor = Extractor(profile, settings, backend="cpu", threads=threads)
         self.spacing_mm: tuple[float, ...] | None = None
         if case.from_files:
             self.given: tuple[Any, Any] = (case.image, case.mask)
@@ -77,7 +80,7 @@ class Voxomics:
         found: Answers = {}
         for _, row in raw.iterrows():
             one = {"n_voxels": float(row["n_voxels"])}
-            for column in self.extractor.columns:
+            for column in self.extractor.columns if self.extractor.profile.name == "ibsi" else ():  # 107 is timed alone
                 _, family, feature, *rest = column.split(".")
                 name = f"{family}.{feature}"
                 if name not in one or rest[0] == "3d_merged":
