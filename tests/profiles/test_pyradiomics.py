@@ -99,7 +99,7 @@ featureClass:
   glcm: [Contrast, Correlation]
 setting:
   resampledPixelSpacing: [2, 2, 0]
-  interpolator: sitkLinear
+  interpolator: null
   voxelArrayShift: 300
 voxelSetting:
   kernelRadius: 2
@@ -109,6 +109,7 @@ voxelSetting:
     assert ours.columns[-2:] == ["original_glcm_Contrast", "original_glcm_Correlation"]
     (tmp_path / "again.yaml").write_text(ours.settings.to_yaml())
     again = Extractor("pyradiomics", tmp_path / "again.yaml")
+    assert not again.settings.parameters.setting.resamples
     assert again.settings == ours.settings == pickle.loads(pickle.dumps(ours)).settings
     (tmp_path / "Params.json").write_text('{"setting": {"binCount": 16}, "featureClass": {"glcm": null}}')
     assert Extractor("pyradiomics", tmp_path / "Params.json").settings.discretisation[0].bins == 16

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
+import yaml
 from pydantic import model_validator
 
 from voxomics.engine.errors import InputError, nearest
@@ -52,6 +53,11 @@ class PyradiomicsSettings(Settings):
                     raise ValueError(f"key {key!r} does not belong to profile pyradiomics; {nearest(str(key), accepted)}")
         kept = {key: given[key] for key in _ENGINES if key in given}
         return {**engine_settings(parameters), **kept, "parameters": parameters}
+
+    def to_yaml(self) -> str:
+        """The parameter file, with the engine's settings that it may have; it reads back to an equal object."""
+        theirs = {key: value for key, value in self.parameters.model_dump(mode="json").items() if value is not None}
+        return yaml.safe_dump({**theirs, **{key: getattr(self, key) for key in _ENGINES}}, sort_keys=False)
 
 
 def outputs(settings: PyradiomicsSettings) -> list[Output]:
