@@ -77,6 +77,7 @@ def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dic
     ----------
     identity : dict
         A sequence per column before the features, in order: IDENTITY, and what stands before it; label and n_voxels are int64.
+        An array, of objects where it is text, becomes the table's; pandas takes longer over a list.
     values : ndarray float64 [n, columns]
         Becomes the table's.
     names : sequence of str
@@ -91,7 +92,8 @@ def frame(identity: dict[str, Any], values: F64, names: Sequence[str], meta: dic
 
     # The values of a million VOIs are two gigabytes: pandas 3 never copies them here, earlier versions unless told.
     as_it_is: dict[str, Any] = {"copy": False} if int(pd.__version__.split(".")[0]) < 3 else {}
-    parts = [pd.DataFrame(identity), pd.DataFrame(values, copy=False)]
+    rows = pd.RangeIndex(len(values))
+    parts = [pd.DataFrame(identity, rows, copy=False), pd.DataFrame(values, rows, copy=False)]
     table: pd.DataFrame = pd.concat(parts, axis=1, ignore_index=True, **as_it_is)
     table.columns = _header((*identity, *names)).view()
     table.attrs["voxomics"] = meta

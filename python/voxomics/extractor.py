@@ -200,16 +200,14 @@ class Extractor:
         return values
 
     def identity(self, rows: Rows, image: str, mask: str) -> dict[str, Any]:
-        """The table's columns before the features, of a case."""
-        return {
-            "image": [image] * len(rows.vois),
-            "mask": [mask] * len(rows.vois),
-            "label": np.array([voi.value for voi in rows.vois], dtype=np.int64),
-            "name": [voi.name for voi in rows.vois],
-            "n_voxels": rows.n_voxels,
-            "status": rows.status,
-            "reason": rows.reason,
-        }
+        """The table's columns before the features, of a case: arrays of objects and of int64."""
+        text: list[Sequence[str]] = [
+            [image] * len(rows.vois), [mask] * len(rows.vois), [voi.name for voi in rows.vois], rows.status, rows.reason
+        ]  # fmt: skip
+        images, masks, names, status, reason = np.array(text, dtype=object)
+        label = np.array([voi.value for voi in rows.vois], dtype=np.int64)
+        columns = (images, masks, label, names, rows.n_voxels, status, reason)
+        return dict(zip(table.IDENTITY, columns, strict=True))
 
 
 def extract(
