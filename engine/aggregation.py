@@ -61,6 +61,11 @@ class Groups:
             of_slice, of_volume = (of_slice + number, of_volume) if by_slice else (of_slice, of_volume + number)
         return of_slice, of_volume
 
+    def feature_bytes(self, n_slots: int) -> tuple[int, int]:
+        """Bytes that the work list and the features of every matrix take: for each slice, and for each VOI."""
+        of_slice, of_volume = self.n_matrices
+        return of_slice * (WORK_BYTES + 8 * n_slots), of_volume * (WORK_BYTES + 8 * n_slots)
+
     def sliced(self) -> Groups:
         """The same aggregations of groups that are kept slice by slice."""
         return Groups(self.flags, self.n_planar, self.n_dirs, True)
@@ -91,6 +96,13 @@ def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, list[int], Groups]
     return tuple(found)
 
 
+@cache
+def zonal_kinds(aggregations: tuple[str, ...], n_slots: int) -> I64:
+    """The neighbourhoods of `zonal`, as kernels/memory.py takes them, int64 [m, 4]."""
+    kinds = [(planar, groups.per_slice, *groups.feature_bytes(n_slots)) for planar, _, groups in zonal(aggregations)]
+    return np.array(kinds, dtype=np.int64).reshape(-1, 4)
+
+
 def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64 | int:
     """Groups of matrices without a direction: padded slices of each VOI, int64 [k], if per_slice, else 1."""
     return batch.geometry.sides[vois, 0] if per_slice else 1
@@ -103,9 +115,8 @@ def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64 | int:
 
 def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64 | int:
     """Bytes that the work list and the features of every matrix take: of each VOI, int64 [n], or one number for all."""
-    of_slice, of_volume = groups.n_matrices
-    number = of_slice * batch.geometry.n_slices + of_volume if of_slice else of_volume
-    return number * (WORK_BYTES + 8 * n_slots)
+    of_slice, of_volume = groups.feature_bytes(n_slots)
+    return of_slice * batch.geometry.n_slices + of_volume if of_slice else of_volume
 
 
 def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np.int32], I64]:
@@ -142,8 +153,8 @@ def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np
     return work, first
 
 
-def means(feature: F64, first: I64, groups: Groups) -> F64:
-    """Means over the matrices of each VOI and aggregation, each feature where it is defined: float64 [k, A, slots].
+def means(feature: F64, first: I64, groups: Groups, slots: I64) -> F64:
+    """Means over the matrices of each VOI and aggregation, each feature where it is defined: float64 [k, A, features].
 
     Parameters
     ----------
@@ -151,16 +162,18 @@ def means(feature: F64, first: I64, groups: Groups) -> F64:
     first : ndarray int64 [k · A + 1]
         From `matrices`.
     groups : Groups
+    slots : ndarray int64 [features]
+        Those that are wanted.
     """
     from voxomics.kernels import grouping
 
-    out = np.empty((len(first) - 1, feature.shape[1]))
-    grouping.means(feature, first, out)
-    return out.reshape(-1, len(groups.flags), feature.shape[1])
+    out = np.empty((len(first) - 1, len(slots)))
+    grouping.means(feature, first, slots, out)
+    return out.reshape(-1, len(groups.flags), len(slots))
 
 
 def means_on_device(device: Device, feature: Array, first: I64, groups: Groups) -> F64:
-    """As `means`, of features in a device's memory; the result is in the host's."""
+    """As `means`, of every slot of features in a device's memory; the result is in the host's."""
     from voxomics.kernels import grouping
 
     n_slots = feature.shape[1]
@@ -172,3 +185,12 @@ def means_on_device(device: Device, feature: Array, first: I64, groups: Groups) 
 def zonal_cells(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, per_slice: bool) -> I64:
     """Cells of a VOI's matrices by level, 0 included, and by something that has `columns` values, int64 [k]."""
     return n_slices(batch, vois, per_slice) * (channel.n_present[vois] + 1) * columns
+
+
+def counts_start(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, n_planar: int, n_dirs: int, per_slice: bool) -> I64:
+    """Where the groups of each VOI begin in its counts, and their end, int64 [k + 1]; see `begin` of kernels/grouping.py."""
+    from voxomics.kernels import grouping
+
+    start = np.empty(len(vois) + 1, np.int64)
+    grouping.begin(batch.geometry.shape, channel.level_start, vois, columns, n_planar, n_dirs, per_slice, start)
+    return start

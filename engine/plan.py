@@ -189,5 +189,5 @@ def _wiring(
                 key = ColumnKey(image, family.name, feature.name, aggregation, label)
                 if key in place:
                     pairs.append((a * width + family.first + f, place[key]))
-    source, target = np.array(pairs, dtype=np.int64).T
+    source, target = np.array(pairs, dtype=np.int64).T.copy()
     return source, target

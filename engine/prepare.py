@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,10 +18,10 @@ from voxomics.engine.volume import Image, MaskStack
 from voxomics.engine.work import PACKED_VOXELS
 
 _TABLE_VALUES = 1 << 20  # label values looked up in a table; larger ones are first replaced by their rank
+_FAR = np.iinfo(np.int64).max
 
 
-@dataclass(frozen=True)
-class Voi:
+class Voi(NamedTuple):
     """One VOI found in a mask.
 
     Attributes
@@ -58,15 +59,16 @@ def find_vois(mask: MaskStack) -> list[Voi]:
     found = []
     for layer, labels in enumerate(mask.layers):
         values, labels = _table_of_values(labels)
-        slot = np.arange(-1, len(values) - 1, dtype=np.int64)
+        slot = np.arange(-1, len(values) - 1)
         number = np.zeros(max(len(slot), 1), np.int64)
-        low = np.full((len(number), 3), np.iinfo(np.int64).max)
-        high = np.full((len(number), 3), -1, dtype=np.int64)
+        low, high = np.empty((len(number), 3), np.int64), np.empty((len(number), 3), np.int64)
+        low.fill(_FAR)
+        high.fill(-1)
         masks.survey(labels, _words(labels), slot, number, low, high)
-        for s in np.flatnonzero(number).tolist():
-            value = int(values[s + 1])
-            (a, b, c), (d, e, f) = low[s].tolist(), high[s].tolist()
-            found.append(Voi(layer, value, mask.names.get((layer, value), ""), int(number[s]), (a, b, c), (d, e, f)))
+        there = number.nonzero()[0]
+        lists = (a[there].tolist() for a in (values[1:], number, low, high))
+        for value, n, (a, b, c), (d, e, f) in zip(*lists, strict=True):
+            found.append(Voi(layer, value, mask.names.get((layer, value), ""), n, (a, b, c), (d, e, f)))
     seen = {(voi.layer, voi.value) for voi in found} if mask.declared else set()
     for layer, value in mask.declared:
         if (layer, value) not in seen:
@@ -78,7 +80,7 @@ def _table_of_values(labels: np.ndarray) -> tuple[I64, np.ndarray]:
     """Values 0..max when a table of them is small, else the distinct values and the labels replaced by their ranks."""
     top = int(labels.max(initial=0))
     if top < _TABLE_VALUES:
-        return np.arange(top + 1, dtype=np.int64), labels
+        return np.arange(top + 1), labels
     drawn = labels != 0
     values, ranks = np.unique(labels[drawn], return_inverse=True)
     ranked = np.zeros(labels.shape, np.int32)
@@ -173,7 +175,7 @@ def build(image: Image | Processed, mask: MaskStack, vois: Sequence[Voi], settin
     for name, one in images.derived(processed.image, settings):
         batch, prepared.derived_nonfinite[name] = _gathered(geometry, one, settings, threads)
         prepared.batches[name] = batch
-        sound = np.flatnonzero(prepared.derived_nonfinite[name] == 0)
+        sound = (prepared.derived_nonfinite[name] == 0).nonzero()[0]
         for chosen in dict.fromkeys((*settings.discretisation, *settings.for_histogram)):
             key = name, chosen.name
             found = channel(batch, chosen, settings, threads, rows=sound)
@@ -236,21 +238,20 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
 
     pad, n, chosen, new = settings.pad, len(vois), settings.resampling, processed.grid
     origin = np.array(mask.corner)
-    low = np.array([voi.low for voi in vois], dtype=np.int64).reshape(n, 3) + origin
-    high = np.array([voi.high for voi in vois], dtype=np.int64).reshape(n, 3) + origin
+    given = np.array([(*voi.low, *voi.high, voi.layer, voi.value, voi.n_voxels) for voi in vois], np.int64).reshape(n, 9)
+    low, high = given[:, :3] + origin, given[:, 3:6] + origin
+    layer, value, number = given[:, 6:].T.copy()
     if new:  # every new voxel within one old voxel of the box may take part of it, and at the image's edge every one beyond
         step, offset, size = np.array(new.step), np.array(new.offset), np.array(processed.old_shape)
         low = np.where(low == 0, 0, np.maximum(np.ceil((low - 1 - offset) / step), 0)).astype(np.int64)
         last = np.array(new.shape) - 1
         high = np.where(high == size - 1, last, np.minimum(np.floor((high + 1 - offset) / step), last)).astype(np.int64)
-    shape = (high - low + 1 + 2 * pad).astype(np.int32)
-    corner = (low - pad).astype(np.int32)
-    box_voxels = (high - low + 1 + 2 * pad).prod(1)
+        number[:] = 0
+    sides = high - low + (1 + 2 * pad)
+    shape, corner = sides.astype(np.int32), (low - pad).astype(np.int32)
+    box_voxels = np.multiply.reduce(sides, 1)
     start = offsets(box_voxels)
     region = np.zeros(start[-1], np.uint8)
-    layer = np.array([voi.layer for voi in vois], dtype=np.int64)
-    value = np.array([voi.value for voi in vois], dtype=np.int64)
-    number = np.zeros(n, np.int64) if new else np.array([voi.n_voxels for voi in vois], dtype=np.int64)
 
     def mark_part(part: I64) -> None:
         for index, labels in enumerate(mask.layers):

@@ -23,15 +23,15 @@ def remarks(prepared: Prepared, settings: Settings) -> list[list[str]]:
     """
     noted: list[list[str]] = [[] for _ in range(len(prepared))]
     if settings.nonfinite == "exclude":
-        for i in np.flatnonzero(prepared.nonfinite):
+        for i in prepared.nonfinite.nonzero()[0]:
             noted[i].append(f"{prepared.nonfinite[i]} NaN or infinite voxels were left out")
     for (_, name), below in prepared.below.items():
-        for i in np.flatnonzero(below):
+        for i in below.nonzero()[0]:
             noted[i].append(f"{below[i]} voxels below the origin of {name} are counted in level 1")
     between = {d.name for d in (*settings.discretisation, *settings.for_histogram) if d.method == "bounds"}
     for batch in prepared.batches.values():
         for name in filter(between.__contains__, batch.channels):
-            for i in np.flatnonzero(_crowded(batch, name)):
+            for i in _crowded(batch, name).nonzero()[0]:
                 noted[i].append(
                     f"all intensities are in at most two levels of {name}; check its bounds (PET needs bounds in SUV)"
                 )

@@ -24,8 +24,9 @@ def features(
     counted: tuple[np.ndarray, I64, I64],
     weight: F64,
     by_size: bool,
+    slots: I64,
 ) -> F64:
-    """All slots of kernels/size_matrix/slots.py for some VOIs, float64 [k, aggregations, N_SLOTS].
+    """Features of some VOIs, float64 [k, aggregations, features].
 
     Parameters
     ----------
@@ -39,6 +40,8 @@ def features(
     weight : ndarray float64 [k, directions]
     by_size : bool
         Whether an entry stands for as many voxels as its size says, or for one.
+    slots : ndarray int64 [features]
+        Those of kernels/size_matrix/slots.py that are wanted.
     """
     from voxomics.kernels.size_matrix import measure
 
@@ -49,7 +52,7 @@ def features(
         counts, start, columns, channel.level_of, channel.level_start, batch.geometry.shape, vois, work, weight,
         groups.n_planar, groups.per_slice, by_size, feature,
     )  # fmt: skip
-    return means(feature, first, groups)
+    return means(feature, first, groups, slots)
 
 
 def need_on_device(
@@ -87,7 +90,7 @@ def features_on_device(
     weight: F64,
     by_size: bool,
 ) -> F64:
-    """As `features`.
+    """As `features`, but all slots: float64 [k, aggregations, N_SLOTS].
 
     Parameters
     ----------

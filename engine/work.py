@@ -74,12 +74,15 @@ def packed_bytes(vois: Sequence[Voi], spacing_mm: Triple, settings: Settings, n_
     """
     new = settings.resampling.spacing_mm or (None,) * 3
     finer = prod(old / size if size else 1.0 for old, size in zip(spacing_mm, new, strict=True))
-    ends = np.array([(voi.low, voi.high) for voi in vois], dtype=np.int64).reshape(-1, 2, 3)
-    number = np.array([voi.n_voxels for voi in vois], dtype=np.int64)
-    boxes = (ends[:, 1] - ends[:, 0] + 1 + 2 * settings.pad).prod(1)
-    voxels = finer * (boxes * _BYTES_PER_BOX_VOXEL + number * _BYTES_PER_VOXEL) * len(images.names(settings))
-    need: I64 = voxels.astype(np.int64) + 2 * 8 * n_columns  # the values, and those of a part of a batch
-    return need
+    images_of, more = len(images.names(settings)), 1 + 2 * settings.pad
+
+    def one(voi: Voi) -> int:
+        (za, ya, xa), (zb, yb, xb) = voi.low, voi.high
+        box = (zb - za + more) * (yb - ya + more) * (xb - xa + more)
+        voxels = finer * (box * _BYTES_PER_BOX_VOXEL + voi.n_voxels * _BYTES_PER_VOXEL) * images_of
+        return int(voxels) + 2 * 8 * n_columns  # the values, and those of a part of a batch
+
+    return np.array([one(voi) for voi in vois], dtype=np.int64)
 
 
 def resident_bytes(batch: VoiBatch) -> I64:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import size_matrix
-from voxomics.engine.aggregation import feature_bytes, n_slices, zonal, zonal_cells
+from voxomics.engine.aggregation import counts_start, n_slices, zonal, zonal_kinds
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.feature import ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
@@ -71,14 +71,13 @@ def _highest(n_intensity: I64, distance: int, planar: bool) -> I64:
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
+    from voxomics.kernels import memory
+
     assert channel is not None
-    g, n_present, distance = batch.geometry, channel.n_present, settings.ngldm.distance
-    bytes_ = 24 * n_present + 8 * (2 * distance + 1) ** 3
-    for planar, _, groups in zonal(aggregations):
-        slices = g.sides[:, 0] if groups.per_slice else 1
-        cells = (n_present + 1) * (_highest(g.n_intensity, distance, planar) + 1)
-        bytes_ += cells * (4 * slices + 32) + feature_bytes(batch, groups, slots.N_SLOTS)
-    return bytes_
+    g, held = batch.geometry, np.empty(len(batch), np.int64)
+    kinds = zonal_kinds(aggregations, slots.N_SLOTS)
+    memory.ngldm(g.shape, channel.level_start, g.n_intensity, g.pad, kinds, settings.ngldm.distance, held)
+    return held
 
 
 def counts(
@@ -98,14 +97,14 @@ def counts(
 
     distance = settings.ngldm.distance
     columns = _highest(batch.geometry.n_intensity[vois], distance, planar) + 1
-    counts_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
-    found = np.zeros(counts_start[-1], np.int32)
+    start = counts_start(batch, channel, vois, columns, 1, 1, per_slice)
+    found = np.zeros(start[-1], np.int32)
     g = batch.geometry
     kernel.count(
         channel.level, g.start, g.shape, channel.level_of, channel.level_start, vois, g.pad, distance, planar,
-        per_slice, settings.ngldm.coarseness, columns, found, counts_start,
+        per_slice, settings.ngldm.coarseness, columns, found, start,
     )  # fmt: skip
-    return found, counts_start, columns
+    return found, start, columns
 
 
 def compute(
@@ -117,8 +116,7 @@ def compute(
     weight = np.ones((len(vois), 1))
     for planar, chosen, groups in zonal(aggregations):
         counted = counts(batch, channel, vois, settings, planar, groups.per_slice)
-        found = size_matrix.features(batch, channel, vois, groups, counted, weight, False)
-        out[:, chosen] = found[..., SLOTS]
+        out[:, chosen] = size_matrix.features(batch, channel, vois, groups, counted, weight, False, SLOTS)
     return out
 
 
