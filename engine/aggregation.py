@@ -85,14 +85,14 @@ def directional(distance: int, aggregations: tuple[str, ...]) -> tuple[I64, Grou
 
 
 @cache
-def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, list[int], Groups], ...]:
+def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, I64, Groups], ...]:
     """Neighbourhoods to count: whether they are planar, the numbers of the aggregations each serves, and its groups."""
     found = []
     for planar in (False, True):
         chosen = [j for j, name in enumerate(aggregations) if (name != "3d") == planar]
         if chosen:
             flags = aggregation_flags(tuple(aggregations[j] for j in chosen))
-            found.append((planar, chosen, Groups(flags, int(planar), 1, bool(flags[:, 1].any()))))
+            found.append((planar, np.array(chosen), Groups(flags, int(planar), 1, bool(flags[:, 1].any()))))
     return tuple(found)
 
 
@@ -153,27 +153,8 @@ def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np
     return work, first
 
 
-def means(feature: F64, first: I64, groups: Groups, slots: I64) -> F64:
-    """Means over the matrices of each VOI and aggregation, each feature where it is defined: float64 [k, A, features].
-
-    Parameters
-    ----------
-    feature : ndarray float64 [m, slots]
-    first : ndarray int64 [k · A + 1]
-        From `matrices`.
-    groups : Groups
-    slots : ndarray int64 [features]
-        Those that are wanted.
-    """
-    from voxomics.kernels import grouping
-
-    out = np.empty((len(first) - 1, len(slots)))
-    grouping.means(feature, first, slots, out)
-    return out.reshape(-1, len(groups.flags), len(slots))
-
-
 def means_on_device(device: Device, feature: Array, first: I64, groups: Groups) -> F64:
-    """As `means`, of every slot of features in a device's memory; the result is in the host's."""
+    """Means as `grouping.means` writes them, of every slot of features in a device's memory; in the host's, [k, A, slots]."""
     from voxomics.kernels import grouping
 
     n_slots = feature.shape[1]

@@ -217,26 +217,31 @@ def mean_of(feature, first, last, f):
 
 
 @jit.cpu
-def means(feature, first, slots, out):
+def means(feature, first, slots, out, chosen, column):
     """Write the means over the matrices of each VOI and aggregation.
 
     Parameters
     ----------
     feature : float64 [m, slots]
-    first : int64 [g + 1]
+    first : int64 [k · a + 1]
         Where the matrices of each VOI and aggregation begin.
     slots : int64 [features]
         Those that are wanted.
-    out : float64 [g, features]
+    out : float64 [k, A, ≥ column + features]
+        Written: features from `column` on, of the aggregations that are chosen.
+    chosen : int64 [a]
+        Which of A these are.
+    column : int
     """
-    for g in range(out.shape[0]):
-        for f in range(out.shape[1]):
-            out[g, f] = mean_of(feature, first[g], first[g + 1], slots[f])
+    for g in range(first.size - 1):
+        k, a = g // chosen.size, chosen[g % chosen.size]
+        for f in range(slots.size):
+            out[k, a, column + f] = mean_of(feature, first[g], first[g + 1], slots[f])
 
 
 @jit.gpu("f8[:, ::1], i8[::1], f8[:, ::1]")
 def means_gpu(feature, first, out):
-    """As `means`, of every slot; a thread for each number of `out`."""
+    """As `means`, of every slot and in the order of `first`; a thread for each number of `out`, float64 [g, slots]."""
     at = np.int64(jit.cuda.blockIdx.x) * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
     if at < out.shape[0] * out.shape[1]:
         g, f = at // out.shape[1], at % out.shape[1]

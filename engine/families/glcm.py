@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.aggregation import counts_start, directional, feature_bytes, matrices, means, means_on_device, n_groups
+from voxomics.engine.aggregation import counts_start, directional, feature_bytes, matrices, means_on_device, n_groups
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, UNCOUNTABLE, Family, Feature, OnDevice
@@ -145,6 +145,7 @@ def compute(
 def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
     """Features of VOIs from dense matrices, float64 [k, aggregations, 25]."""
     from voxomics.kernels.glcm import measure as kernel
+    from voxomics.kernels.grouping import means
 
     dirs, groups = directional(settings.glcm.distance, aggregations)
     found, start = counts(batch, channel, vois, settings.glcm.distance, aggregations)
@@ -157,7 +158,9 @@ def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, a
         batch.geometry.shape, vois, work, direction_weights(dirs, batch, vois, settings.glcm.weighting),
         groups.n_planar, groups.per_slice, int(np.maximum.reduce((n + 1) ** 2 + n + tallies)), feature,
     )  # fmt: skip
-    return means(feature, first, groups, SLOTS)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    means(feature, first, SLOTS, out, np.arange(len(aggregations)), 0)
+    return out
 
 
 def _measure_sparse(
@@ -165,6 +168,7 @@ def _measure_sparse(
 ) -> F64:
     """Features of VOIs with too many levels for dense matrices, float64 [k, aggregations, 25]."""
     from voxomics.kernels.glcm import measure as kernel
+    from voxomics.kernels.grouping import means
 
     g = batch.geometry
     dirs, groups = directional(settings.glcm.distance, aggregations)
@@ -175,7 +179,9 @@ def _measure_sparse(
         direction_weights(dirs, batch, vois, settings.glcm.weighting), work, int(g.n_intensity[vois].max()) * len(dirs),
         feature,
     )  # fmt: skip
-    return means(feature, first, groups, SLOTS)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    means(feature, first, SLOTS, out, np.arange(len(aggregations)), 0)
+    return out
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:

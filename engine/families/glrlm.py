@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import size_matrix
-from voxomics.engine.aggregation import counts_start, directional, matrices, means, n_groups
+from voxomics.engine.aggregation import counts_start, directional, matrices, n_groups
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets, sizes
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, Family, Feature, OnDevice
@@ -140,7 +140,9 @@ def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, a
     dirs, groups = directional(1, aggregations)
     counted = counts(batch, channel, vois, aggregations)
     weight = direction_weights(dirs, batch, vois, settings.glrlm.weighting)
-    return size_matrix.features(batch, channel, vois, groups, counted, weight, True, SLOTS)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    size_matrix.measure(batch, channel, vois, groups, counted, weight, True, SLOTS, out, np.arange(len(aggregations)))
+    return out
 
 
 def _measure_sparse(
@@ -148,6 +150,7 @@ def _measure_sparse(
 ) -> F64:
     """Features of VOIs from their sorted runs, float64 [k, aggregations, 16]; memory follows the number of runs."""
     from voxomics.kernels import glrlm as kernel
+    from voxomics.kernels.grouping import means
 
     g = batch.geometry
     dirs, groups = directional(1, aggregations)
@@ -158,7 +161,9 @@ def _measure_sparse(
         direction_weights(dirs, batch, vois, settings.glrlm.weighting), work, len(dirs) *
         int(g.n_intensity[vois].max()), feature,
     )  # fmt: skip
-    return means(feature, first, groups, SLOTS)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    means(feature, first, SLOTS, out, np.arange(len(aggregations)), 0)
+    return out
 
 
 def _cells_on_device(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> I64:

@@ -116,7 +116,7 @@ def compute(
     weight = np.ones((len(vois), 1))
     for planar, chosen, groups in zonal(aggregations):
         counted = counts(batch, channel, vois, settings, planar, groups.per_slice)
-        out[:, chosen] = size_matrix.features(batch, channel, vois, groups, counted, weight, False, SLOTS)
+        size_matrix.measure(batch, channel, vois, groups, counted, weight, False, SLOTS, out, chosen)
     return out
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.aggregation import counts_start, matrices, means, means_on_device, zonal, zonal_cells, zonal_kinds
+from voxomics.engine.aggregation import counts_start, matrices, means_on_device, zonal, zonal_cells, zonal_kinds
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import MAX_SHARED, Resident
@@ -85,6 +85,7 @@ def compute(
     batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
     """NGTDM features, float64 [k, aggregations, 5]; see `Family.compute`."""
+    from voxomics.kernels.grouping import means
     from voxomics.kernels.ngtdm import measure as kernel
 
     assert channel is not None
@@ -94,7 +95,7 @@ def compute(
         work, first = matrices(batch, vois, groups)
         feature = np.empty((len(work), slots.N_SLOTS))
         kernel.measure(*found, channel.level_of, channel.level_start, vois, work, feature)
-        out[:, chosen] = means(feature, first, groups, SLOTS)
+        means(feature, first, SLOTS, out, chosen, 0)
     return out
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxomics.engine.aggregation import matrices, means, zonal, zonal_kinds
+from voxomics.engine.aggregation import matrices, zonal, zonal_kinds
 from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.families.zones.catalogue import DISTANCE_SLOTS, DISTANCES, SIZE_SLOTS, SIZES
 from voxomics.engine.feature import UNCOUNTABLE
@@ -88,6 +88,7 @@ def compute(
 
     GLDZM is NaN when the settings want none of it.
     """
+    from voxomics.kernels.grouping import means
     from voxomics.kernels.zones import measure as kernel
 
     assert channel is not None
@@ -99,8 +100,8 @@ def compute(
         lists = (found.start, found.number, found.rank)
         levels = (channel.level_of, channel.level_start, vois, work, feature)
         kernel.measure(*lists, found.size, found.size, found.slice_of, *levels)
-        out[:, chosen, : len(SIZES)] = means(feature, first, groups, SIZE_SLOTS)
+        means(feature, first, SIZE_SLOTS, out, chosen, 0)
         if len(found.distance):
             kernel.measure(*lists, found.distance, found.size, found.slice_of, *levels)
-            out[:, chosen, len(SIZES) :] = means(feature, first, groups, DISTANCE_SLOTS)
+            means(feature, first, DISTANCE_SLOTS, out, chosen, len(SIZES))
     return out

@@ -71,6 +71,8 @@ def check_grid(grid: PhysicalGrid, name: str) -> None:
         )
     if not all(map(math.isfinite, (*grid.direction, *grid.origin_mm))):
         raise InputError(f"{name}: origin or direction is not finite; correct the header.")
+    if grid.direction == IDENTITY:
+        return
     axes = [grid.direction[k::3] for k in range(3)]
     pairs = itertools.combinations_with_replacement(axes, 2)
     error = max(abs(a[0] * b[0] + a[1] * b[1] + a[2] * b[2] - (a is b)) for a, b in pairs)
