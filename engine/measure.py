@@ -199,8 +199,9 @@ class _Run:
         else:
             large, small = self._cut(jobs, needs)
         self.done.total += len(large) + len(small) + pieces
-        pool.run(large, 1, self.done.advance)
-        pool.run(small, self.threads, self.done.advance)
+        advance = self.done.advance if self.done.progress else None
+        pool.run(large, 1, advance)
+        pool.run(small, self.threads, advance)
         self.done.tell()
 
     @property

@@ -66,7 +66,7 @@ class Call:
     source: I64
     target: I64
 
-    @property
+    @cached_property
     def family(self) -> Family:
         """First of the families, whose compute and need serve all of them."""
         return self.families[0]

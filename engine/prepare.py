@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -128,7 +129,7 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.nonfinite)
 
-    @property
+    @cached_property
     def geometry(self) -> Geometry:
         """Where the voxels lie, in every image type."""
         return next(iter(self.batches.values())).geometry

@@ -158,14 +158,15 @@ def _each_measured(
     done = share = 0.0
 
     def inner(fraction: float) -> None:
-        if progress:
-            progress(done + fraction * share)
+        assert progress is not None
+        progress(done + fraction * share)
 
     for batch in batches:
         share = sum(part.share for part in batch)
-        _measure(batch, recipe, inner)
+        _measure(batch, recipe, inner if progress else None)
         done += share
-        inner(0.0)
+        if progress:
+            inner(0.0)
         for part in batch:
             part.prepared = None  # rows wait for their case, packed voxels need not
             if part.is_last:
@@ -251,7 +252,7 @@ def _parts(case: _Opened, recipe: Recipe, limit: float) -> Iterator[_Part]:
         yield _Part(case.rows, rows, prepared, len(rows) / len(filled) if len(filled) else 1.0, k == len(parts) - 1)
 
 
-def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], None]) -> None:
+def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], None] | None) -> None:
     """Fill the rows of a batch's parts. An error is that of the part which raises it again when it is measured alone."""
     parts = [part for part in batch if part.prepared and not part.rows_of.error]
     if not parts:

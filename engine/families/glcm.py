@@ -65,12 +65,12 @@ DENSE_LEVELS = 1024
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    from voxomics.kernels import memory
+    from voxomics.kernels.memory import glcm as bytes_needed
 
     assert channel is not None
     g, held = batch.geometry, np.empty(len(batch), np.int64)
     _, groups = directional(settings.glcm.distance, aggregations)
-    memory.glcm(
+    bytes_needed(
         g.shape, channel.level_start, g.n_intensity, g.pad, groups.n_planar, groups.n_dirs, groups.per_slice, DENSE_LEVELS,
         *groups.feature_bytes(slots.N_SLOTS), held,
     )  # fmt: skip

@@ -82,12 +82,12 @@ def _is_dense(batch: VoiBatch, vois: I64, cells: I64) -> np.ndarray:
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    from voxomics.kernels import memory
+    from voxomics.kernels.memory import glrlm as bytes_needed
 
     assert channel is not None
     g, held = batch.geometry, np.empty(len(batch), np.int64)
     _, groups = directional(1, aggregations)
-    memory.glrlm(
+    bytes_needed(
         g.shape, channel.level_start, g.n_intensity, g.pad, groups.n_planar, groups.n_dirs, groups.per_slice, DENSE_CELLS,
         *groups.feature_bytes(slots.N_SLOTS), held,
     )  # fmt: skip

@@ -71,10 +71,10 @@ def _wants(settings: Settings, names: tuple[str, ...]) -> bool:
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    from voxomics.kernels import memory
+    from voxomics.kernels.memory import morphology as bytes_needed
 
     held = np.empty(len(batch), np.int64)
-    memory.morphology(batch.geometry.shape, _wants(settings, _HULL), held)
+    bytes_needed(batch.geometry.shape, _wants(settings, _HULL), held)
     return held
 
 

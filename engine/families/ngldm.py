@@ -71,12 +71,12 @@ def _highest(n_intensity: I64, distance: int, planar: bool) -> I64:
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    from voxomics.kernels import memory
+    from voxomics.kernels.memory import ngldm as bytes_needed
 
     assert channel is not None
     g, held = batch.geometry, np.empty(len(batch), np.int64)
     kinds = zonal_kinds(aggregations, slots.N_SLOTS)
-    memory.ngldm(g.shape, channel.level_start, g.n_intensity, g.pad, kinds, settings.ngldm.distance, held)
+    bytes_needed(g.shape, channel.level_start, g.n_intensity, g.pad, kinds, settings.ngldm.distance, held)
     return held
 
 

@@ -44,12 +44,12 @@ def _columns(n_intensity: I64, distance: int, planar: bool) -> I64:
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]; UNCOUNTABLE where levels lie so far apart that sums leave 64 bits."""
-    from voxomics.kernels import memory
+    from voxomics.kernels.memory import ngtdm as bytes_needed
 
     assert channel is not None
     g, held = batch.geometry, np.empty(len(batch), np.int64)
     kinds = zonal_kinds(aggregations, slots.N_SLOTS)
-    memory.ngtdm(
+    bytes_needed(
         g.shape, channel.level_of, channel.level_start, g.n_intensity, g.pad, kinds, settings.ngtdm.distance, UNCOUNTABLE, held
     )
     return held

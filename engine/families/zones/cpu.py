@@ -69,12 +69,12 @@ def find(batch: VoiBatch, channel: Channel, vois: I64, planar: bool, distances: 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]; UNCOUNTABLE where int32 cannot number the voxels."""
-    from voxomics.kernels import memory
+    from voxomics.kernels.memory import zones as bytes_needed
     from voxomics.kernels.zones.joins import MAX_VOXELS
 
     assert channel is not None
     g, held, distances = batch.geometry, np.empty(len(batch), np.int64), measures_distances(settings)
-    memory.zones(
+    bytes_needed(
         g.shape, channel.level_start, g.n_intensity, g.n_morphological, g.pad,
         zonal_kinds(aggregations, (1 + distances) * N_SLOTS), distances, MAX_VOXELS, UNCOUNTABLE, held,
     )  # fmt: skip

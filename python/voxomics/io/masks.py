@@ -72,7 +72,7 @@ def read_mask(source: Any, image: Image, *, resample: bool = False, max_bytes: i
             stack = stacked(reader.regions(looked_at, image, resample), looked_at.name)
         else:
             stack = _label_volume(read_volume(looked_at, reader), image, resample)
-    return replace(stack, digest=looked_at.digest_text)
+    return replace(stack, digest=looked_at.digest_text) if looked_at.path else stack
 
 
 def _label_volume(volume: Volume, image: Image, resample: bool) -> MaskStack:
