@@ -229,7 +229,7 @@ def cell_areas(spacing_mm):
     spacing_mm : ndarray float64 [images, 3]
         (z, y, x).
     """
-    return np.stack([_cell_areas(*spacing) for spacing in spacing_mm.tolist()])
+    return np.array([_cell_areas(*spacing) for spacing in spacing_mm.tolist()])
 
 
 @functools.lru_cache(maxsize=256)
@@ -257,8 +257,8 @@ def surface(counts, image_of, spacing_mm):
     spacing_mm : ndarray float64 [images, 3]
         (z, y, x).
     """
-    area = (counts * cell_areas(spacing_mm)[image_of]).sum(1)
-    return area, volume_mm3((counts * VOLUME).sum(1), spacing_mm[image_of])
+    area = np.add.reduce(counts * cell_areas(spacing_mm)[image_of], 1)
+    return area, volume_mm3(counts @ VOLUME, spacing_mm[image_of])
 
 
 def volume_mm3(parts, spacing):
@@ -271,7 +271,7 @@ def volume_mm3(parts, spacing):
     spacing : ndarray float64 [k, 3]
         mm, (z, y, x).
     """
-    return parts / 48.0 * (spacing[:, 0] * spacing[:, 1] * spacing[:, 2])
+    return parts / 48.0 * np.multiply.reduce(spacing, 1)
 
 
 @jit.gpu("i4[:, ::1], i8[::1], f8[:, ::1], i8[::1], i4[::1], f8[::1], i8[::1]")
