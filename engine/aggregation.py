@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from voxomics.engine.directions import directions, shell_directions
+from voxomics.engine.directions import directions, shell, shell_directions
 
 if TYPE_CHECKING:
     from voxomics.engine.batch import F64, I64, Channel, VoiBatch
@@ -63,6 +63,11 @@ class Groups:
             of_slice, of_volume = (of_slice + number, of_volume) if by_slice else (of_slice, of_volume + number)
         return of_slice, of_volume
 
+    def feature_bytes(self, n_slots: int) -> tuple[int, int]:
+        """Bytes that the work list and the features of every matrix take: for each slice, and for each VOI."""
+        of_slice, of_volume = self.n_matrices
+        return of_slice * (WORK_BYTES + 8 * n_slots), of_volume * (WORK_BYTES + 8 * n_slots)
+
     def sliced(self) -> Groups:
         """The same aggregations of groups that are kept slice by slice."""
         return Groups(self.flags, self.n_planar, self.n_dirs, True)
@@ -85,15 +90,25 @@ def directional(
 
 
 @cache
-def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, list[int], Groups], ...]:
+def zonal(aggregations: tuple[str, ...]) -> tuple[tuple[bool, I64, Groups], ...]:
     """Neighbourhoods to count: whether they are planar, the numbers of the aggregations each serves, and its groups."""
     found = []
     for planar in (False, True):
         chosen = [j for j, name in enumerate(aggregations) if (name != "3d") == planar]
         if chosen:
             flags = aggregation_flags(tuple(aggregations[j] for j in chosen))
-            found.append((planar, chosen, Groups(flags, int(planar), 1, bool(flags[:, 1].any()))))
+            found.append((planar, np.array(chosen), Groups(flags, int(planar), 1, bool(flags[:, 1].any()))))
     return tuple(found)
+
+
+@cache
+def zonal_kinds(aggregations: tuple[str, ...], n_slots: int, distances: tuple[int, ...] = ()) -> I64:
+    """The neighbourhoods of `zonal`, as kernels/memory.py takes them, int64 [m, 4]; neighbours lie at the distances."""
+    kinds = [
+        (len(shell((0, *distances), planar)), groups.per_slice, *groups.feature_bytes(n_slots))
+        for planar, _, groups in zonal(aggregations)
+    ]
+    return np.array(kinds, dtype=np.int64).reshape(-1, 4)
 
 
 def n_slices(batch: VoiBatch, vois: I64, per_slice: bool) -> I64 | int:
@@ -108,9 +123,8 @@ def n_groups(batch: VoiBatch, vois: I64, groups: Groups) -> I64 | int:
 
 def feature_bytes(batch: VoiBatch, groups: Groups, n_slots: int) -> I64 | int:
     """Bytes that the work list and the features of every matrix take: of each VOI, int64 [n], or one number for all."""
-    of_slice, of_volume = groups.n_matrices
-    number = of_slice * batch.geometry.n_slices + of_volume if of_slice else of_volume
-    return number * (WORK_BYTES + 8 * n_slots)
+    of_slice, of_volume = groups.feature_bytes(n_slots)
+    return of_slice * batch.geometry.n_slices + of_volume if of_slice else of_volume
 
 
 def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np.int32], I64]:
@@ -149,8 +163,8 @@ def matrices(batch: VoiBatch, vois: I64, groups: Groups) -> tuple[npt.NDArray[np
 
 def conventions(
     features: tuple[Feature, ...], places: npt.NDArray[np.int_], n_slots: int, settings: Settings
-) -> F64 | None:
-    """What stands for undefined values of a matrix, float64 [slots], NaN for nothing; None if it is so for all.
+) -> F64:
+    """What stands for undefined values of a matrix, float64 [slots], NaN for nothing.
 
     Parameters
     ----------
@@ -161,45 +175,27 @@ def conventions(
     settings : Settings
     """
     if settings.degenerate == "undefined":
-        return None
+        return undefined(n_slots)
     found = np.full(n_slots, np.nan)
     found[places] = [np.nan if feature.convention is None else feature.convention for feature in features]
     return found
 
 
 @cache
-def _undefined(n_slots: int) -> F64:
+def undefined(n_slots: int) -> F64:
+    """As `conventions` for features without any."""
     return np.full(n_slots, np.nan)
-
-
-def means(feature: F64, first: I64, groups: Groups, convention: F64 | None = None) -> F64:
-    """Means over the matrices of each VOI and aggregation, each feature where it is defined: float64 [k, A, slots].
-
-    Parameters
-    ----------
-    feature : ndarray float64 [m, slots]
-    first : ndarray int64 [k · A + 1]
-        From `matrices`.
-    groups : Groups
-    convention : ndarray float64 [slots], optional
-        From `conventions`.
-    """
-    from voxomics.kernels import grouping
-
-    out = np.empty((len(first) - 1, feature.shape[1]))
-    grouping.means(feature, first, _undefined(feature.shape[1]) if convention is None else convention, out)
-    return out.reshape(-1, len(groups.flags), feature.shape[1])
 
 
 def means_on_device(
     device: Device, feature: Array, first: I64, groups: Groups, convention: F64 | None = None
 ) -> F64:
-    """As `means`, of features in a device's memory; the result is in the host's."""
+    """Means as `grouping.means` writes them, of every slot of features in a device's memory; in the host's, [k, A, slots]."""
     from voxomics.kernels import grouping
 
     n_slots = feature.shape[1]
     out = device.empty((len(first) - 1, n_slots), np.float64)
-    chosen = device.put(_undefined(n_slots) if convention is None else convention)
+    chosen = device.put(undefined(n_slots) if convention is None else convention)
     blocks = -(-(len(first) - 1) * n_slots // 128)
     device.launch(grouping.means_gpu, blocks, 128, feature, device.put(first), chosen, out)
     return device.get(out).reshape(-1, len(groups.flags), n_slots)
@@ -208,3 +204,12 @@ def means_on_device(
 def zonal_cells(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, per_slice: bool) -> I64:
     """Cells of a VOI's matrices by level, 0 included, and by something that has `columns` values, int64 [k]."""
     return n_slices(batch, vois, per_slice) * (channel.n_present[vois] + 1) * columns
+
+
+def counts_start(batch: VoiBatch, channel: Channel, vois: I64, columns: I64, n_planar: int, n_dirs: int, per_slice: bool) -> I64:
+    """Where the groups of each VOI begin in its counts, and their end, int64 [k + 1]; see `begin` of kernels/grouping.py."""
+    from voxomics.kernels import grouping
+
+    start = np.empty(len(vois) + 1, np.int64)
+    grouping.begin(batch.geometry.shape, channel.level_start, vois, columns, n_planar, n_dirs, per_slice, start)
+    return start

@@ -91,7 +91,9 @@ def measure(
     """
     result = Measured(np.full((len(prepared), len(plan.columns)), np.nan))
     _fail(prepared, settings, result)
-    alive = np.array([i for i in range(len(prepared)) if i not in result.failed], dtype=np.int64)
+    alive = np.arange(len(prepared))
+    if result.failed:
+        alive = np.delete(alive, list(result.failed))
     jobs: list[_Job] = []
     orders: list[offload.Order] = []
     device = backend.device  # once: it may be lost meanwhile
@@ -190,17 +192,16 @@ class _Run:
         `pieces` are what a device does meanwhile.
         """
         large: list[pool.Task] = []
-        small: list[pool.Task] = []
         jobs = [job for job in jobs if len(job.vois)]
         needs = [self._need(job) for job in jobs]
-        are_whole = self._fit_together(needs)
-        for job, need in zip(jobs, needs, strict=True):
-            for part in [job.vois] if are_whole else self._parts(job, need):
-                bag = large if len(part) == 1 and need[part[0]] > self.share else small  # several fit together
-                bag.append(self.task(job, part))
+        if self._fit_together(needs):
+            small = [self._task(job, job.vois, 0.0) for job in jobs]  # all of about the same cost
+        else:
+            large, small = self._cut(jobs, needs)
         self.done.total += len(large) + len(small) + pieces
-        pool.run(large, self.threads, self.done.advance, one_by_one=True)
-        pool.run(small, self.threads, self.done.advance)
+        advance = self.done.advance if self.done.progress else None
+        pool.run(large, self.threads, advance, one_by_one=True)
+        pool.run(small, self.threads, advance)
         self.done.tell()
 
     @property
@@ -218,6 +219,17 @@ class _Run:
             return False
         return bool(np.add.reduce(np.maximum.reduce(needs), dtype=np.float64) <= self.share)
 
+    def _cut(self, jobs: list[_Job], needs: list[I64]) -> tuple[list[pool.Task], list[pool.Task]]:
+        """Parts of jobs: those of one VOI that takes more than its share of the memory, and the others."""
+        large: list[pool.Task] = []
+        small: list[pool.Task] = []
+        voxels = self.prepared.geometry.n_morphological
+        for job, need in zip(jobs, needs, strict=True):
+            for part in self._parts(job, need):
+                bag = large if len(part) == 1 and need[part[0]] > self.share else small
+                bag.append(self._task(job, part, float(np.add.reduce(voxels[part]))))
+        return large, small
+
     def _parts(self, job: _Job, need: I64) -> Iterator[I64]:
         """Parts of a job that fit; what fits nowhere is refused."""
         vois, memory = job.vois, self.settings.memory_bytes
@@ -228,7 +240,7 @@ class _Run:
         voxels = self.prepared.geometry.n_morphological
         return work.parts(vois, ((need, self.share), (voxels, work.CHUNK_VOXELS)))
 
-    def task(self, job: _Job, part: I64) -> pool.Task:
+    def _task(self, job: _Job, part: I64, cost: float) -> pool.Task:
         """One chunk of a call. What the data cause is named in its rows; anything else is a fault of ours, and raises."""
         call, batch = job.call, self.prepared.batches[job.call.image]
 
@@ -241,12 +253,14 @@ class _Run:
                     said = f"{type(error).__name__}: {error}"
                     self.result.refuse(call, part, lambda i: said)
 
-        return pool.Task(float(np.add.reduce(batch.geometry.n_morphological[part])), compute)
+        return pool.Task(cost, compute)
 
     def keep(self, call: Call, rows: I64, found: F64) -> None:
         """Put a call's values, float64 [k, aggregations, features], into their columns."""
+        from voxomics.kernels.columns import put
+
         magnitude.mend(call.family, self.prepared.batches[call.image], rows, call.settings, found)
-        self.result.values[rows[:, None], call.target] = found.reshape(len(rows), -1)[:, call.source]
+        put(found.reshape(len(rows), -1), call.source, rows, call.target, self.result.values)
 
 
 def _channel_of(
@@ -257,20 +271,20 @@ def _channel_of(
         return None, None
     batch, name = prepared.batches[call.image], call.discretisation.name
     if call.family.channel == "ivh":
-        sound = np.flatnonzero(prepared.derived_nonfinite[call.image] == 0)
+        sound = (prepared.derived_nonfinite[call.image] == 0).nonzero()[0]
         return channel(batch, call.discretisation, settings, threads, _ANY_LEVEL, places=False, rows=sound)[:2]
     return batch.channels[name], prepared.refused[call.image, name]
 
 
 def _fail(prepared: Prepared, settings: Settings, result: Measured) -> None:
     g = prepared.geometry
-    for i in np.flatnonzero(g.n_morphological == 0):
+    for i in (g.n_morphological == 0).nonzero()[0]:
         result.failed[int(i)] = (
             "no voxel is left after resampling: the VOI is smaller than a new voxel; choose a finer spacing_mm"
         )
     if settings.nonfinite == "exclude":
         return
-    for i in np.flatnonzero(prepared.nonfinite):
+    for i in prepared.nonfinite.nonzero()[0]:
         z, y, x = (int(v) for v in prepared.first_nonfinite[i])
         result.failed[int(i)] = (
             f"{prepared.nonfinite[i]} of {g.n_morphological[i]} voxels are NaN or infinite, the first at "

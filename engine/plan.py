@@ -69,7 +69,7 @@ class Call:
     source: I64
     target: I64
 
-    @property
+    @cached_property
     def family(self) -> Family:
         """First of the families, whose compute and need serve all of them."""
         return self.families[0]
@@ -192,5 +192,5 @@ def _wiring(
                 key = ColumnKey(image, family.name, feature.name, aggregation, label)
                 if key in place:
                     pairs.append((a * width + family.first + f, place[key]))
-    source, target = np.array(pairs, dtype=np.int64).T
+    source, target = np.array(pairs, dtype=np.int64).T.copy()
     return source, target

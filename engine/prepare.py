@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,7 @@ from voxomics.engine.work import PACKED_VOXELS
 _TABLE_VALUES = 1 << 20  # label values looked up in a table; larger ones are first replaced by their rank
 
 
-@dataclass(frozen=True)
-class Voi:
+class Voi(NamedTuple):
     """One VOI found in a mask.
 
     Attributes
@@ -48,7 +47,7 @@ class Voi:
 
     def turned(self, axis: int) -> Voi:
         """The VOI in a mask of which axis 0 and `axis` were exchanged."""
-        return replace(self, low=exchanged(self.low, axis), high=exchanged(self.high, axis))
+        return self._replace(low=exchanged(self.low, axis), high=exchanged(self.high, axis))
 
 
 def find_vois(mask: MaskStack, threads: int = 1) -> list[Voi]:
@@ -67,10 +66,10 @@ def find_vois(mask: MaskStack, threads: int = 1) -> list[Voi]:
     for layer, labels in enumerate(mask.layers):
         values, labels = _table_of_values(labels)
         number, low, high = _surveyed(labels, len(values), threads)
-        for s in np.flatnonzero(number).tolist():
-            value = int(values[s + 1])
-            (a, b, c), (d, e, f) = low[s].tolist(), high[s].tolist()
-            found.append(Voi(layer, value, mask.names.get((layer, value), ""), int(number[s]), (a, b, c), (d, e, f)))
+        there = number.nonzero()[0]
+        lists = (a[there].tolist() for a in (values[1:], number, low, high))
+        for value, n, (a, b, c), (d, e, f) in zip(*lists, strict=True):
+            found.append(Voi(layer, value, mask.names.get((layer, value), ""), n, (a, b, c), (d, e, f)))
     seen = {(voi.layer, voi.value) for voi in found} if mask.declared else set()
     for layer, value in mask.declared:
         if (layer, value) not in seen:
@@ -108,7 +107,7 @@ def _table_of_values(labels: np.ndarray) -> tuple[I64, np.ndarray]:
     """Values 0..max when a table of them is small, else the distinct values and the labels replaced by their ranks."""
     top = int(labels.max(initial=0))
     if top < _TABLE_VALUES:
-        return np.arange(top + 1, dtype=np.int64), labels
+        return np.arange(top + 1), labels
     drawn = labels != 0
     values, ranks = np.unique(labels[drawn], return_inverse=True)
     ranked = np.zeros(labels.shape, np.int32)
@@ -200,7 +199,7 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.nonfinite)
 
-    @property
+    @cached_property
     def geometry(self) -> Geometry:
         """Where the voxels lie, in every image type."""
         return next(iter(self.batches.values())).geometry
@@ -271,7 +270,7 @@ def build(
             prepared.absent[name], dtype = (one,) * len(vois), np.dtype(np.float64)
         prepared.batches[name] = batch
         _check_held(prepared, settings)
-        sound = np.flatnonzero(prepared.derived_nonfinite[name] == 0)
+        sound = (prepared.derived_nonfinite[name] == 0).nonzero()[0]
         for chosen in dict.fromkeys((*own.discretisation, *own.for_histogram)):
             key = name, chosen.name
             found = channel(batch, chosen, own, threads, rows=sound, dtype=dtype)
@@ -384,21 +383,19 @@ def _marked(mask: MaskStack, vois: Sequence[Voi], processed: Processed, settings
 
     pad, n, chosen, new = settings.pad, len(vois), settings.resampling, processed.grid
     origin = np.array(mask.corner)
-    low = np.array([voi.low for voi in vois], dtype=np.int64).reshape(n, 3) + origin
-    high = np.array([voi.high for voi in vois], dtype=np.int64).reshape(n, 3) + origin
+    given = np.array([(*voi.low, *voi.high, voi.layer, voi.value, voi.n_voxels) for voi in vois], np.int64).reshape(n, 9)
+    low, high = given[:, :3] + origin, given[:, 3:6] + origin
+    layer, value, number = given[:, 6:].T.copy()
     if new:  # every new voxel within one old voxel of the box may take part of it, and at the image's edge every one beyond
         step, offset, size = np.array(new.step), np.array(new.offset), np.array(processed.old_shape)
         low = np.where(low == 0, 0, np.maximum(np.ceil((low - 1 - offset) / step), 0)).astype(np.int64)
         last = np.array(new.shape) - 1
         high = np.where(high == size - 1, last, np.minimum(np.floor((high + 1 - offset) / step), last)).astype(np.int64)
-    shape = (high - low + 1 + 2 * pad).astype(np.int32)
-    corner = (low - pad).astype(np.int32)
-    box_voxels = (high - low + 1 + 2 * pad).prod(1)
+    sides = high - low + (1 + 2 * pad)
+    shape, corner = sides.astype(np.int32), (low - pad).astype(np.int32)
+    box_voxels = np.multiply.reduce(sides, 1)
     start = offsets(box_voxels)
     region = np.zeros(start[-1], np.uint8)
-    layer = np.array([voi.layer for voi in vois], dtype=np.int64)
-    value = np.array([voi.value for voi in vois], dtype=np.int64)
-    number = np.zeros(n, np.int64) if new else np.array([voi.n_voxels for voi in vois], dtype=np.int64)
 
     boxes = cut(start, shape, corner, pad, threads)
     layer, label, found = layer[boxes.row], value[boxes.row], np.zeros(len(boxes.row), np.int64)

@@ -24,17 +24,17 @@ def remarks(prepared: Prepared, settings: Settings) -> list[list[str]]:
     """
     noted: list[list[str]] = [[] for _ in range(len(prepared))]
     if settings.nonfinite == "exclude":
-        for i in np.flatnonzero(prepared.nonfinite):
+        for i in prepared.nonfinite.nonzero()[0]:
             noted[i].append(f"{prepared.nonfinite[i]} NaN or infinite voxels were left out")
     for (image, name), below in prepared.below.items():
-        for i in np.flatnonzero(below):
+        for i in below.nonzero()[0]:
             noted[i].append(f"{below[i]} voxels{_of(image)} below the origin of {name} are counted in level 1")
     settings_of = settings.by_image
     for image, batch in prepared.batches.items():
         own = settings_of[image]
         between = {d.name for d in (*own.discretisation, *own.for_histogram) if d.method == "bounds"}
         for name in filter(between.__contains__, batch.channels):
-            for i in np.flatnonzero(_crowded(batch, name)):
+            for i in _crowded(batch, name).nonzero()[0]:
                 noted[i].append(
                     f"all intensities{_of(image)} are in at most two levels of {name}; check its bounds (PET needs bounds in SUV)"
                 )

@@ -168,14 +168,15 @@ def _each_measured(
     done = share = 0.0
 
     def inner(fraction: float) -> None:
-        if progress:
-            progress(done + fraction * share)
+        assert progress is not None
+        progress(done + fraction * share)
 
     for batch in batches:
         share = sum(part.share for part in batch)
-        _measure(batch, recipe, inner)
+        _measure(batch, recipe, inner if progress else None)
         done += share
-        inner(0.0)
+        if progress:
+            inner(0.0)
         for part in batch:
             part.prepared = None  # rows wait for their case, packed voxels need not
             if part.is_last:
@@ -281,7 +282,7 @@ def _view_parts(view: View | Refusal, case: _Opened, recipe: Recipe, limit: floa
         yield _Part(rows, own[some], prepared, share, int(need[some].sum()), int(voxels[some].sum()))
 
 
-def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], None]) -> None:
+def _measure(batch: list[_Part], recipe: Recipe, progress: Callable[[float], None] | None) -> None:
     """Fill the rows of a batch's parts. An error is that of the part which raises it again when it is measured alone."""
     parts = [part for part in batch if part.prepared and not part.rows_of.error]
     if not parts:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxomics.engine.aggregation import Groups, feature_bytes, matrices, means, means_on_device
+from voxomics.engine.aggregation import Groups, feature_bytes, matrices, means_on_device, undefined
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.feature import UNCOUNTABLE
 from voxomics.engine.resident import Resident
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from voxomics.kernels.device import Array
 
 
-def features(
+def measure(
     batch: VoiBatch,
     channel: Channel,
     vois: I64,
@@ -24,8 +24,11 @@ def features(
     counted: tuple[np.ndarray, I64, I64],
     weight: F64,
     by_size: bool,
-) -> F64:
-    """All slots of kernels/size_matrix/slots.py for some VOIs, float64 [k, aggregations, N_SLOTS].
+    slots: I64,
+    out: F64,
+    chosen: I64,
+) -> None:
+    """Features of some VOIs under some aggregations.
 
     Parameters
     ----------
@@ -39,17 +42,24 @@ def features(
     weight : ndarray float64 [k, directions]
     by_size : bool
         Whether an entry stands for as many voxels as its size says, or for one.
+    slots : ndarray int64 [features]
+        Those of kernels/size_matrix/slots.py that are wanted.
+    out : ndarray float64 [k, A, features]
+        Written, for the aggregations that are chosen.
+    chosen : ndarray int64 [a]
+        Which of A these are.
     """
-    from voxomics.kernels.size_matrix import measure
+    from voxomics.kernels.grouping import means
+    from voxomics.kernels.size_matrix import measure as kernel
 
     counts, start, columns = counted
     work, first = matrices(batch, vois, groups)
     feature = np.empty((len(work), N_SLOTS))
-    measure.measure(
+    kernel.measure(
         counts, start, columns, channel.level_of, channel.level_start, batch.geometry.shape, vois, work, weight,
         groups.n_planar, groups.per_slice, by_size, feature,
     )  # fmt: skip
-    return means(feature, first, groups)
+    means(feature, first, slots, undefined(N_SLOTS), out, chosen, 0)
 
 
 def need_on_device(
@@ -87,7 +97,7 @@ def features_on_device(
     weight: F64,
     by_size: bool,
 ) -> F64:
-    """As `features`.
+    """All slots of kernels/size_matrix/slots.py for some VOIs, float64 [k, aggregations, N_SLOTS].
 
     Parameters
     ----------
@@ -99,18 +109,18 @@ def features_on_device(
         The counts, device int32, ragged [row][group, L, largest]; where each row's begin, int64 [n + 1]; its largest
         size possible, int64 [n].
     weight, by_size
-        As for `features`.
+        As for `measure`.
     """
-    from voxomics.kernels.size_matrix import measure
+    from voxomics.kernels.size_matrix import measure as kernel
 
     device, there = resident.device, resident.channel(channel)
     counts, start, largest = counted
     work, first = matrices(resident.batch, vois, groups)
-    stride = int(measure.places(channel.n_present[vois], largest[vois]).max(initial=1))
+    stride = int(kernel.places(channel.n_present[vois], largest[vois]).max(initial=1))
     blocks = int(min(len(work), max(1, resident.scratch // stride)))
     feature = device.empty((len(work), N_SLOTS), np.float64)
     device.launch(
-        measure.measure_gpu, blocks, measure.MEASURING, counts, device.put(start[vois]),
+        kernel.measure_gpu, blocks, kernel.MEASURING, counts, device.put(start[vois]),
         device.put(largest[vois].astype(np.int32)), there.level_of, there.level_start, resident.shape, device.put(vois),
         device.put(work), device.put(weight), groups.n_planar, groups.per_slice, by_size,
         device.empty(blocks * stride, np.float64), stride, feature,

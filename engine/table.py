@@ -40,9 +40,9 @@ def explain(measured: Measured, plan: Plan) -> tuple[list[str], list[str]]:
     """
     missing = np.isnan(measured.values)
     status, reason = ["ok"] * len(missing), [""] * len(missing)
-    for i in np.flatnonzero(missing.any(axis=1)).tolist():
+    for i in np.logical_or.reduce(missing, 1).nonzero()[0].tolist():
         status[i] = "failed" if missing[i].all() else "partial"
-        reason[i] = measured.failed.get(i) or _reason(i, np.flatnonzero(missing[i]).tolist(), measured, plan)
+        reason[i] = measured.failed.get(i) or _reason(i, missing[i].nonzero()[0].tolist(), measured, plan)
     return status, reason
 
 

@@ -14,7 +14,7 @@ Triple = tuple[float, float, float]
 Index = tuple[int, int, int]
 F64 = npt.NDArray[np.float64]
 T = TypeVar("T")
-_IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 def exchanged(triple: tuple[T, T, T], axis: int) -> tuple[T, T, T]:
@@ -38,7 +38,7 @@ class PhysicalGrid:
     shape: Index
     spacing_mm: Triple
     origin_mm: Triple = (0.0, 0.0, 0.0)
-    direction: tuple[float, ...] = _IDENTITY
+    direction: tuple[float, ...] = IDENTITY
 
     @property
     def axes(self) -> F64:
@@ -87,7 +87,7 @@ class Image:
     array: npt.NDArray[np.generic]
     spacing_mm: Triple
     origin_mm: Triple = (0.0, 0.0, 0.0)
-    direction: tuple[float, ...] = _IDENTITY
+    direction: tuple[float, ...] = IDENTITY
     name: str = ""
     digest: str = ""
     remarks: tuple[str, ...] = ()

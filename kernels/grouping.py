@@ -137,6 +137,28 @@ def list_matrices(shape, vois, pad, flags, n_planar, n_dirs, per_slice):
     return work, first
 
 
+@jit.cpu
+def begin(shape, level_start, vois, columns, n_planar, n_dirs, per_slice, counts_start):
+    """Write where the groups of each VOI begin in `counts`, if rows stand for the ranks from 0 to L.
+
+    Parameters
+    ----------
+    shape, level_start, vois, n_planar, per_slice
+        See kernels/grouping.py.
+    columns : int64 [k]
+        Of a group.
+    n_dirs : int
+        Directions, or 1 for matrices without a direction.
+    counts_start : int64 [k + 1]
+        Its last entry is the number of all cells.
+    """
+    counts_start[0] = 0
+    for k in range(vois.size):
+        i = vois[k]
+        groups = (np.int64(shape[i, 0]) if per_slice else 1) * n_planar + n_dirs - n_planar
+        counts_start[k + 1] = counts_start[k] + groups * (level_start[i + 1] - level_start[i] + 1) * columns[k]
+
+
 @jit.body
 def merge(counts, first, cells, one, n_slices, n_planar, per_slice, weight, thread, threads, matrix):
     """Write the weighted sum of the groups that one matrix is made of.
@@ -199,26 +221,33 @@ def mean_of(feature, first, last, f, convention):
 
 
 @jit.cpu
-def means(feature, first, convention, out):
+def means(feature, first, slots, convention, out, chosen, column):
     """Write the means over the matrices of each VOI and aggregation.
 
     Parameters
     ----------
     feature : float64 [m, slots]
-    first : int64 [g + 1]
+    first : int64 [k · a + 1]
         Where the matrices of each VOI and aggregation begin.
+    slots : int64 [features]
+        Those that are wanted.
     convention : float64 [slots]
         As for `mean_of`.
-    out : float64 [g, slots]
+    out : float64 [k, A, ≥ column + features]
+        Written: features from `column` on, of the aggregations that are chosen.
+    chosen : int64 [a]
+        Which of A these are.
+    column : int
     """
-    for g in range(out.shape[0]):
-        for f in range(out.shape[1]):
-            out[g, f] = mean_of(feature, first[g], first[g + 1], f, convention)
+    for g in range(first.size - 1):
+        k, a = g // chosen.size, chosen[g % chosen.size]
+        for f in range(slots.size):
+            out[k, a, column + f] = mean_of(feature, first[g], first[g + 1], slots[f], convention)
 
 
 @jit.gpu("f8[:, ::1], i8[::1], f8[::1], f8[:, ::1]")
 def means_gpu(feature, first, convention, out):
-    """As `means`, with the same arguments; a thread for each number of `out`."""
+    """As `means`, of every slot and in the order of `first`; a thread for each number of `out`, float64 [g, slots]."""
     at = np.int64(jit.cuda.blockIdx.x) * jit.cuda.blockDim.x + jit.cuda.threadIdx.x
     if at < out.shape[0] * out.shape[1]:
         g, f = at // out.shape[1], at % out.shape[1]

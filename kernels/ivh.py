@@ -1,7 +1,7 @@
 """Intensity-volume histogram (IBSI P88C): the fraction ν of the voxels of a VOI whose intensity
 is at least a given value.
 
-Everything happens on whole steps of the discretisation, compared as integers; the family turns steps into intensities.
+Everything happens on whole steps of the discretisation, compared as integers, which become intensities at the end.
 Steps without a voxel cost nothing: between two levels present the curve is flat.
 
 Arguments of several functions
@@ -17,6 +17,8 @@ percent : int64
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -83,28 +85,34 @@ def area_under(level, counts, first, last, low, high):
 
 
 @jit.body
-def curve(level, counts, first, last, low, high, out):
+def curve(level, counts, first, last, low, high, zero, width, out):
     """Features of one VOI.
 
     Parameters
     ----------
     level, counts, first, last, low, high
         See the module's text.
+    zero, width : float64
+        Intensity of step 0, and from one step to the next.
     out : ndarray float64 [features]
-        Written. Intensities are steps of the discretisation.
+        Written; NaN where an intensity is beyond float64.
     """
     few, many = np.int64(10), np.int64(90)
     v10 = out[VOLUME_AT_INTENSITY_FRACTION_10] = volume_at(level, counts, first, last, low, high, few)
     v90 = out[VOLUME_AT_INTENSITY_FRACTION_90] = volume_at(level, counts, first, last, low, high, many)
-    i10 = out[INTENSITY_AT_VOLUME_FRACTION_10] = float(intensity_at(level, counts, first, last, low, few))
-    i90 = out[INTENSITY_AT_VOLUME_FRACTION_90] = float(intensity_at(level, counts, first, last, low, many))
+    i10 = float(intensity_at(level, counts, first, last, low, few))
+    i90 = float(intensity_at(level, counts, first, last, low, many))
+    out[INTENSITY_AT_VOLUME_FRACTION_10], out[INTENSITY_AT_VOLUME_FRACTION_90] = zero + i10 * width, zero + i90 * width
     out[VOLUME_FRACTION_DIFFERENCE_10_90] = v10 - v90
-    out[INTENSITY_FRACTION_DIFFERENCE_10_90] = i10 - i90
+    out[INTENSITY_FRACTION_DIFFERENCE_10_90] = (i10 - i90) * width
     out[AREA_UNDER_CURVE] = area_under(level, counts, first, last, low, high)
+    for f in range(out.size):
+        if math.isinf(out[f]):
+            out[f] = np.nan
 
 
 @jit.cpu
-def measure(level, counts, start, low, high, out):
+def measure(level, counts, start, low, high, zero, width, out):
     """`curve` of every VOI.
 
     Parameters
@@ -115,11 +123,15 @@ def measure(level, counts, start, low, high, out):
         VOI k owns start[k]:start[k + 1].
     low, high : ndarray int64 [k]
         First and last step of the range of each curve.
+    zero : ndarray float64 [k]
+        Intensity of step 0.
+    width : float64
+        Intensity from one step to the next.
     out : ndarray float64 [k, features]
-        Written; NaN without levels. Intensities are steps of the discretisation.
+        Written; NaN without levels, and where an intensity is beyond float64.
     """
     for k in range(out.shape[0]):
         if start[k] == start[k + 1]:
             undefined(out[k])
         else:
-            curve(level, counts, start[k], start[k + 1], low[k], high[k], out[k])
+            curve(level, counts, start[k], start[k + 1], low[k], high[k], zero[k], width, out[k])

@@ -9,10 +9,10 @@ import numpy as np
 from voxomics.engine.aggregation import (
     Groups,
     conventions,
+    counts_start,
     directional,
     feature_bytes,
     matrices,
-    means,
     means_on_device,
     n_groups,
 )
@@ -80,18 +80,16 @@ def _directional(chosen: Glcm, aggregations: tuple[str, ...]) -> tuple[I64, Grou
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    from voxomics.kernels.glcm.spans import ROOM
+    from voxomics.kernels.memory import glcm as bytes_needed
 
     assert channel is not None
-    vois = np.arange(len(batch), dtype=np.int64)
-    n = channel.n_present
-    dirs, groups = _directional(settings.glcm, aggregations)
-    pairs = batch.geometry.n_intensity * len(dirs)
-    # lists of differences and sums with their tallies: three times the span, which is limited; 16: sorting them
-    column = 0 if settings.glcm.symmetric else 24  # sums of columns take no more than a matrix and its tallies
-    dense = (4 * n_groups(batch, vois, groups) + 24 + column) * (n + 1) ** 2 + 40 * n**2
-    memory = np.where(n > DENSE_LEVELS, (40 + 48 + 16) * pairs, dense) + 48 * ROOM + 8 * n
-    return memory + feature_bytes(batch, groups, slots.N_SLOTS)
+    g, held = batch.geometry, np.empty(len(batch), np.int64)
+    _, groups = _directional(settings.glcm, aggregations)
+    bytes_needed(
+        g.shape, channel.level_start, g.n_intensity, g.pad, groups.n_planar, groups.n_dirs, groups.per_slice,
+        settings.glcm.symmetric, DENSE_LEVELS, *groups.feature_bytes(slots.N_SLOTS), held,
+    )  # fmt: skip
+    return held
 
 
 def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
@@ -110,7 +108,7 @@ def _values(channel: Channel, vois: I64) -> tuple[I64, I64, I64]:
     n, span = channel.n_present[vois], channel.span[vois]
     pairs, values_start = n * (n + 1), np.zeros((len(vois), 3), np.int64)
     is_wide = spans.is_wide(span, pairs // 2)
-    if not is_wide.any():
+    if not np.count_nonzero(is_wide):
         return np.empty(0, np.int64), values_start, 3 * span + 2
     room_start = offsets(np.where(is_wide, pairs, 0))
     values = np.empty(room_start[-1], np.int64)
@@ -133,18 +131,19 @@ def counts(
     from voxomics.kernels.glcm import count as kernel
 
     dirs, groups = _directional(chosen, aggregations)
-    counts_start = offsets(n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) ** 2)
-    found = np.zeros(counts_start[-1], np.int32)
+    width = channel.n_present[vois] + 1
+    begin = counts_start(batch, channel, vois, width, groups.n_planar, groups.n_dirs, groups.per_slice)
+    found = np.zeros(begin[-1], np.int32)
     g = batch.geometry
 
     def count(start: I64, shape: I32, found: np.ndarray) -> None:
         kernel.count(
             channel.level, start, shape, channel.level_start, vois, g.pad, dirs, groups.n_planar, groups.per_slice, found,
-            counts_start,
+            begin,
         )  # fmt: skip
 
     add_counts(count, g, vois, groups.per_slice, found)
-    return found, counts_start
+    return found, begin
 
 
 def compute(
@@ -153,38 +152,44 @@ def compute(
     """GLCM features, float64 [k, aggregations, 25]; see `Family.compute`."""
     assert channel is not None
     dense = channel.n_present[vois] <= DENSE_LEVELS
-    if dense.all():
-        return _measure(batch, channel, vois, settings, aggregations)[..., SLOTS]
+    if np.count_nonzero(dense) == len(vois):
+        return _measure(batch, channel, vois, settings, aggregations)
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     for chosen, measure in ((dense, _measure), (~dense, _measure_sparse)):
         if chosen.any():
-            out[chosen] = measure(batch, channel, vois[chosen], settings, aggregations)[..., SLOTS]
+            out[chosen] = measure(batch, channel, vois[chosen], settings, aggregations)
     return out
 
 
 def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Slots of VOIs from dense matrices, float64 [k, aggregations, N_SLOTS]."""
+    """Features of VOIs from dense matrices, float64 [k, aggregations, 25]."""
     from voxomics.kernels.glcm import measure as kernel
+    from voxomics.kernels.grouping import means
 
     dirs, groups = _directional(settings.glcm, aggregations)
-    found, counts_start = counts(batch, channel, vois, settings.glcm, aggregations)
+    found, start = counts(batch, channel, vois, settings.glcm, aggregations)
     values, values_start, tallies = _values(channel, vois)
     n = channel.n_present[vois]
     work, first = matrices(batch, vois, groups)
     feature = np.empty((len(work), slots.N_SLOTS))
     kernel.measure(
-        found, counts_start, channel.level_of, channel.level_start, values, values_start, channel.n_nominal,
+        found, start, channel.level_of, channel.level_start, values, values_start, channel.n_nominal,
         batch.geometry.shape, vois, work, direction_weights(dirs, batch, vois, settings.glcm.weighting),
-        groups.n_planar, groups.per_slice, settings.glcm.symmetric, int(((n + 1) ** 2 + n + tallies).max()), feature,
+        groups.n_planar, groups.per_slice, settings.glcm.symmetric,
+        int(np.maximum.reduce((n + 1) ** 2 + n + tallies)), feature,
     )  # fmt: skip
-    return means(feature, first, groups, conventions(FEATURES, SLOTS, slots.N_SLOTS, settings))
+    convention = conventions(FEATURES, SLOTS, slots.N_SLOTS, settings)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    means(feature, first, SLOTS, convention, out, np.arange(len(aggregations)), 0)
+    return out
 
 
 def _measure_sparse(
     batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
-    """Slots of VOIs with too many levels for dense matrices, float64 [k, aggregations, N_SLOTS]."""
+    """Features of VOIs with too many levels for dense matrices, float64 [k, aggregations, 25]."""
     from voxomics.kernels.glcm import measure as kernel
+    from voxomics.kernels.grouping import means
 
     g = batch.geometry
     dirs, groups = _directional(settings.glcm, aggregations)
@@ -195,7 +200,10 @@ def _measure_sparse(
         direction_weights(dirs, batch, vois, settings.glcm.weighting), settings.glcm.symmetric, work,
         int(g.n_intensity[vois].max()) * len(dirs), feature,
     )  # fmt: skip
-    return means(feature, first, groups, conventions(FEATURES, SLOTS, slots.N_SLOTS, settings))
+    convention = conventions(FEATURES, SLOTS, slots.N_SLOTS, settings)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    means(feature, first, SLOTS, convention, out, np.arange(len(aggregations)), 0)
+    return out
 
 
 def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:

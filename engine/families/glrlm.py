@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import size_matrix
-from voxomics.engine.aggregation import directional, feature_bytes, matrices, means, n_groups
-from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets
+from voxomics.engine.aggregation import counts_start, directional, matrices, n_groups, undefined
+from voxomics.engine.batch import F64, I64, Channel, VoiBatch, offsets, sizes
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.feature import DIRECTIONAL, Family, Feature, OnDevice
 from voxomics.engine.resident import Resident
@@ -66,15 +66,18 @@ def _longest(batch: VoiBatch, vois: I64) -> I64:
     return longest
 
 
-def _cells(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> I64:
-    """Cells of all dense matrices of each VOI, int64 [k]: (ranks + 1) × (longest side + 1) × groups."""
+def _dense(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> tuple[I64, I64]:
+    """Where the dense matrices of each VOI begin, int64 [k + 1], and their columns, int64 [k]: longest side + 1."""
     _, groups = directional(1, aggregations)
-    return n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) * (_longest(batch, vois) + 1)
+    columns = _longest(batch, vois) + 1
+    return counts_start(batch, channel, vois, columns, groups.n_planar, groups.n_dirs, groups.per_slice), columns
 
 
 def _is_dense(batch: VoiBatch, vois: I64, cells: I64) -> np.ndarray:
     """Whether dense matrices take no more memory than the runs may, bool [k]. Both ways give the same bits."""
-    return np.asarray(cells <= DENSE_CELLS + 4 * 13 * batch.geometry.n_intensity[vois])
+    from voxomics.kernels.memory import is_dense
+
+    return np.asarray(is_dense(cells, batch.geometry.n_intensity[vois], DENSE_CELLS))
 
 
 def _weights(dirs: I64, batch: VoiBatch, channel: Channel, vois: I64, chosen: Glrlm) -> F64:
@@ -91,18 +94,16 @@ def _weights(dirs: I64, batch: VoiBatch, channel: Channel, vois: I64, chosen: Gl
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
+    from voxomics.kernels.memory import glrlm as bytes_needed
+
     assert channel is not None
-    vois = np.arange(len(batch), dtype=np.int64)
+    g, held = batch.geometry, np.empty(len(batch), np.int64)
     _, groups = directional(1, aggregations)
-    nz, ny, nx = batch.geometry.sides.T
-    longest, levels = np.maximum(nz, np.maximum(ny, nx)), channel.n_present
-    one = (levels + 1) * (longest - 2 * batch.geometry.pad + 1)
-    cells = n_groups(batch, vois, groups) * one
-    # beside the matrices: lengths of a few slices, whose 18 parts begin on memory pages of their own, the ends of rows
-    dense = 4 * cells + 32 * one + 26 * ny * nx + 16 * nz * ny + 18 * 4096
-    sparse = (1 + 5 * 13 + 3 * 13) * 8 * batch.geometry.n_intensity  # one direction; all, sorted, weighted; their cells
-    memory: I64 = np.where(_is_dense(batch, vois, cells), dense, sparse) + 16 * (levels + longest)
-    return memory + feature_bytes(batch, groups, slots.N_SLOTS)
+    bytes_needed(
+        g.shape, channel.level_start, g.n_intensity, g.pad, groups.n_planar, groups.n_dirs, groups.per_slice, DENSE_CELLS,
+        *groups.feature_bytes(slots.N_SLOTS), held,
+    )  # fmt: skip
+    return held
 
 
 def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> tuple[np.ndarray, I64, I64]:
@@ -120,15 +121,14 @@ def counts(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str
     from voxomics.kernels import glrlm as kernel
 
     dirs, groups = directional(1, aggregations)
-    columns = _longest(batch, vois) + 1
-    counts_start = offsets(n_groups(batch, vois, groups) * (channel.n_present[vois] + 1) * columns)
-    found = np.zeros(counts_start[-1], np.int32)
+    start, columns = _dense(batch, channel, vois, aggregations)
+    found = np.zeros(start[-1], np.int32)
     g = batch.geometry
     kernel.count(
         channel.level, g.start, g.shape, channel.level_start, vois, g.pad, dirs, groups.n_planar, groups.per_slice,
-        found, counts_start,
+        found, start,
     )  # fmt: skip
-    return found, counts_start, columns
+    return found, start, columns
 
 
 def compute(
@@ -136,29 +136,33 @@ def compute(
 ) -> F64:
     """GLRLM features, float64 [k, aggregations, 16]; see `Family.compute`."""
     assert channel is not None
-    dense = _is_dense(batch, vois, _cells(batch, channel, vois, aggregations))
-    if dense.all():
-        return _measure(batch, channel, vois, settings, aggregations)[..., SLOTS]
+    start, _ = _dense(batch, channel, vois, aggregations)
+    dense = _is_dense(batch, vois, sizes(start))
+    if np.count_nonzero(dense) == len(vois):
+        return _measure(batch, channel, vois, settings, aggregations)
     out = np.empty((len(vois), len(aggregations), len(FEATURES)))
     for chosen, measure in ((dense, _measure), (~dense, _measure_sparse)):
         if chosen.any():
-            out[chosen] = measure(batch, channel, vois[chosen], settings, aggregations)[..., SLOTS]
+            out[chosen] = measure(batch, channel, vois[chosen], settings, aggregations)
     return out
 
 
 def _measure(batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:
-    """Slots of VOIs from dense matrices, float64 [k, aggregations, N_SLOTS]."""
+    """Features of VOIs from dense matrices, float64 [k, aggregations, 16]."""
     dirs, groups = directional(1, aggregations)
     counted = counts(batch, channel, vois, aggregations)
     weight = _weights(dirs, batch, channel, vois, settings.glrlm)
-    return size_matrix.features(batch, channel, vois, groups, counted, weight, True)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    size_matrix.measure(batch, channel, vois, groups, counted, weight, True, SLOTS, out, np.arange(len(aggregations)))
+    return out
 
 
 def _measure_sparse(
     batch: VoiBatch, channel: Channel, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
-    """Slots of VOIs from their sorted runs, float64 [k, aggregations, N_SLOTS]; memory follows the number of runs."""
+    """Features of VOIs from their sorted runs, float64 [k, aggregations, 16]; memory follows the number of runs."""
     from voxomics.kernels import glrlm as kernel
+    from voxomics.kernels.grouping import means
 
     g = batch.geometry
     dirs, groups = directional(1, aggregations)
@@ -169,7 +173,9 @@ def _measure_sparse(
         _weights(dirs, batch, channel, vois, settings.glrlm), work, len(dirs) *
         int(g.n_intensity[vois].max()), feature,
     )  # fmt: skip
-    return means(feature, first, groups)
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    means(feature, first, SLOTS, undefined(slots.N_SLOTS), out, np.arange(len(aggregations)), 0)
+    return out
 
 
 def _cells_on_device(batch: VoiBatch, channel: Channel, vois: I64, aggregations: tuple[str, ...]) -> I64:

@@ -104,12 +104,7 @@ def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Setti
     level, found, start = counts(channel, vois)
     low, high, zero, width = steps(batch, vois, level, start, settings)
     out = np.empty((len(vois), len(FEATURES)))
-    kernel.measure(level, found, start, low, high, out)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for slot in (kernel.INTENSITY_AT_VOLUME_FRACTION_10, kernel.INTENSITY_AT_VOLUME_FRACTION_90):
-            out[:, slot] = zero + out[:, slot] * width
-        out[:, kernel.INTENSITY_FRACTION_DIFFERENCE_10_90] *= width
-    out[np.isinf(out)] = np.nan
+    kernel.measure(level, found, start, low, high, zero, width, out)
     return out[:, None]
 
 

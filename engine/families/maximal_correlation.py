@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voxomics.engine.aggregation import conventions, directional, feature_bytes, matrices, means, n_groups
+from voxomics.engine.aggregation import conventions, directional, feature_bytes, matrices, n_groups
 from voxomics.engine.batch import F64, I64, Channel, VoiBatch
 from voxomics.engine.directions import direction_weights
 from voxomics.engine.families import glcm
@@ -41,6 +41,7 @@ def compute(
 ) -> F64:
     """The coefficient, float64 [k, aggregations, 1]; see `Family.compute`."""
     from voxomics.kernels.glcm import maximal as kernel
+    from voxomics.kernels.grouping import means
 
     assert channel is not None
     chosen = settings.glcm
@@ -54,7 +55,9 @@ def compute(
         feature,
     )  # fmt: skip
     place = np.array([kernel.COEFFICIENT])
-    return means(feature, first, groups, conventions(FEATURES, place, 2, settings))[..., place]
+    out = np.empty((len(vois), len(aggregations), len(FEATURES)))
+    means(feature, first, place, conventions(FEATURES, place, 2, settings), out, np.arange(len(aggregations)), 0)
+    return out
 
 
 FAMILY = Family(

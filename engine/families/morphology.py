@@ -72,15 +72,11 @@ def _wants(settings: Settings, names: tuple[str, ...]) -> bool:
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
-    g = batch.geometry
-    shape = g.sides
-    # a convex polygon on an m × m lattice has at most about 3.5 m^(2/3) corners; up to six vertices lie beside each
-    outline = np.minimum(2 * shape[:, 1], 4 * shape[:, 1:].max(1) ** (2 / 3) + 8)
-    corners = (6 * shape[:, 0] * outline).astype(np.int64)
-    result = np.full(len(batch), 12_288, np.int64)  # most of it vectors between outermost corners
-    if _wants(settings, _HULL):
-        result += 700 * corners
-    return result
+    from voxomics.kernels.memory import morphology as bytes_needed
+
+    held = np.empty(len(batch), np.int64)
+    bytes_needed(batch.geometry.shape, _wants(settings, _HULL), held)
+    return held
 
 
 def compute(batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]) -> F64:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from voxomics.engine import size_matrix
-from voxomics.engine.aggregation import feature_bytes, n_slices, zonal, zonal_cells
+from voxomics.engine.aggregation import counts_start, n_slices, zonal, zonal_kinds
 from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import shell
 from voxomics.engine.feature import UNCOUNTABLE, ZONAL, Family, Feature, OnDevice
@@ -73,14 +73,13 @@ def _highest(n_intensity: I64, chosen: Ngldm, planar: bool) -> I64:
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]."""
+    from voxomics.kernels.memory import ngldm as bytes_needed
+
     assert channel is not None
-    g, n_present, chosen = batch.geometry, channel.n_present, settings.ngldm
-    bytes_ = 24 * n_present + 8 * (2 * chosen.reach + 1) ** 3
-    for planar, _, groups in zonal(aggregations):
-        slices = g.sides[:, 0] if groups.per_slice else 1
-        cells = (n_present + 1) * (_highest(g.n_intensity, chosen, planar) + 1)
-        bytes_ += cells * (4 * slices + 32) + feature_bytes(batch, groups, slots.N_SLOTS)
-    return bytes_
+    g, held, chosen = batch.geometry, np.empty(len(batch), np.int64), settings.ngldm
+    kinds = zonal_kinds(aggregations, slots.N_SLOTS, chosen.distances)
+    bytes_needed(g.shape, channel.level_start, g.n_intensity, g.pad, kinds, chosen.reach, held)
+    return held
 
 
 def counts(
@@ -100,19 +99,19 @@ def counts(
 
     chosen = settings.ngldm
     columns = _highest(batch.geometry.n_intensity[vois], chosen, planar) + 1
-    counts_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
-    found = np.zeros(counts_start[-1], np.int32)
+    begin = counts_start(batch, channel, vois, columns, 1, 1, per_slice)
+    found = np.zeros(begin[-1], np.int32)
     g = batch.geometry
     steps = shell((0, *chosen.distances), planar).copy()  # one that can be written, as compiled kernels expect
 
     def count(start: I64, shape: I32, found: np.ndarray) -> None:
         kernel.count(
             channel.level, start, shape, channel.level_of, channel.level_start, vois, g.pad, steps, per_slice,
-            chosen.coarseness, columns, found, counts_start,
+            chosen.coarseness, columns, found, begin,
         )  # fmt: skip
 
     add_counts(count, g, vois, per_slice, found)
-    return found, counts_start, columns
+    return found, begin, columns
 
 
 def compute(
@@ -124,8 +123,7 @@ def compute(
     weight = np.ones((len(vois), 1))
     for planar, chosen, groups in zonal(aggregations):
         counted = counts(batch, channel, vois, settings, planar, groups.per_slice)
-        found = size_matrix.features(batch, channel, vois, groups, counted, weight, False)
-        out[:, chosen] = found[..., SLOTS]
+        size_matrix.measure(batch, channel, vois, groups, counted, weight, False, SLOTS, out, chosen)
     return out
 
 

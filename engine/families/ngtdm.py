@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from voxomics.engine.aggregation import (
     conventions,
-    feature_bytes,
+    counts_start,
     matrices,
-    means,
     means_on_device,
     zonal,
     zonal_cells,
+    zonal_kinds,
 )
 from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.directions import shell
@@ -49,43 +48,23 @@ FEATURES = (
 )  # fmt: skip
 SLOTS = np.array([getattr(slots, feature.name.upper()) for feature in FEATURES])
 
-_TOO_MUCH = np.int64(1) << 61
-
 
 def _columns(n_intensity: I64, chosen: Ngtdm, planar: bool) -> I64:
     """Numbers of neighbours possible, 0 included, int64 [k]: by the window and by the voxels there are."""
     return np.minimum(len(shell(chosen.distances, planar)) + 1, np.maximum(n_intensity, 1))
 
 
-def _memory(batch: VoiBatch, channel: Channel, chosen: Ngtdm, aggregations: tuple[str, ...]) -> I64:
-    """Bytes of the sums and features of each VOI, int64 [n]."""
-    g, n_rows = batch.geometry, channel.n_present + 1
-    bytes_ = np.zeros(len(batch), np.int64)
-    for planar, _, groups in zonal(aggregations):
-        slices = g.sides[:, 0] if groups.per_slice else 1
-        bytes_ += 8 * slices * n_rows * _columns(g.n_intensity, chosen, planar)
-        bytes_ += feature_bytes(batch, groups, slots.N_SLOTS)
-    return bytes_
-
-
-def _is_too_wide(batch: VoiBatch, channel: Channel, distance: int) -> npt.NDArray[np.bool_]:
-    """Where levels lie so far apart that sums of differences leave 64 bits, bool [n]."""
-    window = float((2 * distance + 1) ** 3)
-    return channel.span * window * np.maximum(2 * window, batch.geometry.n_intensity) >= 2.0**62
-
-
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
-    """Bytes that `compute` takes for each VOI, int64 [n].
+    """Bytes that `compute` takes for each VOI, int64 [n]; UNCOUNTABLE where levels lie so far apart that sums leave 64 bits."""
+    from voxomics.kernels.memory import ngtdm as bytes_needed
 
-    A VOI whose levels lie so far apart that sums of differences leave 64 bits (a span of 10¹¹ with two million voxels
-    and distance 1) needs more than any machine has, so that it is refused and not measured wrong.
-    """
     assert channel is not None
-    distance = settings.ngtdm.reach
-    plane = batch.geometry.sides[:, 1] * batch.geometry.sides[:, 2]
-    bytes_ = _memory(batch, channel, settings.ngtdm, aggregations) + 8 * plane * (2 * distance + 4)
-    bytes_ += 40 * channel.n_present
-    return np.where(_is_too_wide(batch, channel, distance), _TOO_MUCH, bytes_)
+    g, held, chosen = batch.geometry, np.empty(len(batch), np.int64), settings.ngtdm
+    kinds = zonal_kinds(aggregations, slots.N_SLOTS, chosen.distances)
+    bytes_needed(
+        g.shape, channel.level_of, channel.level_start, g.n_intensity, g.pad, kinds, chosen.reach, UNCOUNTABLE, held
+    )
+    return held
 
 
 def counts(
@@ -104,7 +83,7 @@ def counts(
     from voxomics.kernels.ngtdm import count as kernel
 
     columns = _columns(batch.geometry.n_intensity[vois], chosen, planar)
-    sums_start = offsets(zonal_cells(batch, channel, vois, columns, per_slice))
+    sums_start = counts_start(batch, channel, vois, columns, 1, 1, per_slice)
     sums = np.zeros(sums_start[-1], np.int64)
     g = batch.geometry
     least = int(chosen.isolated == "left_out")
@@ -125,6 +104,7 @@ def compute(
     batch: VoiBatch, channel: Channel | None, vois: I64, settings: Settings, aggregations: tuple[str, ...]
 ) -> F64:
     """NGTDM features, float64 [k, aggregations, 5]; see `Family.compute`."""
+    from voxomics.kernels.grouping import means
     from voxomics.kernels.ngtdm import measure as kernel
 
     assert channel is not None
@@ -135,7 +115,7 @@ def compute(
         work, first = matrices(batch, vois, groups)
         feature = np.empty((len(work), slots.N_SLOTS))
         kernel.measure(*found, channel.level_of, channel.level_start, vois, work, feature)
-        out[:, chosen] = means(feature, first, groups, convention)[..., SLOTS]
+        means(feature, first, SLOTS, convention, out, chosen, 0)
     return out
 
 
@@ -147,12 +127,12 @@ def need_on_device(batch: VoiBatch, channel: Channel | None, settings: Settings,
     from voxomics.kernels.ngtdm.measure import MOST_LEVELS
 
     assert channel is not None
-    chosen = settings.ngtdm
     slices = batch.geometry.sides[:, 0]
     n_matrices = sum(slices if name == "2d" else np.ones_like(slices) for name in aggregations)
-    bytes_ = _memory(batch, channel, chosen, aggregations) + n_matrices * (32 * channel.n_present + 128)
-    left_out = (channel.n_present > MOST_LEVELS) | _is_too_wide(batch, channel, chosen.reach)
-    return np.where(left_out | (not chosen.is_whole), UNCOUNTABLE, bytes_)
+    on_cpu = need(batch, channel, settings, aggregations)
+    bytes_ = on_cpu + n_matrices * (32 * channel.n_present + 128)
+    left_out = (channel.n_present > MOST_LEVELS) | (on_cpu >= UNCOUNTABLE) | (not settings.ngtdm.is_whole)
+    return np.where(left_out, UNCOUNTABLE, bytes_)
 
 
 def counts_on_device(

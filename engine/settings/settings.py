@@ -208,12 +208,12 @@ class Settings(Part):
         """Discretisations of the intensity histogram."""
         return self.discretisation if self.histogram_discretisation is None else self.histogram_discretisation
 
-    @property
+    @cached_property
     def memory_bytes(self) -> int:
         """`memory` as a number of bytes."""
         return bytes_of(self.memory)
 
-    @property
+    @cached_property
     def pad(self) -> int:
         """Empty voxels around every box: the largest neighbour distance in any image."""
         from voxomics.engine.families import FAMILIES

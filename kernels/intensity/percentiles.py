@@ -53,6 +53,7 @@ def positions(n, rule):
     return at
 
 
+@jit.cpu
 def ranks(at, n):
     """The ranks below and above each position.
 
@@ -68,10 +69,13 @@ def ranks(at, n):
     ndarray int64 [k, 10]
         From 0: of PERCENTS[j] ranks 2 j and 2 j + 1.
     """
-    found = np.empty((*at.shape, 2), np.int64)
-    found[..., 0] = at  # rounded down
-    found[..., 1] = np.minimum(found[..., 0] + 1, np.maximum(n - 1, 0)[:, None])
-    return found.reshape(len(at), 2 * at.shape[1])
+    found = np.empty((at.shape[0], 2 * at.shape[1]), np.int64)
+    for k in range(at.shape[0]):
+        for j in range(at.shape[1]):
+            below = np.int64(at[k, j])  # rounded down
+            found[k, 2 * j] = below
+            found[k, 2 * j + 1] = min(below + 1, max(n[k] - 1, 0))
+    return found
 
 
 @jit.body

@@ -100,6 +100,7 @@ def refine(x, segments, ranks, found, pool, finer):
     return n_finer
 
 
+@jit.cpu
 def order_statistics(value, value_start, vois, ranks):
     """Values of given ranks, exact.
 
@@ -119,14 +120,23 @@ def order_statistics(value, value_start, vois, ranks):
     ndarray float64 [k, r]
         NaN for a VOI without voxels.
     """
-    found = np.full(ranks.shape, np.nan)
-    first, last = value_start[vois], value_start[vois + 1]
-    segments = np.stack((np.arange(len(vois)), first, last, np.zeros(len(vois), np.int64)), axis=1)[last > first]
-    while len(segments):
-        pool = np.empty(int((segments[:, LAST] - segments[:, FIRST]).sum()))
-        finer = np.empty((ranks.size, N_COLUMNS), np.int64)
-        segments = finer[: refine(value, segments, ranks, found, pool, finer)]
-        value = pool
+    found = np.empty(ranks.shape)
+    segments = np.empty((max(vois.size, ranks.size), N_COLUMNS), np.int64)
+    n = np.int64(0)
+    for k in range(vois.size):
+        for j in range(ranks.shape[1]):
+            found[k, j] = np.nan
+        first, last = value_start[vois[k]], value_start[vois[k] + 1]
+        if first < last:
+            segments[n, VOI], segments[n, FIRST], segments[n, LAST], segments[n, BELOW] = k, first, last, 0
+            n += 1
+    while n > 0:
+        values = np.int64(0)
+        for s in range(n):
+            values += segments[s, LAST] - segments[s, FIRST]
+        pool, finer = np.empty(values), np.empty((ranks.size, N_COLUMNS), np.int64)
+        n = refine(value, segments[:n], ranks, found, pool, finer)
+        value, segments = pool, finer
     return found
 
 

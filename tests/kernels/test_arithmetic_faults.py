@@ -154,6 +154,14 @@ FAULTS = [
             ("while end[b] <= rank:", "while end[b] < rank:"),
             ("if child + 1 < size and", "if child + 2 < size and"),
         ],
+        "kernels/test_columns": [
+            ("= found[k, source[c]]", "= found[k, c]"),
+            ("values[rows[k], target[c]] =", "values[k, target[c]] ="),
+        ],
+        "kernels/test_memory": [
+            ("(2 + 3 * 4) * plane + 8 * nz", "(2 + 2 * 4) * plane + 8 * nz"),
+            ("one = (n + 1) * (longest - 2 * pad + 1)", "one = (n + 1) * (longest - pad + 1)"),
+        ],
         "kernels/test_ivh": [
             ("(span % 100 * percent + 99) // 100", "(span % 100 * percent) // 100", "none or fixed"),
             ("if level[r] >= step", "if level[r] > step", "none or fixed"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voxomics.engine.aggregation import feature_bytes, matrices, means, zonal
+from voxomics.engine.aggregation import matrices, undefined, zonal, zonal_kinds
 from voxomics.engine.batch import F64, I32, I64, Channel, VoiBatch, offsets
 from voxomics.engine.families.zones.catalogue import DISTANCE_SLOTS, DISTANCES, SIZE_SLOTS, SIZES
 from voxomics.engine.feature import UNCOUNTABLE
@@ -69,20 +69,16 @@ def find(batch: VoiBatch, channel: Channel, vois: I64, planar: bool, distances: 
 
 def need(batch: VoiBatch, channel: Channel | None, settings: Settings, aggregations: tuple[str, ...]) -> I64:
     """Bytes that `compute` takes for each VOI, int64 [n]; UNCOUNTABLE where int32 cannot number the voxels."""
+    from voxomics.kernels.memory import zones as bytes_needed
     from voxomics.kernels.zones.joins import MAX_VOXELS
 
     assert channel is not None
-    g = batch.geometry
-    nz, ny, nx = g.sides.T
-    lists = (4 + 4) * 4 + 3 * 8  # four int32 of runs, four of zones, three int64 of cells; each at most one per voxel
-    boxes = 2 * nz * ny * nx if measures_distances(settings) else 0
-    slices = (2 + 3 * 4) * ny * nx + 8 * nz
-    features_of = sum(
-        feature_bytes(batch, groups, (1 + measures_distances(settings)) * N_SLOTS)
-        for _, _, groups in zonal(aggregations)
-    )
-    size = features_of + lists * g.n_intensity + 8 * (g.n_morphological + channel.n_present) + boxes + slices
-    return np.where(g.n_morphological > MAX_VOXELS, UNCOUNTABLE, size)
+    g, held, distances = batch.geometry, np.empty(len(batch), np.int64), measures_distances(settings)
+    bytes_needed(
+        g.shape, channel.level_start, g.n_intensity, g.n_morphological, g.pad,
+        zonal_kinds(aggregations, (1 + distances) * N_SLOTS), distances, MAX_VOXELS, UNCOUNTABLE, held,
+    )  # fmt: skip
+    return held
 
 
 def compute(
@@ -92,6 +88,7 @@ def compute(
 
     GLDZM is NaN when the settings want none of it.
     """
+    from voxomics.kernels.grouping import means
     from voxomics.kernels.zones import measure as kernel
 
     assert channel is not None
@@ -103,8 +100,8 @@ def compute(
         lists = (found.start, found.number, found.rank)
         levels = (channel.level_of, channel.level_start, vois, work, feature)
         kernel.measure(*lists, found.size, found.size, found.slice_of, *levels)
-        out[:, chosen, : len(SIZES)] = means(feature, first, groups)[..., SIZE_SLOTS]
+        means(feature, first, SIZE_SLOTS, undefined(N_SLOTS), out, chosen, 0)
         if len(found.distance):
             kernel.measure(*lists, found.distance, found.size, found.slice_of, *levels)
-            out[:, chosen, len(SIZES) :] = means(feature, first, groups)[..., DISTANCE_SLOTS]
+            means(feature, first, DISTANCE_SLOTS, undefined(N_SLOTS), out, chosen, len(SIZES))
     return out

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxomics.engine.errors import InputError
-from voxomics.engine.volume import Index, PhysicalGrid
+from voxomics.engine.volume import IDENTITY, Index, PhysicalGrid
 
 # Every voxel centre of a mask must lie within this share of a voxel of an image voxel's centre: far more than
 # headers lose by rounding (float32, decimal text), far less than the half voxel at which a voxel changes its neighbour.
@@ -33,6 +33,8 @@ def check_grid(grid: PhysicalGrid, name: str) -> None:
         )
     if not all(map(math.isfinite, (*grid.direction, *grid.origin_mm))):
         raise InputError(f"{name}: origin or direction is not finite; correct the header.")
+    if grid.direction == IDENTITY:
+        return
     axes = [grid.direction[k::3] for k in range(3)]
     pairs = itertools.combinations_with_replacement(axes, 2)
     error = max(abs(a[0] * b[0] + a[1] * b[1] + a[2] * b[2] - (a is b)) for a, b in pairs)

@@ -168,7 +168,7 @@ def read_stack(paths: list[Path], dtype: np.dtype[Any], name: str) -> npt.NDArra
 
 def reader_grid(reader: Reader, name: str) -> tuple[PhysicalGrid, bool]:
     """`spatial_grid` of an opened file or of an ITK image."""
-    size = tuple(int(n) for n in reader.GetSize())
+    size = tuple(map(int, reader.GetSize()))
     direction = np.array(reader.GetDirection(), float).reshape(len(size), len(size))
     return spatial_grid(size, tuple(reader.GetSpacing()), tuple(reader.GetOrigin()), direction, name)
 
@@ -299,5 +299,5 @@ def reason(error: BaseException, folder: Path) -> str:
 
 
 def _triple(values: Any) -> tuple[float, float, float]:
-    a, b, c = (float(v) for v in values)
-    return a, b, c
+    a, b, c = values
+    return float(a), float(b), float(c)

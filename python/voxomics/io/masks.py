@@ -77,7 +77,7 @@ def read_mask(
             stack = stacked(reader.regions(looked_at, image, resample), looked_at.name)
         else:
             stack = _label_volume(read_volume(looked_at, reader), image, resample, own_grid)
-    return replace(stack, digest=looked_at.digest_text)
+    return replace(stack, digest=looked_at.digest_text) if looked_at.path else stack
 
 
 def _label_volume(volume: Volume, image: Image, resample: bool, own_grid: bool) -> MaskStack:

@@ -133,10 +133,9 @@ def opened(given: Any, what: str, max_bytes: int | None = None) -> Iterator[Sour
 
 
 def _path(given: Any, what: str) -> Path | None:
-    try:
-        text = os.fsdecode(given)
-    except TypeError:
+    if not isinstance(given, (str, bytes, os.PathLike)):
         return None
+    text = os.fsdecode(given)
     if not text:
         raise InputError(f"{what}: the path is empty. Give the path of a file or folder.")
     itk.path_text(Path(text))

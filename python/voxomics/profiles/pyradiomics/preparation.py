@@ -132,7 +132,7 @@ def _view(rois: list[tuple[int, Roi, Roi]], masks: MaskStack, told: Diagnostics)
     layers = {id(drawn.labels): (drawn.labels, kept.labels) for _, drawn, kept in rois}
     place = {number: k for k, number in enumerate(layers)}
     drawn, kept = (replace(masks, layers=tuple(pair[k] for pair in layers.values()), grid=None) for k in (0, 1))
-    vois = [replace(one.voi, layer=place[id(one.labels)]) for _, one, _ in rois]
+    vois = [one.voi._replace(layer=place[id(one.labels)]) for _, one, _ in rois]
     rows = np.array([row for row, _, _ in rois], dtype=np.int64)
     told_of = tuple(told.of(row) for row, _, _ in rois)
     is_kept = any(one is not other for _, one, other in rois)
@@ -263,7 +263,7 @@ def _found(roi: Roi) -> Roi:
     found = [voi for voi in find_vois(MaskStack((roi.labels,))) if voi.value == roi.voi.value]
     if not found:
         raise InputError("no voxel has this label on the new grid: the VOI is too small for it")
-    return replace(roi, voi=replace(found[0], layer=roi.voi.layer, name=roi.voi.name))
+    return replace(roi, voi=found[0]._replace(layer=roi.voi.layer, name=roi.voi.name))
 
 
 def cropped(roi: Roi, pad: int | None) -> Roi:
@@ -275,7 +275,7 @@ def cropped(roi: Roi, pad: int | None) -> Roi:
     array, labels = (np.ascontiguousarray(one[part]) for one in (roi.image.array, roi.labels))
     origin = roi.image.grid.points([low])[0]
     ends = np.array([roi.voi.low, roi.voi.high]) - low
-    voi = replace(roi.voi, low=_index(ends[0]), high=_index(ends[1]))
+    voi = roi.voi._replace(low=_index(ends[0]), high=_index(ends[1]))
     return Roi(replace(roi.image, array=array, origin_mm=tuple(origin.tolist())), labels, voi)
 
 
@@ -332,10 +332,10 @@ def resegmented(roi: Roi, setting: Setting, drawn: Labels, kept: Labels) -> tupl
     for volume, remains in ((drawn, shape), (kept, left)):
         volume[roi.box][inside & ~remains] = 0
     corner = np.array(roi.voi.low)
-    voi = replace(roi.voi, low=_index(corner + low), high=_index(corner + high))
+    voi = roi.voi._replace(low=_index(corner + low), high=_index(corner + high))
     return (
-        Roi(roi.image, drawn, replace(voi, n_voxels=int(np.count_nonzero(shape)))),
-        Roi(roi.image, kept, replace(voi, n_voxels=number)),
+        Roi(roi.image, drawn, voi._replace(n_voxels=int(np.count_nonzero(shape)))),
+        Roi(roi.image, kept, voi._replace(n_voxels=number)),
     )
 
 
