@@ -150,7 +150,7 @@ def column_of(name, case):
     stem = re.sub(r"_d\d(_a\d\.0)?$", "", stem.removesuffix(f"_{suffix}")) if suffix else stem
     if f"{prefix}_{stem}" in ABSENT:
         return None
-    catalogue = [feature for f in FAMILIES if f.name == family for feature in f.features]
+    catalogue = [feature for f in FAMILIES if f.name == family for feature in f.features if feature.ibsi]
     feature = dict(zip(stems.split(), catalogue, strict=True))[stem].name
     if not suffix:
         own = {"intensity_histogram": levels, "intensity_volume_histogram": "fbn1000" if case.startswith("STS") else "none"}
