@@ -18,6 +18,7 @@ import pytest
 from shared import shared
 from voxomics import Extractor
 from voxomics.engine.errors import VoxomicsError
+from voxomics.profiles.pyradiomics.parameters import Setting
 
 SLICE = {"brain1": 16, "brain2": 8, "breast1": 9}
 """The slice of masks that are one slice thick."""
@@ -197,3 +198,69 @@ def test_all_values_and_refusals_of_the_oracle_are_looked_at():
     values, looked_at = recorded("values"), set(names())
     assert set(values) | set(refused()) == looked_at
     assert sum(map(len, values.values())) == 9469 and len(refused()) == 25
+
+
+OLDER = ("pyradiomics", "cohort_sts_pet")
+"""Folders with values of PyRadiomics 3.1.0 to twelve digits, all its image types of parameter files."""
+
+
+@functools.cache
+def older(where):
+    """(case, settings) -> feature -> value."""
+    found = {}
+    with gzip.open(shared("data", where, "oracle_pyradiomics_3.1.0.csv.gz"), "rt", newline="") as file:
+        for case, settings, feature, value in list(csv.reader(file))[1:]:
+            found.setdefault((case, settings), {})[feature] = float(value)
+    return found
+
+
+def older_runs():
+    try:
+        return [(where, *key) for where in OLDER for key in older(where)]
+    except BaseException:  # noqa: BLE001 - as `names`
+        return []
+
+
+@pytest.mark.parametrize("where,case,settings", older_runs())
+def test_a_run_of_3_1_0(where, case, settings):
+    folder = shared("data", where)
+    if where == "pyradiomics":
+        image, mask = (folder / f"{case}_{kind}.nrrd" for kind in ("image", "label"))
+        chosen = folder / "exampleSettings" / settings if settings.endswith("yaml") else None
+    else:
+        image, mask = (folder / case / f"PET_{kind}.nii.gz" for kind in ("image", "mask"))
+        chosen = folder / "oracle_settings.yaml"
+    row = Extractor("pyradiomics", chosen, "cpu", threads=1).extract(image, mask).iloc[0]
+    values = older(where)[case, settings]
+    assert not {f: (row[f], value) for f, value in values.items() if not agrees(f, row[f], value)}
+
+
+def test_all_values_of_the_older_oracles_are_looked_at():
+    values = [feature for where in OLDER for run in older(where).values() for feature in run]
+    original = sum(feature.startswith("original_") for feature in values)
+    assert (original, len(values) - original) == (1593, 7778)
+
+
+OLDER_MESH = {"brain1": ("Sphericity", "SurfaceVolumeRatio", "MeshVolume", "SurfaceArea")}
+"""Of an older release than 3.1.0, whose mesh was another; 3.1.0 and 3.1.4 give ours."""
+BASELINES = ("firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm", "shape", "shape2D")
+
+
+@pytest.mark.parametrize("kind", BASELINES)
+def test_the_baselines_that_pyradiomics_ships(kind):
+    text = (folder() / "baseline" / f"baseline_{kind}.csv").read_text(encoding="utf-8")
+    rows = {row[0]: row[1:] for row in csv.reader(text.splitlines())}
+    known = set(Setting.model_fields)
+    for column in range(len(rows["featureName"])):
+        case = rows["diagnostics_Configuration_TestCase"][column].removesuffix("_2D")
+        given = ast.literal_eval(rows["diagnostics_Configuration_Settings"][column])
+        setting = {key: value for key, value in given.items() if key in known and value is not None}
+        mask = read(f"{case}_label_2D" if kind == "shape2D" else f"{case}_label")
+        ours = Extractor("pyradiomics", {"setting": setting, "featureClass": {kind: None}}, "cpu", threads=1)
+        row = ours.extract(read(f"{case}_image"), mask).iloc[0]
+        values = {name: float(cells[column]) for name, cells in rows.items() if name.startswith("original_")}
+        wrong = {f: (row[f], value) for f, value in values.items() if f in row and not agrees(f, row[f], value)}
+        if kind == "shape":
+            wrong = {f: v for f, v in wrong.items() if f.split("_")[2] not in OLDER_MESH.get(case, ())}
+        assert not wrong
+        assert len([f for f in values if f in row]) >= 5
