@@ -28,7 +28,7 @@ class Path:
     """A way through a family's code.
 
     vois : each feature has a value other than 0 in one of them at least. options : settings. patches : what to set, by
-    its dotted name, to send the CPU this way; a device does not go there.
+    its dotted name, to send the CPU this way; a device does not go there. host : a device leaves these options to the CPU.
     """
 
     family: Family
@@ -36,6 +36,7 @@ class Path:
     vois: tuple[Voi, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     patches: Mapping[str, Any] = field(default_factory=dict)
+    host: bool = False
 
     def __str__(self) -> str:
         return f"{self.family.name}, {self.name}"
@@ -104,8 +105,8 @@ PATHS = (
     Path(GLCM, "sparse, wide span", FAR, {}, SPARSE),
     Path(GLCM, "dense, shells 2 and 3", NEAR, {"glcm": {"shells": [2, 3]}}),
     Path(GLCM, "sparse, shell 2", NEAR, {"glcm": {"shells": [2]}}, SPARSE),
-    Path(GLCM, "dense, one way", NEAR, {"glcm": {"symmetric": False}}),
-    Path(GLCM, "dense, one way, wide span", FAR, {"glcm": {"symmetric": False}}),
+    Path(GLCM, "dense, one way", NEAR, {"glcm": {"symmetric": False}}, host=True),
+    Path(GLCM, "dense, one way, wide span", FAR, {"glcm": {"symmetric": False}}, host=True),
     Path(GLCM, "sparse, one way", NEAR, {"glcm": {"symmetric": False, **WEIGHTED}}, SPARSE),
     Path(GLCM, "sparse, one way, wide span", FAR, {"glcm": {"symmetric": False}}, SPARSE),
     Path(MAXIMAL, "symmetric", NEAR),
@@ -125,13 +126,13 @@ PATHS = (
     Path(NGTDM, "sums", NEAR),
     Path(NGTDM, "sums, distance 2", NEAR, {"ngtdm": {"distance": 2}}),
     Path(NGTDM, "sums, isolated counted", NEAR, {"ngtdm": {"isolated": "counted"}}),
-    Path(NGTDM, "shell 2", NEAR, {"ngtdm": {"shells": [2]}}),
-    Path(NGTDM, "shell 2, isolated counted", FAR, {"ngtdm": {"shells": [2], "isolated": "counted"}}),
+    Path(NGTDM, "shell 2", NEAR, {"ngtdm": {"shells": [2]}}, host=True),
+    Path(NGTDM, "shell 2, isolated counted", FAR, {"ngtdm": {"shells": [2], "isolated": "counted"}}, host=True),
     Path(NGTDM, "sums, wide span", FAR),
     Path(NGLDM, "dense", NEAR),
     Path(NGLDM, "dense, distance 2", NEAR, {"ngldm": {"distance": 2}}),
-    Path(NGLDM, "dense, shell 2", NEAR, {"ngldm": {"shells": [2]}}),
-    Path(NGLDM, "dense, shells 1 and 3", NEAR, {"ngldm": {"shells": [1, 3], "coarseness": 1}}),
+    Path(NGLDM, "dense, shell 2", NEAR, {"ngldm": {"shells": [2]}}, host=True),
+    Path(NGLDM, "dense, shells 1 and 3", NEAR, {"ngldm": {"shells": [1, 3], "coarseness": 1}}, host=True),
     Path(NGLDM, "dense, coarseness 1", NEAR, {"ngldm": {"coarseness": 1}}),
     Path(NGLDM, "dense, distance 2, coarseness 2", NEAR, {"ngldm": {"distance": 2, "coarseness": 2}}),
     Path(NGLDM, "dense, wide span", FAR, {"ngldm": {"coarseness": 10**8}}),
