@@ -47,7 +47,7 @@ def parts() -> Iterator[Part]:
     yield Part("parity", (*make, "parity"))
     yield Part("study-truth", (*make, "study-truth"))
     yield Part("study-null", (*make, "study-null"))
-    yield Part("scale-one", python("bench/scale.py", "one", "--size", "200", "--memory", "1500MB", "--against", "4GB"))
+    yield Part("scale-one", python("bench/scale.py", "one", "--size", "200", "--memory", "1GB", "--against", "4GB"))
     yield Part("scale-many", python("bench/scale.py", "many", "--size", "120", "--memory", "400MB", "--against", "2GB"))
 
 
