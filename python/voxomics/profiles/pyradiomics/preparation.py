@@ -292,7 +292,9 @@ def check(roi: Roi, setting: Setting, *, is_planar: bool = False) -> None:
     if not extent:
         raise InputError("the VOI is one voxel, of which PyRadiomics measures nothing; use profile ibsi")
     if extent < least:
-        raise InputError(f"the VOI extends along {extent} of 3 axes, minimumROIDimensions is {least}; lower it, or leave the VOI out")
+        raise InputError(
+            f"the VOI extends along {extent} of 3 axes, minimumROIDimensions is {least}; lower it, or leave the VOI out"
+        )
     if setting.minimumROISize is not None and voi.n_voxels <= setting.minimumROISize:
         raise InputError(f"the VOI has {voi.n_voxels} voxels, minimumROISize {setting.minimumROISize} asks for more")
 
