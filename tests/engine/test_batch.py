@@ -233,3 +233,18 @@ def test_the_pool_passes_an_error_on():
     for threads in (1, 3):
         with pytest.raises(ZeroDivisionError, match="on purpose"):
             pool.run([pool.Task(1, fail), pool.Task(2, lambda: None)], threads)
+
+
+def test_intensities_count_only_where_another_mask_keeps_them():
+    rng = np.random.default_rng(8)
+    labels = rng.integers(0, 3, size=(9, 11, 13)).astype(np.uint8)
+    kept = np.where(rng.random(labels.shape) < 0.6, labels, 0).astype(np.uint8)
+    image = rng.normal(size=labels.shape)
+    stack = MaskStack((labels,))
+    prepared = build(Image(image, (1.0, 1.0, 1.0)), stack, find_vois(stack), Settings(), kept=MaskStack((kept,)))
+    batch = prepared.batches["original"]
+    for row, label in enumerate((1, 2)):
+        part = slice(batch.value_start[row], batch.value_start[row + 1])
+        assert batch.value[part].tolist() == image[kept == label].tolist()
+        assert batch.geometry.n_morphological[row] == (labels == label).sum()
+        assert batch.geometry.n_intensity[row] == (kept == label).sum()
